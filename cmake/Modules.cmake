@@ -18,10 +18,10 @@ function(tidewaiter_program name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} tidewaiter_warnings)
 endfunction()
 
-# tidewaiter_test(NAME DIR [DEPS target...] [LABELS label...] [TIMEOUT seconds]): one gtest program from every
-# *.cc of DIR, each of its tests a ctest test.
+# tidewaiter_test(NAME DIR LABELS label [DEPS target...] [TIMEOUT seconds] [SERIAL] [FIXTURES fixture]): one gtest
+# program from every *.cc of DIR, each of its tests a ctest test.
 function(tidewaiter_test name dir)
-  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT;LABELS;FIXTURES" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cc)
   add_executable(${name} ${sources})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
@@ -32,6 +32,9 @@ function(tidewaiter_test name dir)
   set(properties LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
   if(ARG_SERIAL)
     list(APPEND properties RUN_SERIAL TRUE)
+  endif()
+  if(ARG_FIXTURES)
+    list(APPEND properties FIXTURES_REQUIRED ${ARG_FIXTURES})
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
 endfunction()

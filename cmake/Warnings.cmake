@@ -16,3 +16,9 @@ if(TIDEWAITER_SANITIZE)
   add_compile_options(-fsanitize=${TIDEWAITER_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${TIDEWAITER_SANITIZE})
 endif()
+
+# libFuzzer follows coverage through the libraries; only the fuzz targets link its main.
+if(TIDEWAITER_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=fuzzer-no-link,address,undefined)
+endif()
