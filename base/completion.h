@@ -1,5 +1,5 @@
-// Completion<T>: one value that one thread waits for and any thread may provide; the first writer wins.
-// The only thing on which a run's thread ever blocks (docs/adr/0001).
+// Completion<T>: one value that one thread waits for and any thread may provide; the first writer
+// wins. The only thing on which a run's thread ever blocks (docs/adr/0001).
 #pragma once
 
 #include <condition_variable>
@@ -30,8 +30,9 @@ class Completion {
     return true;
   }
 
-  // A copy of the value, or nothing where the token was stopped or the deadline passed first. A value that is
-  // already there is returned even when the token is stopped: an outcome beats a wish.
+  // A copy of the value, or nothing where the token was stopped or the deadline passed first. A
+  // value that is already there is returned even when the token is stopped: an outcome beats a
+  // wish.
   std::optional<T> Wait(const std::stop_token& stop, Deadline deadline) {
     std::unique_lock lock(mutex_);
     const auto has_value = [this] { return value_.has_value(); };

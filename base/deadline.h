@@ -1,5 +1,5 @@
-// A point on the steady clock by which something must have happened. Inside the broker every wait takes one;
-// wall-clock time appears only in audit records and logs.
+// A point on the steady clock by which something must have happened. Inside the broker every wait
+// takes one; wall-clock time appears only in audit records and logs.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,9 @@ class Deadline {
   }
 
   // The earlier of the two: how a step's own budget is bounded by its caller's.
-  [[nodiscard]] Deadline Sooner(Deadline other) const noexcept { return Deadline(std::min(when_, other.when_)); }
+  [[nodiscard]] Deadline Sooner(Deadline other) const noexcept {
+    return Deadline(std::min(when_, other.when_));
+  }
 
   friend bool operator==(Deadline, Deadline) = default;
 

@@ -1,5 +1,6 @@
-// The one error type. An Error is data for a person and a stable reason for a program; only the edge
-// (broker/rpc, client, main) turns it into a gRPC status or an exit code. Libraries never log it.
+// The one error type. An Error is data for a person and a stable reason for a program; only the
+// edge (broker/rpc, client, main) turns it into a gRPC status or an exit code. Libraries never log
+// it.
 #pragma once
 
 #include <string>
@@ -26,8 +27,8 @@ enum class ErrorCode {
 // "INVALID_ARGUMENT" and so on, as google.rpc.Code spells them.
 std::string_view ToString(ErrorCode code) noexcept;
 
-// `message` reads `verb 'object': cause`, lower case, no full stop. `reason` is an UPPER_SNAKE word that
-// stays stable over releases (google.rpc.ErrorInfo.reason); empty means ToString(code).
+// `message` reads `verb 'object': cause`, lower case, no full stop. `reason` is an UPPER_SNAKE word
+// that stays stable over releases (google.rpc.ErrorInfo.reason); empty means ToString(code).
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;

@@ -1,6 +1,7 @@
 // Guarded<T>: data that cannot be touched without its lock.
 //   Guarded<State> state;
-//   { auto s = state.Lock(); s->count++; s.Wait(changed, stop, deadline, [&] { return s->count > 3; }); }
+//   { auto s = state.Lock(); s->count++; s.Wait(changed, stop, deadline, [&] { return s->count > 3;
+//   }); }
 #pragma once
 
 #include <condition_variable>
@@ -25,9 +26,11 @@ class Guarded {
     T* operator->() noexcept { return &owner_.value_; }
     T& operator*() noexcept { return owner_.value_; }
 
-    // Waits until `ready()` (called under the lock). False where the token or the deadline came first.
+    // Waits until `ready()` (called under the lock). False where the token or the deadline came
+    // first.
     template <typename Ready>
-    bool Wait(std::condition_variable_any& changed, const std::stop_token& stop, Deadline deadline, Ready ready) {
+    bool Wait(std::condition_variable_any& changed, const std::stop_token& stop, Deadline deadline,
+              Ready ready) {
       if (deadline.never()) return changed.wait(lock_, stop, std::move(ready));
       return changed.wait_until(lock_, stop, deadline.when(), std::move(ready));
     }

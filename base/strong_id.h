@@ -1,4 +1,5 @@
-// Names that the type system keeps apart: a ContainerId is not a RunId, and neither is a std::string.
+// Names that the type system keeps apart: a ContainerId is not a RunId, and neither is a
+// std::string.
 #pragma once
 
 #include <compare>

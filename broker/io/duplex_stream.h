@@ -1,0 +1,55 @@
+// A connection that HTTP has been asked to leave (the engine's "hijacked" attach, Docker API 1.41):
+// after the answer's header raw bytes flow both ways. libcurl cannot half-close such a connection,
+// which is how stdin ends, so the few lines of HTTP are ours; the header of the answer is bounded
+// to 16 KiB.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "broker/io/event_loop.h"
+
+namespace tidewaiter::io {
+
+class DuplexStream {
+ public:
+  struct Callbacks {
+    // On the loop's thread. `on_data` returns false to pause reading until Resume().
+    std::function<bool(std::span<const std::byte>)> on_data;
+    // Once: the other side has finished (empty), or the connection broke.
+    std::function<void(std::optional<Error>)> on_end;
+    // There is room in the write queue again.
+    std::function<void()> on_room;
+  };
+
+  // Connects to `unix_socket`, sends `POST target HTTP/1.1` with `Connection: Upgrade`, and blocks
+  // until the answer's header: 101 or 200 is success; otherwise the error carries the answer's body
+  // (at most 4 KiB). No callback comes before it returns.
+  static Result<std::unique_ptr<DuplexStream>> Open(EventLoop& loop, const std::string& unix_socket,
+                                                    const std::string& target, Callbacks callbacks,
+                                                    const std::stop_token& stop, Deadline deadline);
+
+  // Closes; when it returns no callback is running (unless called from one) and none will come.
+  virtual ~DuplexStream() = default;
+
+  // Takes as many bytes as fit into the write queue (64 KiB) and returns how many; 0: wait for
+  // on_room. Any thread.
+  virtual std::size_t Write(std::span<const std::byte> data) = 0;
+  // Half-closes once the queue has been sent. Any thread.
+  virtual void FinishWriting() = 0;
+  // Reads on after on_data returned false. Any thread; spurious calls are harmless.
+  virtual void Resume() = 0;
+
+ protected:
+  DuplexStream() = default;
+};
+
+}  // namespace tidewaiter::io

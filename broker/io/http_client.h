@@ -1,0 +1,70 @@
+// HTTP/1.1 over a Unix socket or TCP (TLS always verified), by libcurl's multi interface on the
+// event loop. Connections are kept and reused. Thread-safe; calls block the calling thread (never
+// the loop's) until answer, deadline or stop.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "broker/io/event_loop.h"
+
+namespace tidewaiter::io {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpRequest {
+  std::string method = "GET";
+  // "http://docker/v1.41/info" (the host is only a name where unix_socket is set) or
+  // "https://registry/v2/".
+  std::string url;
+  std::string unix_socket;  // path; empty: TCP
+  HttpHeaders headers;
+  std::string body;
+  std::size_t max_response_bytes = std::size_t{4} << 20U;
+  // How long the other side may stay silent, within the deadline. Zero: no bound of its own.
+  std::chrono::milliseconds silence{0};
+};
+
+struct HttpResponse {
+  long status = 0;
+  HttpHeaders headers;  // names in lower case
+  std::string body;
+
+  // The first header of that lower-case name, or "".
+  [[nodiscard]] std::string_view Header(std::string_view name) const noexcept;
+};
+
+class HttpClient {
+ public:
+  static Result<std::unique_ptr<HttpClient>> Create(EventLoop& loop);
+  virtual ~HttpClient() = default;
+
+  // Redirects are not followed. Errors: UNAVAILABLE (cannot connect, connection reset, answer
+  // broken off), DEADLINE_EXCEEDED, CANCELLED, RESOURCE_EXHAUSTED (answer larger than
+  // max_response_bytes), INTERNAL (not HTTP). Whether a failed request took effect is unknown,
+  // except where it could not connect: reason "CONNECT_FAILED".
+  virtual Result<HttpResponse> Fetch(const HttpRequest& request, const std::stop_token& stop,
+                                     Deadline deadline) = 0;
+
+  // An answer without an end, as the engine's /events and pulls. `on_data` gets the body's bytes of
+  // a 2xx answer on the loop's thread and returns false to end the stream. Blocks until the stream
+  // has ended; an answer other than 2xx is returned whole (at most max_response_bytes). `on_open`,
+  // where set, is called once on the loop's thread when the 2xx header is there.
+  virtual Result<HttpResponse> Stream(const HttpRequest& request, const std::stop_token& stop,
+                                      Deadline deadline, std::function<void()> on_open,
+                                      std::function<bool(std::string_view)> on_data) = 0;
+
+ protected:
+  HttpClient() = default;
+};
+
+}  // namespace tidewaiter::io

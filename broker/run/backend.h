@@ -1,0 +1,153 @@
+// Port: what runs containers. One implementation per engine; the supervisor calls it from the run's
+// own thread, every call blocks at most until its Patience ends, and any number of runs call at
+// once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/completion.h"
+#include "base/deadline.h"
+#include "base/result.h"
+#include "base/strong_id.h"
+#include "broker/run/outcome.h"
+#include "broker/run/output_sink.h"
+#include "policy/admitted_run.h"
+
+namespace tidewaiter::run {
+
+// How long a call may take: until the token is stopped (CANCELLED) or the deadline passes
+// (DEADLINE_EXCEEDED).
+struct Patience {
+  std::stop_token stop;
+  Deadline deadline;
+};
+
+// One thing that a run has on the engine. `name` is deterministic ("tw-RUN_ID") and written to the
+// journal before the thing is created; `id` is the engine's, empty until known.
+struct Resource {
+  enum class Kind { kNetwork, kContainer };
+  Kind kind = Kind::kContainer;
+  std::string name;
+  std::string id;
+  friend bool operator==(const Resource&, const Resource&) = default;
+};
+std::string_view ToString(Resource::Kind kind) noexcept;
+
+struct ResolvedImage {
+  std::string digest;    // "sha256:..." of the manifest; empty where the policy asks for none and
+                         // none is known
+  std::string image_id;  // the engine's id of the image configuration: what Create uses
+};
+
+struct ContainerExit {
+  std::int32_t exit_code = 0;
+  bool oom_killed = false;
+  // Set where the engine never ran the command: "not found" (exit_code 127) or "not executable"
+  // (126).
+  bool command_failed = false;
+  std::string message;
+  // Set where the engine lost the container or stopped answering about it; exit_code means nothing
+  // then.
+  std::optional<Error> lost;
+};
+
+// Told of image progress while Resolve waits. Called on any thread; must not block.
+class ImageProgressSink {
+ public:
+  virtual ~ImageProgressSink() = default;
+  virtual void OnProgress(std::string_view layer, std::string_view status,
+                          std::int64_t current_bytes, std::int64_t total_bytes) = 0;
+};
+
+// The two directions of an attached container. Destroying it detaches; nothing is called
+// afterwards.
+class Attachment {
+ public:
+  virtual ~Attachment() = default;
+  // Set once stdout and stderr have both ended (empty) or the stream broke (the error).
+  virtual Completion<std::optional<Error>>& ended() = 0;
+  // Takes as many bytes as there is room for (64 KiB of queue) and returns how many: 0 means try
+  // again when `on_room` is called. Never blocks. Bytes after the container's end are taken and
+  // dropped.
+  virtual std::size_t WriteStdin(std::span<const std::byte> data) = 0;
+  virtual void SetOnStdinRoom(std::function<void()> on_room) = 0;
+  // Half-closes: the container reads end of file once the queue has been delivered.
+  virtual void CloseStdin() = 0;
+};
+
+// A created container on its way through one run. Destroying it stops listening; it removes
+// nothing.
+class Container {
+ public:
+  virtual ~Container() = default;
+  [[nodiscard]] virtual const std::string& id() const = 0;
+  // Before Start, so that no byte is lost. Output goes to `sink` in order; `sink` must outlive the
+  // Attachment.
+  virtual Result<std::unique_ptr<Attachment>> Attach(OutputSink& sink, bool with_stdin,
+                                                     const Patience& patience) = 0;
+  // Starts it. A command that is missing or not executable is no error here but a ContainerExit.
+  virtual Result<void> Start(const Patience& patience) = 0;
+  // Set when the container has ended, by whatever cause, or was lost.
+  virtual Completion<ContainerExit>& exited() = 0;
+  // SIGTERM or SIGKILL. A container that has already ended is a success.
+  virtual Result<void> Signal(int signal_number, const Patience& patience) = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // "docker".
+  [[nodiscard]] virtual std::string_view name() const = 0;
+
+  // What this backend cannot enforce of an otherwise admitted run: it refuses, naming the field,
+  // and never drops it.
+  [[nodiscard]] virtual std::vector<policy::Violation> Unsupported(
+      const policy::EffectiveRun& effective) const = 0;
+
+  // Makes the image present on the engine and fixes what it is. With verify_tag the registry is
+  // asked first. Errors: TAG_MISMATCH, IMAGE_UNAVAILABLE, REGISTRY_UNAVAILABLE, ENGINE_UNAVAILABLE
+  // (as Error::reason).
+  virtual Result<ResolvedImage> Resolve(const policy::AdmittedRun& admitted,
+                                        ImageProgressSink& progress, const Patience& patience) = 0;
+
+  // The resources that Create is going to make for this run, in order of creation, without ids: for
+  // the journal.
+  [[nodiscard]] virtual std::vector<Resource> Plan(const policy::AdmittedRun& admitted,
+                                                   const RunId& run_id) const = 0;
+
+  // Creates them, labelled at creation, and compares the engine's view of the container with
+  // `admitted` (ENGINE_DIFFERS). Fills in the ids in `resources` as they become known, so that on
+  // an error the caller removes exactly what exists.
+  virtual Result<std::unique_ptr<Container>> Create(const policy::AdmittedRun& admitted,
+                                                    const RunId& run_id, std::string_view principal,
+                                                    const ResolvedImage& image, bool with_stdin,
+                                                    std::vector<Resource>& resources,
+                                                    const Patience& patience) = 0;
+
+  // Removes one resource, by id where known, else by its name after checking that its labels say
+  // that it is this broker's and this run's; then confirms that it is absent. Already absent is
+  // success. A foreign thing under that name is left alone and counts as absent.
+  virtual Removal Remove(const Resource& resource, const RunId& run_id, Deadline deadline) = 0;
+
+  // Every resource on the engine that carries this broker's id, with its run. For the reaper.
+  struct Owned {
+    Resource resource;
+    RunId run_id;
+  };
+  virtual Result<std::vector<Owned>> ListOwned(Deadline deadline) = 0;
+
+  // The engine's version, for diagnostics ("docker 20.10.24, API 1.41").
+  virtual Result<std::string> Describe(Deadline deadline) = 0;
+};
+
+}  // namespace tidewaiter::run

@@ -1,0 +1,43 @@
+// What every run of a broker shares: its ports and its settings. The ports must outlive the
+// registry.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "base/strong_id.h"
+#include "broker/run/audit_sink.h"
+#include "broker/run/backend.h"
+#include "broker/run/run_journal.h"
+#include "policy/host_paths.h"
+
+namespace tidewaiter::run {
+
+struct RunSettings {
+  std::uint32_t max_runs = 256;    // runs that hold a slot at a time
+  std::uint32_t max_queued = 256;  // runs that wait for one
+  std::chrono::milliseconds queue_timeout{std::chrono::minutes(1)};
+  std::chrono::milliseconds audit_deadline{std::chrono::seconds(5)};  // for one durable record
+  std::chrono::milliseconds prepare_timeout{
+      std::chrono::minutes(10)};  // resolve (with its pull), create, start
+  std::chrono::milliseconds stop_grace{std::chrono::seconds(5)};  // SIGTERM to SIGKILL
+  std::chrono::milliseconds teardown_timeout{
+      std::chrono::seconds(30)};  // before the reaper takes over
+  // How long a client may take no output at all after the container has ended, before the rest is
+  // dropped.
+  std::chrono::milliseconds output_stall{std::chrono::seconds(30)};
+};
+
+struct Environment {
+  BrokerId broker_id;
+  RunSettings settings;
+  std::map<std::string, Backend*> backends;  // by name
+  std::string default_backend;
+  AuditSink* audit = nullptr;
+  RunJournal* journal = nullptr;
+  const policy::HostPaths* host_paths = nullptr;
+};
+
+}  // namespace tidewaiter::run

@@ -1,0 +1,90 @@
+// Every unfinished run of this broker: takes them in within bounds, one thread each, and knows them
+// by id. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "base/strong_id.h"
+#include "broker/run/run_request.h"
+#include "broker/run/stop_cause.h"
+
+namespace tidewaiter::run {
+
+struct Environment;  // broker/run/environment.h: the ports and settings that every run shares
+
+enum class RunState { kQueued, kPreparing, kRunning, kTearingDown, kOverdue };
+
+// A snapshot for List and Get.
+struct RunInfo {
+  RunId run_id;
+  std::string principal;
+  RunState state = RunState::kQueued;
+  std::string image;
+  std::chrono::system_clock::time_point admitted_at;
+  std::optional<std::chrono::system_clock::time_point> started_at;
+  policy::Tenant tenant;
+  std::string container_id;
+};
+
+// Whose runs a call may see and cancel: its own, or everyone's.
+struct Viewer {
+  std::string principal;
+  bool operate = false;
+};
+
+// What the stream of a run holds on to. Copyable; outliving the run is harmless.
+class RunHandle {
+ public:
+  virtual ~RunHandle() = default;
+  // Asks the run to stop; the first cause wins. Never blocks.
+  virtual void RequestStop(StopCause cause) = 0;
+};
+
+class RunRegistry {
+ public:
+  explicit RunRegistry(Environment environment);
+  ~RunRegistry();  // as Shutdown with no time to drain
+  RunRegistry(const RunRegistry&) = delete;
+  RunRegistry& operator=(const RunRegistry&) = delete;
+
+  // Starts the run's thread, which decides, records, runs and tears down, telling
+  // `request.observer`. RESOURCE_EXHAUSTED (NO_CAPACITY) where max_runs + max_queued are taken;
+  // UNAVAILABLE (SHUTTING_DOWN).
+  Result<std::shared_ptr<RunHandle>> Launch(RunRequest request);
+
+  // In the order of admission.
+  [[nodiscard]] std::vector<RunInfo> List(const Viewer& viewer) const;
+  // NOT_FOUND (RUN_NOT_FOUND) also where it is not the viewer's to see.
+  Result<RunInfo> Get(const RunId& run_id, const Viewer& viewer) const;
+  // Records who cancelled, then asks the run to stop. Begun already: success.
+  Result<void> Cancel(const RunId& run_id, const Viewer& viewer, const Caller& caller);
+
+  struct Counts {
+    std::uint32_t active = 0;
+    std::uint32_t queued = 0;
+    std::uint32_t overdue = 0;
+  };
+  [[nodiscard]] Counts Count() const;
+
+  // Finishes what a former process of this broker left: runs whose directory is still there are
+  // torn down by exact name and recorded as LOST. Returns at once; the reaper's thread does it.
+  // Serving need not wait.
+  void RecoverLeftovers();
+
+  // Admits nothing more, lets what runs end by itself until `drain`, stops the rest (kShutdown) and
+  // waits for their teardown. Returns how many were stopped.
+  std::size_t Shutdown(Deadline drain);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tidewaiter::run
