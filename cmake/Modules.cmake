@@ -36,5 +36,7 @@ function(tidewaiter_test name dir)
   if(ARG_FIXTURES)
     list(APPEND properties FIXTURES_REQUIRED ${ARG_FIXTURES})
   endif()
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
+  # Two programs may name a test alike; ctest would give the first the properties of both.
+  string(REGEX REPLACE "_test$" "." prefix ${name})
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${prefix} PROPERTIES ${properties})
 endfunction()
