@@ -3,7 +3,11 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,14 +65,30 @@ class AuditSink {
  public:
   virtual ~AuditSink() = default;
 
-  // Durable when it returns. UNAVAILABLE (AUDIT_UNAVAILABLE) where it could not be written by the
-  // deadline: no side effect may follow then.
+  // Durable when it returns. Where it could not be written by the deadline, no side effect may
+  // follow; the reason is AUDIT_UNAVAILABLE, and the code says what became of the record:
+  // UNAVAILABLE: it is not in the log and never will be (it was taken back). DEADLINE_EXCEEDED: it
+  // was being written and may yet arrive; Recall tells later.
   virtual Result<void> Append(const AuditEvent& event, Deadline deadline) = 0;
 
-  // For what must not be lost and must not wait, as the records of a teardown: queued in order,
-  // written as soon as the log can be written again. At most 65,536 are held; the oldest are never
-  // dropped, the log says how many later ones were.
-  virtual void AppendEventually(const AuditEvent& event) = 0;
+  // For what must not be lost and must not wait, as the records of a teardown: queued in order
+  // (also with those of Append), written as soon as the log can be written again. At most 65,536
+  // are held; the oldest are never dropped, the log says how many later ones were. `on_durable`,
+  // where not empty, is called once, on any thread, when the record is on disk; never where it was
+  // dropped. It must not block.
+  virtual void AppendEventually(const AuditEvent& event, std::function<void()> on_durable) = 0;
+  void AppendEventually(const AuditEvent& event) { AppendEventually(event, {}); }
+
+  // What the log knows of a run: whether its kRunAdmitted and its kRunFinished are on disk or still
+  // queued.
+  struct Standing {
+    bool admitted = false;
+    bool finished = false;
+    friend bool operator==(const Standing&, const Standing&) = default;
+  };
+  // Asked after a crash and in doubt, never on a run's ordinary way: may read the whole log. Every
+  // id that was asked for is in the answer.
+  virtual Result<std::map<RunId, Standing>> Recall(const std::set<RunId>& runs) = 0;
 };
 
 }  // namespace tidewaiter::run

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "base/log.h"
 #include "base/strong_id.h"
 #include "broker/run/audit_sink.h"
 #include "broker/run/backend.h"
@@ -28,6 +29,12 @@ struct RunSettings {
   // How long a client may take no output at all after the container has ended, before the rest is
   // dropped.
   std::chrono::milliseconds output_stall{std::chrono::seconds(30)};
+  // How often the engine's labelled resources are compared with the runs that are known.
+  std::chrono::milliseconds reap_interval{std::chrono::seconds(60)};
+  // Pauses between two attempts at an overdue removal: doubled from the first to the second,
+  // jittered.
+  std::chrono::milliseconds reap_retry_min{std::chrono::seconds(1)};
+  std::chrono::milliseconds reap_retry_max{std::chrono::seconds(60)};
 };
 
 struct Environment {
@@ -38,6 +45,7 @@ struct Environment {
   AuditSink* audit = nullptr;
   RunJournal* journal = nullptr;
   const policy::HostPaths* host_paths = nullptr;
+  Log* log = nullptr;  // may stay null: nothing is logged then
 };
 
 }  // namespace tidewaiter::run

@@ -1,5 +1,6 @@
 // Port: the run's directory on disk, `runs/RUN_ID/`. A run whose directory exists is not finished
-// (docs/adr/0004).
+// (docs/adr/0004). It is opened before the admission is recorded, so an entry may be of a run that
+// the log does not know: AuditSink::Recall says.
 #pragma once
 
 #include <string>
@@ -21,8 +22,8 @@ struct JournalEntry {
   std::string policy_name;
   std::string policy_hash;
   std::vector<Resource> resources;  // names before creation, ids as they become known
-  // Whether the terminal audit record is known to be durable: set before the directory goes, so
-  // that a crash in between does not write a second one.
+  // Set where a removal is overdue although the terminal audit record is durable: the next process
+  // need not ask the log.
   bool finished_recorded = false;
   friend bool operator==(const JournalEntry&, const JournalEntry&) = default;
 };
