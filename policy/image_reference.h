@@ -24,6 +24,10 @@ struct ImageReference {
   friend bool operator==(const ImageReference&, const ImageReference&) = default;
 };
 
+// Whether `digest` is "sha256:" and 64, or "sha512:" and 128, lower-case hexadecimal digits. Other
+// algorithms of the OCI specification are refused: what can be pinned must be collision resistant.
+bool IsDigest(std::string_view digest) noexcept;
+
 // Linear in the length of `text`; refuses more than 4,096 bytes unread.
 // Errors: INVALID_ARGUMENT whose message names the part and what it may consist of.
 Result<ImageReference> ParseImageReference(std::string_view text);

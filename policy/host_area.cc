@@ -1,0 +1,88 @@
+#include "policy/host_area.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tidewaiter::policy {
+namespace {
+
+// The system's own, then the sockets and data folders of container engines and orchestrators, then
+// the broker's default places. /run and /var/run are both listed, since the text is compared before
+// links are looked at.
+constexpr std::array<std::string_view, 40> kForbidden{"/etc",
+                                                      "/proc",
+                                                      "/sys",
+                                                      "/dev",
+                                                      "/root",
+                                                      "/boot",
+                                                      "/run/docker",
+                                                      "/run/docker.sock",
+                                                      "/run/containerd",
+                                                      "/run/crio",
+                                                      "/run/podman",
+                                                      "/run/k3s",
+                                                      "/run/cri-dockerd.sock",
+                                                      "/run/buildkit",
+                                                      "/run/runc",
+                                                      "/run/user",
+                                                      "/run/systemd",
+                                                      "/run/dbus",
+                                                      "/run/tidewaiter",
+                                                      "/var/run/docker",
+                                                      "/var/run/docker.sock",
+                                                      "/var/run/containerd",
+                                                      "/var/run/crio",
+                                                      "/var/run/podman",
+                                                      "/var/run/k3s",
+                                                      "/var/run/cri-dockerd.sock",
+                                                      "/var/run/buildkit",
+                                                      "/var/run/runc",
+                                                      "/var/run/user",
+                                                      "/var/run/systemd",
+                                                      "/var/run/dbus",
+                                                      "/var/run/tidewaiter",
+                                                      "/var/lib/docker",
+                                                      "/var/lib/containerd",
+                                                      "/var/lib/containers",
+                                                      "/var/lib/kubelet",
+                                                      "/var/lib/rancher",
+                                                      "/var/lib/tidewaiter",
+                                                      "/var/log/tidewaiter",
+                                                      "/var/snap/docker"};
+
+// Engine sockets wherever they are put.
+constexpr std::array<std::string_view, 6> kSocketNames{"docker.sock",      "containerd.sock",
+                                                       "podman.sock",      "crio.sock",
+                                                       "cri-dockerd.sock", "buildkitd.sock"};
+
+std::optional<std::string_view> SocketName(std::string_view path) noexcept {
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  const auto* found = std::find(kSocketNames.begin(), kSocketNames.end(), name);
+  if (found == kSocketNames.end()) return std::nullopt;
+  return *found;
+}
+
+}  // namespace
+
+bool IsAtOrBelow(std::string_view path, std::string_view area) noexcept {
+  if (area == "/") return true;
+  return path.starts_with(area) && (path.size() == area.size() || path[area.size()] == '/');
+}
+
+std::optional<std::string_view> ForbiddenSource(std::string_view source) noexcept {
+  if (source == "/") return "/";
+  for (const std::string_view area : kForbidden) {
+    if (IsAtOrBelow(source, area) || IsAtOrBelow(area, source)) return area;
+  }
+  return SocketName(source);
+}
+
+std::optional<std::string_view> ForbiddenTarget(std::string_view target) noexcept {
+  if (target == "/") return "/";
+  for (const std::string_view area : kForbidden) {
+    if (IsAtOrBelow(target, area)) return area;
+  }
+  return SocketName(target);
+}
+
+}  // namespace tidewaiter::policy

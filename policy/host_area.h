@@ -1,0 +1,21 @@
+// Paths by whole segments, and the places that no run may reach whatever the policy file says.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+namespace tidewaiter::policy {
+
+// Whether `path` is `area` or below it. Both absolute and normal; "/srv/data-x" is not below
+// "/srv/data".
+bool IsAtOrBelow(std::string_view path, std::string_view area) noexcept;
+
+// The forbidden place that `source` is, is inside, or holds; nothing where there is none. A folder
+// that holds one (such as /var) would bring it along.
+std::optional<std::string_view> ForbiddenSource(std::string_view source) noexcept;
+
+// The forbidden place that `target` is or is inside. "/" itself is forbidden, what is below it is
+// not.
+std::optional<std::string_view> ForbiddenTarget(std::string_view target) noexcept;
+
+}  // namespace tidewaiter::policy

@@ -1,0 +1,96 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "base/printable.h"
+#include "policy/checks.h"
+#include "policy/plain_name.h"
+#include "policy/rules.h"
+
+namespace tidewaiter::policy {
+namespace {
+
+constexpr std::size_t kMaxLabels = 64;
+constexpr std::size_t kMaxLabelName = 128;
+constexpr std::size_t kMaxLabelValue = 4096;
+constexpr std::size_t kMaxTenantField = 128;
+constexpr std::size_t kMaxIdempotencyKey = 128;
+constexpr std::string_view kReserved = "io.tidewaiter";
+
+// In whatever case: some tools fold label names, and none may take a caller's label for the
+// broker's.
+bool IsReserved(std::string_view name) noexcept {
+  if (name.size() < kReserved.size()) return false;
+  for (std::size_t i = 0; i < kReserved.size(); ++i) {
+    const char c =
+        name[i] >= 'A' && name[i] <= 'Z' ? static_cast<char>(name[i] - 'A' + 'a') : name[i];
+    if (c != kReserved[i]) return false;
+  }
+  return name.size() == kReserved.size() || name[kReserved.size()] == '.';
+}
+
+}  // namespace
+
+void CheckLabels(Check& check) {
+  const auto& labels = check.spec.labels;
+  if (labels.size() > kMaxLabels) {
+    check.Deny(rule::kLabelTooLarge, "labels", fmt::format("{} labels", labels.size()),
+               fmt::format("at most {}", kMaxLabels));
+    return;
+  }
+  for (const auto& [name, value] : labels) {
+    const std::string field = fmt::format("labels[{}]", Quoted(name));
+    if (IsReserved(name)) {
+      check.Deny(rule::kLabelReserved, field, fmt::format("label {} is the broker's", Quoted(name)),
+                 "a name outside of 'io.tidewaiter.'");
+    }
+    if (name.empty() || name.size() > kMaxLabelName || !IsUtf8(name) || HasControl(name)) {
+      check.Deny(rule::kLabelName, field, fmt::format("label name {} is not valid", Quoted(name)),
+                 fmt::format("1 to {} bytes of UTF-8 without control characters", kMaxLabelName));
+    }
+    if (value.size() > kMaxLabelValue || !IsUtf8(value) || value.find('\0') != std::string::npos) {
+      check.Deny(rule::kLabelValue, field,
+                 fmt::format("the value of label {} is not valid", Quoted(name)),
+                 fmt::format("at most {} bytes of UTF-8 without NUL", kMaxLabelValue));
+    }
+  }
+  check.run.labels = labels;
+}
+
+void CheckTenant(Check& check) {
+  const Tenant& tenant = check.spec.tenant;
+  const std::array<std::pair<std::string_view, const std::string*>, 3> fields{
+      {{"challenge", &tenant.challenge}, {"job", &tenant.job}, {"task", &tenant.task}}};
+  for (const auto& [name, value] : fields) {
+    if (value->size() <= kMaxTenantField && IsUtf8(*value) && !HasControl(*value)) continue;
+    check.Deny(
+        rule::kTenant, fmt::format("tenant.{}", name),
+        fmt::format("{} {} is not valid", name, Quoted(*value)),
+        fmt::format("at most {} bytes of UTF-8 without control characters", kMaxTenantField));
+  }
+  check.run.tenant = tenant;
+}
+
+void CheckBackend(Check& check) {
+  const std::string& backend = check.spec.backend;
+  check.run.backend = backend;
+  if (backend.empty() || IsPlainName(backend)) return;
+  check.Deny(rule::kBackend, "backend", fmt::format("backend {} is not a name", Quoted(backend)),
+             "the name of a configured backend, as in 'docker'");
+}
+
+void CheckIdempotencyKey(Check& check) {
+  const std::string& key = check.spec.idempotency_key;
+  check.run.idempotency_key = key;
+  const bool printable =
+      std::all_of(key.begin(), key.end(), [](char c) { return c >= 0x20 && c <= 0x7e; });
+  if (key.size() <= kMaxIdempotencyKey && printable) return;
+  check.Deny(rule::kIdempotencyKey, "idempotencyKey",
+             fmt::format("idempotency key {} is not valid", Quoted(key)),
+             fmt::format("at most {} printable ASCII characters", kMaxIdempotencyKey));
+}
+
+}  // namespace tidewaiter::policy

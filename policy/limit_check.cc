@@ -1,0 +1,45 @@
+#include <fmt/format.h>
+
+#include "policy/checks.h"
+#include "policy/rules.h"
+
+namespace tidewaiter::policy {
+
+bool CheckLimitValue(Check& check, std::size_t limit, std::int64_t value,
+                     const std::string& field) {
+  const LimitInfo& info = kLimits[limit];
+  const LimitRule& rule = check.rules.limits[limit];
+  std::string_view broken;
+  std::string message;
+  if (value <= 0) {
+    broken = rule::kLimitNotPositive;
+    message = fmt::format("{} is zero, negative or not an exact number; zero never means unlimited",
+                          field);
+  } else if (value < info.smallest) {
+    broken = rule::kLimitTooSmall;
+    message = fmt::format("{} {} is less than an engine can enforce", field,
+                          FormatLimit(info.unit, value));
+  } else if (value > rule.max) {
+    broken = rule::kLimitTooLarge;
+    message =
+        fmt::format("{} {} is above the policy's maximum", field, FormatLimit(info.unit, value));
+  } else {
+    return true;
+  }
+  check.Deny(broken, field, std::move(message),
+             fmt::format("from {} to {}", FormatLimit(info.unit, info.smallest),
+                         FormatLimit(info.unit, rule.max)));
+  return false;
+}
+
+void CheckLimits(Check& check) {
+  for (std::size_t i = 0; i < kLimitCount; ++i) {
+    const std::optional<std::int64_t>& requested = check.spec.limits.*kLimits[i].requested;
+    if (requested) {
+      CheckLimitValue(check, i, *requested, fmt::format("limits.{}", kLimits[i].json_field));
+    }
+    SetLimit(check.run.limits, i, requested.value_or(check.rules.limits[i].default_value));
+  }
+}
+
+}  // namespace tidewaiter::policy
