@@ -10,8 +10,6 @@ find_package(Protobuf REQUIRED)
 if(NOT TIDEWAITER_CORE_ONLY)
   find_package(gRPC CONFIG REQUIRED)
 endif()
-find_package(GTest REQUIRED)
-include(GoogleTest)
 
 # Headers of other projects are not held to our warnings.
 set(CMAKE_NO_SYSTEM_FROM_IMPORTED FALSE)

@@ -14,7 +14,7 @@ string(REPLACE "/usr/share/doc/tidewaiter" "${CMAKE_INSTALL_FULL_DOCDIR}" unit "
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/systemd/tidewaiterd.service CONTENT "${unit}" @ONLY)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/systemd/tidewaiterd.service)
 
-install(FILES ${PROJECT_BINARY_DIR}/systemd/tidewaiterd.service systemd/tidewaiterd.socket
+install(FILES ${PROJECT_BINARY_DIR}/systemd/tidewaiterd.service ${PROJECT_SOURCE_DIR}/systemd/tidewaiterd.socket
   DESTINATION lib/systemd/system)
 install(FILES systemd/sysusers.d/tidewaiter.conf DESTINATION lib/sysusers.d)
 install(FILES systemd/tmpfiles.d/tidewaiter.conf DESTINATION lib/tmpfiles.d)

@@ -23,9 +23,9 @@ die() { printf '%s%s: %s%s\n' "$red" "${0##*/}" "$*" "$reset" >&2; exit 1; }
 as_root() {
   ((EUID)) || return 0
   command -v sudo >/dev/null || die 'run this as root'
-  local name keep=()
+  local name passed=()
   for name in $(compgen -e); do
-    [[ $name == TIDEWAITER_* || $name == NO_COLOR || $name == DOCKER_HOST ]] && keep+=("$name=${!name}")
+    [[ $name == TIDEWAITER_* || $name == NO_COLOR || $name == DOCKER_HOST ]] && passed+=("$name=${!name}")
   done
-  exec sudo -- env "${keep[@]}" "$0" "$@"
+  exec sudo -- env "${passed[@]}" "$0" "$@"
 }
