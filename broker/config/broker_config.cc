@@ -1,0 +1,199 @@
+#include "broker/config/broker_config.h"
+
+#include <fmt/format.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/printable.h"
+#include "base/toml_document.h"
+#include "base/trusted_path.h"
+#include "policy/quantity.h"
+
+namespace tidewaiter::config {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+void ReadPath(TomlTable& table, std::string_view key, std::string& out) {
+  const std::optional<std::string> path = table.String(key);
+  if (!path) return;
+  if (!IsNormalPath(*path) || *path == "/") {
+    table.Problem(key, fmt::format("{} is no such path: an absolute path without '.', '..' or a "
+                                   "slash at its end",
+                                   Quoted(*path)));
+    return;
+  }
+  out = *path;
+}
+
+void ReadSocketPath(TomlTable& table, std::string_view key, std::string& out) {
+  ReadPath(table, key, out);
+  if (out.size() >= sizeof(sockaddr_un::sun_path)) {
+    table.Problem(key, fmt::format("{} bytes: a socket's path has at most {} (unix(7))", out.size(),
+                                   sizeof(sockaddr_un::sun_path) - 1));
+  }
+}
+
+void ReadCount(TomlTable& table, std::string_view key, std::uint32_t max, std::uint32_t& out) {
+  if (const auto count = table.Int(key, 1, max)) out = static_cast<std::uint32_t>(*count);
+}
+
+void ReadDuration(TomlTable& table, std::string_view key, milliseconds min, milliseconds max,
+                  milliseconds& out) {
+  const std::optional<std::string> text = table.String(key);
+  if (!text) return;
+  const Result<milliseconds> duration = policy::ParseDuration(*text);
+  if (duration && *duration >= min && *duration <= max) {
+    out = *duration;
+    return;
+  }
+  table.Problem(
+      key, fmt::format("{} is no duration that fits: {} to {}, as \"30s\" or \"1h30m\"",
+                       Quoted(*text), policy::FormatDuration(min), policy::FormatDuration(max)));
+}
+
+void ReadSize(TomlTable& table, std::string_view key, std::int64_t min, std::int64_t max,
+              std::int64_t& out) {
+  const std::optional<std::string> text = table.String(key);
+  if (!text) return;
+  const Result<std::int64_t> size = policy::ParseSize(*text);
+  if (size && *size >= min && *size <= max) {
+    out = *size;
+    return;
+  }
+  table.Problem(key, fmt::format("{} is no size that fits: {} to {}", Quoted(*text),
+                                 policy::FormatSize(min), policy::FormatSize(max)));
+}
+
+void ReadSocketMode(TomlTable& root, BrokerConfig& config) {
+  const std::optional<std::string> text = root.String("socket_mode");
+  if (!text) return;
+  const bool octal =
+      text->size() == 4 && text->front() == '0' &&
+      std::all_of(text->begin(), text->end(), [](char c) { return c >= '0' && c <= '7'; });
+  const std::uint32_t mode = octal ? static_cast<std::uint32_t>(std::stoul(*text, nullptr, 8)) : 0;
+  if (!octal || (mode & 0111U) != 0) {
+    root.Problem("socket_mode",
+                 fmt::format("{} is no mode of a socket: \"0660\", \"0666\"", Quoted(*text)));
+    return;
+  }
+  config.socket_mode = mode;
+}
+
+void ReadLogLevel(TomlTable& root, BrokerConfig& config) {
+  constexpr std::array<std::string_view, 4> kLevels{"error", "warning", "info", "debug"};
+  const std::optional<std::string> level = root.String("log_level");
+  if (!level) return;
+  if (std::find(kLevels.begin(), kLevels.end(), *level) == kLevels.end()) {
+    root.Problem("log_level",
+                 fmt::format("{} is no level: error, warning, info or debug", Quoted(*level)));
+    return;
+  }
+  config.log_level = *level;
+}
+
+// The whole 127/8 and ::1: what never leaves the machine, as the engine itself judges.
+bool IsLoopbackRegistry(std::string_view registry) {
+  const std::size_t colon = registry.rfind(':');
+  if (colon == std::string_view::npos || colon + 1 == registry.size()) return false;
+  const std::string_view port = registry.substr(colon + 1);
+  if (!std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }))
+    return false;
+  const std::string_view host = registry.substr(0, colon);
+  if (host == "localhost" || host == "[::1]") return true;
+  return host.starts_with("127.") &&
+         std::all_of(host.begin(), host.end(),
+                     [](char c) { return c == '.' || (c >= '0' && c <= '9'); }) &&
+         std::count(host.begin(), host.end(), '.') == 3;
+}
+
+void ReadRegistry(TomlTable registry, BrokerConfig& config) {
+  if (const auto plain = registry.Strings("plain_http")) {
+    for (std::size_t i = 0; i < plain->size(); ++i) {
+      if (!IsLoopbackRegistry((*plain)[i])) {
+        registry.ElementProblem("plain_http", i,
+                                fmt::format("{} is not on this machine: HOST:PORT with a loopback "
+                                            "address; everything else is spoken to with TLS",
+                                            Quoted((*plain)[i])));
+      }
+    }
+    config.registry.plain_http = *plain;
+  }
+  if (const auto auth_file = registry.String("auth_file"); auth_file && !auth_file->empty()) {
+    ReadPath(registry, "auth_file", config.registry.auth_file);
+  }
+}
+
+void ReadSeccompProfiles(TomlTable profiles, BrokerConfig& config) {
+  for (const std::string& name : profiles.Keys()) {
+    ReadPath(profiles, name, config.seccomp_profiles[name]);
+  }
+}
+
+// Part of the file's grammar in every version, so that one file serves them all; a broker that has
+// no such backend must not start as if it had.
+void RefuseKubernetes(TomlTable& root, TomlTable kubernetes) {
+  static_cast<void>(kubernetes.String("kubeconfig"));
+  static_cast<void>(kubernetes.String("context"));
+  static_cast<void>(kubernetes.String("namespace"));
+  root.Problem("kubernetes", "this version has no kubernetes backend: leave the table out");
+}
+
+void ReadRunSettings(TomlTable& root, BrokerConfig& config) {
+  constexpr std::uint32_t kMostRuns = 4096;
+  ReadCount(root, "max_runs", kMostRuns, config.max_runs);
+  if (const auto queued = root.Int("max_queued", 0, kMostRuns)) {
+    config.max_queued = static_cast<std::uint32_t>(*queued);
+  }
+  ReadDuration(root, "queue_timeout", milliseconds(100), hours(24), config.queue_timeout);
+  ReadDuration(root, "prepare_timeout", seconds(1), hours(6), config.prepare_timeout);
+  ReadDuration(root, "stop_grace", milliseconds(1), hours(1), config.stop_grace);
+  ReadDuration(root, "teardown_timeout", seconds(1), hours(1), config.teardown_timeout);
+  ReadDuration(root, "audit_deadline", milliseconds(100), seconds(60), config.audit_deadline);
+  ReadDuration(root, "output_stall", milliseconds(100), hours(1), config.output_stall);
+  ReadDuration(root, "drain_timeout", milliseconds(1), hours(24), config.drain_timeout);
+}
+
+void ReadConnectionSettings(TomlTable& root, BrokerConfig& config) {
+  constexpr std::uint32_t kMostConnections = 65'536;
+  ReadCount(root, "max_connections", kMostConnections, config.max_connections);
+  config.max_connections_per_uid =
+      std::min(config.max_connections_per_uid, std::max(1U, config.max_connections / 2));
+  ReadCount(root, "max_connections_per_uid", config.max_connections,
+            config.max_connections_per_uid);
+  ReadCount(root, "max_calls_per_connection", 4096, config.max_calls_per_connection);
+  ReadDuration(root, "connection_idle_timeout", seconds(1), hours(24),
+               config.connection_idle_timeout);
+  ReadSize(root, "max_message", std::int64_t{1} << 20U, std::int64_t{64} << 20U,
+           config.max_message_bytes);
+}
+
+}  // namespace
+
+Result<BrokerConfig> ParseBrokerConfig(std::string_view toml, std::string_view file_name) {
+  TW_ASSIGN(TomlDocument document, TomlDocument::Parse(toml, file_name));
+  TomlTable root = document.Root();
+  BrokerConfig config;
+  root.RequiredInt("version", 1, 1);
+  ReadSocketPath(root, "socket", config.socket);
+  ReadSocketMode(root, config);
+  ReadPath(root, "policy", config.policy);
+  ReadPath(root, "state_dir", config.state_dir);
+  ReadPath(root, "audit_dir", config.audit_dir);
+  ReadLogLevel(root, config);
+  ReadRunSettings(root, config);
+  ReadConnectionSettings(root, config);
+  if (auto docker = root.Table("docker")) ReadSocketPath(*docker, "socket", config.docker.socket);
+  if (auto registry = root.Table("registry")) ReadRegistry(*registry, config);
+  if (auto profiles = root.Table("seccomp_profiles")) ReadSeccompProfiles(*profiles, config);
+  if (auto kubernetes = root.Table("kubernetes")) RefuseKubernetes(root, *kubernetes);
+  TW_TRY(document.Finish());
+  return config;
+}
+
+}  // namespace tidewaiter::config

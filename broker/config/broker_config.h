@@ -1,0 +1,63 @@
+// tidewaiter.toml as plain data: where the broker finds things and how much of everything it takes.
+// What may run, and for whom, is the policy's (policy/). Pure but for ReadFile; any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tidewaiter::config {
+
+struct BrokerConfig {
+  std::string socket = "/run/tidewaiter/broker.sock";
+  // Permission bits of a socket that the broker makes itself. Everyone may connect by default: who
+  // calls is the kernel's word, and a uid that is no principal is closed before a byte is read.
+  std::uint32_t socket_mode = 0666;
+  std::string policy = "/etc/tidewaiter/policy.toml";
+  std::string state_dir = "/var/lib/tidewaiter";
+  std::string audit_dir = "/var/log/tidewaiter";
+  std::string log_level = "info";  // error, warning, info, debug
+
+  std::uint32_t max_runs = 256;
+  std::uint32_t max_queued = 256;
+  std::chrono::milliseconds queue_timeout{std::chrono::minutes(1)};
+  std::chrono::milliseconds prepare_timeout{std::chrono::minutes(10)};
+  std::chrono::milliseconds stop_grace{std::chrono::seconds(5)};
+  std::chrono::milliseconds teardown_timeout{std::chrono::seconds(30)};
+  std::chrono::milliseconds audit_deadline{std::chrono::seconds(5)};
+  std::chrono::milliseconds output_stall{std::chrono::seconds(30)};
+  // How long SIGTERM lets runs end by themselves before they are stopped.
+  std::chrono::milliseconds drain_timeout{std::chrono::seconds(30)};
+
+  std::uint32_t max_connections = 1024;
+  // Of one uid; its oldest idle connection gives way to a new one beyond that.
+  std::uint32_t max_connections_per_uid = 256;
+  std::uint32_t max_calls_per_connection = 128;
+  std::chrono::milliseconds connection_idle_timeout{std::chrono::minutes(10)};
+  std::int64_t max_message_bytes = std::int64_t{4} << 20U;
+
+  struct Docker {
+    std::string socket = "/run/docker.sock";
+  } docker;
+
+  struct Registry {
+    std::vector<std::string> plain_http;  // "HOST:PORT", loopback only
+    std::string auth_file;                // a docker config.json; empty: anonymous
+  } registry;
+
+  std::map<std::string, std::string> seccomp_profiles;  // name -> path of the profile's JSON
+};
+
+// `file_name` is used in messages only. Errors: INVALID_ARGUMENT (INVALID_FILE), every problem of
+// the file, one `file:line:column: what: what would be right` a line.
+Result<BrokerConfig> ParseBrokerConfig(std::string_view toml, std::string_view file_name);
+
+// The whole of a regular file of at most `max_bytes`. Errors: errno's; RESOURCE_EXHAUSTED.
+Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
+
+}  // namespace tidewaiter::config

@@ -1,0 +1,21 @@
+// Walks a JSON text against a protobuf message's descriptor: every key must be a field's, and no
+// field may come twice. Never builds a tree; depth and size are the caller's to bound by arguments.
+#pragma once
+
+#include <google/protobuf/descriptor.h>
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "policy/violation.h"
+
+namespace tidewaiter::wire {
+
+// The first fault as ParseSpecJson tells it, or nothing. Types of values are not checked here.
+std::optional<policy::Violation> FindShapeFault(std::string_view json,
+                                                const google::protobuf::Descriptor& message,
+                                                std::size_t max_depth);
+
+}  // namespace tidewaiter::wire

@@ -1,0 +1,35 @@
+// RunSpec as protobuf JSON (https://protobuf.dev/programming-guides/json), the spec file of the
+// command line, read strictly.
+//
+// protobuf's own parser takes more than a gate may take: of two equal keys the last wins (and
+// "readOnlyRootfs" beside "read_only_rootfs" are equal keys), and it forgives what is no JSON. So
+// the text is first walked against the message's descriptor. Pure; any thread; no exception leaves.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+#include "policy/violation.h"
+#include "tidewaiter/v1/run_spec.pb.h"
+
+namespace tidewaiter::wire {
+
+inline constexpr std::size_t kMaxSpecJsonBytes = std::size_t{1} << 20U;
+inline constexpr std::size_t kMaxSpecJsonDepth = 32;
+
+// What is wrong with a spec that is no RunSpec, in the form of a violation, since it is told beside
+// them. Rules: "spec.too-large", "spec.syntax" (no JSON, or nested too deeply),
+// "spec.unknown-field", "spec.duplicate-field", "spec.wrong-type". `field` is the JSON path,
+// "mounts[1].bind.sorce"; empty where the fault is the text's as a whole. The first fault ends the
+// reading.
+tl::expected<v1::RunSpec, policy::Violation> ParseSpecJson(std::string_view json);
+
+// One line, lowerCamelCase names, absent and default values left out.
+std::string SpecToJson(const v1::RunSpec& spec);
+
+// Any message of the contract in the same form, for --json.
+std::string MessageToJson(const google::protobuf::Message& message);
+
+}  // namespace tidewaiter::wire
