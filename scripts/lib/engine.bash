@@ -125,8 +125,8 @@ push() {
 # retag REPOSITORY TAG REPOSITORY TAG: another name for an image that the engine has.
 retag() { engine POST "/images/$registry/$1:$2/tag?repo=$registry/$3&tag=$4" >/dev/null; }
 
-# forget REPOSITORY TAG: removes the name, and the image when it was its last.
-forget() { engine DELETE "/images/$registry/$1:$2" >/dev/null; }
+# forget REPOSITORY:TAG|REPOSITORY@DIGEST: removes the name, and the image when it was its last.
+forget() { engine DELETE "/images/$registry/$1" >/dev/null; }
 
 # labelled containers|networks|volumes: the ids of what any broker made and has not removed.
 labelled() {
