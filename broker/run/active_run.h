@@ -1,0 +1,69 @@
+// One unfinished run as others see it: who it is, how far it is, and the one stop cause that won.
+// Written by the run's thread, read and stopped from any other. Knows nothing of how a run goes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/guarded.h"
+#include "base/strong_id.h"
+#include "broker/run/audit_sink.h"
+#include "broker/run/run_registry.h"
+#include "broker/run/stop_cause.h"
+
+namespace tidewaiter::run {
+
+class ActiveRun : public RunHandle {
+ public:
+  ActiveRun(RunId run_id, std::uint64_t sequence, Caller caller, AuditSink& audit);
+
+  [[nodiscard]] const RunId& run_id() const noexcept { return run_id_; }
+  // Rises with every launch: the order of List.
+  [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
+  [[nodiscard]] const Caller& caller() const noexcept { return caller_; }
+
+  // The run's own stream asks.
+  void RequestStop(StopCause cause) override;
+  // Anyone asks. A cancel that wins is recorded before the run hears of it. False: another cause
+  // was first, or the run is past stopping.
+  bool Stop(const StopCause& cause, const Caller& by);
+  [[nodiscard]] std::stop_source stop_source() const { return stop_; }
+  [[nodiscard]] std::stop_token stop_token() const { return stop_.get_token(); }
+  [[nodiscard]] std::optional<StopCause> stop_cause();
+
+  // The run's thread only.
+  void MarkAdmitted(const std::string& image, const policy::Tenant& tenant);
+  void EnterState(RunState state);
+  void SetContainer(const std::string& container_id);
+  void MarkStarted();
+  // Before the terminal record: a later cancel has no effect and must not be recorded after it.
+  void RefuseStops();
+
+  // Nothing before the admission: nobody but the run's own caller knows of it until then.
+  [[nodiscard]] std::optional<RunInfo> Info();
+  [[nodiscard]] RunInfo Snapshot();
+  [[nodiscard]] RunState state();
+
+ private:
+  struct Stopping {
+    std::optional<StopCause> cause;
+    Caller by;
+    bool admitted = false;
+    bool refused = false;
+  };
+  void RecordCancel(const Caller& by);
+
+  const RunId run_id_;
+  const std::uint64_t sequence_;
+  const Caller caller_;
+  AuditSink& audit_;
+  std::stop_source stop_;
+  // Held across AppendEventually, which never waits: so the log has the cancel before the end.
+  Guarded<Stopping> stopping_;
+  Guarded<RunInfo> info_;
+};
+
+}  // namespace tidewaiter::run

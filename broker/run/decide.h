@@ -1,0 +1,27 @@
+// The whole decision on one run: who may ask, the policy, and what the backend cannot enforce.
+// Pure but for the policy's questions to the host.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/run/environment.h"
+#include "broker/run/run_request.h"
+#include "policy/admitted_run.h"
+
+namespace tidewaiter::run {
+
+// `admitted` is set exactly where `violations` is empty, and `backend` with it.
+struct Verdict {
+  std::optional<policy::AdmittedRun> admitted;
+  std::vector<policy::Violation> violations;
+  Backend* backend = nullptr;
+  std::string policy_name;  // empty where the caller has none
+  std::string policy_hash;
+};
+
+// Rules of its own: principal.unknown, principal.role, backend.unknown (docs/POLICY.md).
+Verdict Decide(const Environment& environment, const RunRequest& request);
+
+}  // namespace tidewaiter::run

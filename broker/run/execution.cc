@@ -1,0 +1,174 @@
+#include "broker/run/execution.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "base/printable.h"
+
+namespace tidewaiter::run {
+namespace {
+
+using Clock = Deadline::Clock;
+
+Outcome FromExit(const ContainerExit& exit) {
+  Outcome outcome;
+  outcome.exit_code = exit.exit_code;
+  outcome.oom_killed = exit.oom_killed;
+  outcome.message = exit.message;
+  if (exit.lost) {
+    outcome.kind = Outcome::Kind::kFailed;
+    outcome.exit_code = 0;
+    outcome.message = exit.lost->message;
+    outcome.reason = exit.lost->Reason();
+  } else {
+    outcome.kind = exit.command_failed ? Outcome::Kind::kCommandFailed : Outcome::Kind::kExited;
+  }
+  return outcome;
+}
+
+}  // namespace
+
+Outcome StoppedBy(const StopCause& cause) {
+  Outcome outcome;
+  switch (cause.kind) {
+    case StopCause::Kind::kCancelled:
+      outcome.kind = Outcome::Kind::kCancelled;
+      if (!cause.by.empty()) outcome.message = "cancelled by " + Quoted(cause.by);
+      break;
+    case StopCause::Kind::kClientGone: outcome.kind = Outcome::Kind::kClientGone; break;
+    case StopCause::Kind::kShutdown:
+      outcome.kind = Outcome::Kind::kShutdown;
+      outcome.message = "the broker is shutting down";
+      break;
+  }
+  return outcome;
+}
+
+Execution::Execution(const Environment& environment, Backend& backend, const RunFacts& facts,
+                     const policy::AdmittedRun& admitted, bool with_stdin, ActiveRun& run,
+                     RunObserver& observer)
+    : environment_(environment),
+      settings_(environment.settings),
+      backend_(backend),
+      facts_(facts),
+      admitted_(admitted),
+      with_stdin_(with_stdin),
+      run_(run),
+      observer_(observer) {}
+
+Outcome Execution::Run(const std::vector<Resource>& planned, std::vector<Resource>& resources) {
+  const Patience patience{.stop = run_.stop_token(),
+                          .deadline = Deadline::After(settings_.prepare_timeout)};
+  auto image = backend_.Resolve(admitted_, observer_, patience);
+  if (!image) return Failed(image.error());
+  image_ = *std::move(image);
+  if (const auto cause = run_.stop_cause()) return StoppedBy(*cause);
+
+  resources = planned;  // from here on they may exist, whatever Create says
+  auto container = backend_.Create(admitted_, facts_.run_id, facts_.caller.principal, image_,
+                                   with_stdin_, resources, patience);
+  if (!container) return Failed(container.error());
+  container_id_ = (*container)->id();
+  run_.SetContainer(container_id_);
+
+  OutputLimiter output(observer_, admitted_.effective().limits.log_bytes);
+  auto attachment = (*container)->Attach(output, with_stdin_, patience);
+  if (!attachment) return Failed(attachment.error());
+  observer_.OnAttached(**attachment);
+  Outcome outcome = StartAndWait(**container, **attachment, output, patience);
+  observer_.OnAttachmentClosing();
+  output_lost_ = output_lost_ || (*attachment)->ended().Peek().value_or(std::nullopt).has_value();
+  attachment->reset();  // no output from here on
+  TellTruncation(output);
+  return outcome;
+}
+
+Outcome Execution::StartAndWait(Container& container, Attachment& attachment, OutputLimiter& output,
+                                const Patience& patience) {
+  if (auto started = container.Start(patience); !started) return Failed(started.error());
+  const Clock::time_point begin = Clock::now();
+  std::optional<ContainerExit> exit = container.exited().Peek();
+  if (!exit || !exit->command_failed) {
+    environment_.audit->AppendEventually(StartedEvent(facts_, image_, container_id_));
+    run_.MarkStarted();
+    observer_.OnStarted(image_, container_id_);
+  }
+
+  exit =
+      container.exited().Wait(patience.stop, Deadline::After(admitted_.effective().limits.timeout));
+  Outcome outcome;
+  if (exit) {
+    outcome = FromExit(*exit);
+  } else {
+    const auto cause = run_.stop_cause();
+    if (cause && cause->kind == StopCause::Kind::kClientGone) return StoppedBy(*cause);
+    exit = StopGently(container);
+    if (cause)
+      outcome = StoppedBy(*cause);
+    else
+      outcome.kind = Outcome::Kind::kTimedOut;
+    if (exit) outcome.exit_code = exit->exit_code;
+  }
+  outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+  // Without an exit the output will not end before the removal.
+  const bool stopped = run_.stop_token().stop_requested();
+  const Deadline last = !exit                   ? Deadline::After({})
+                        : stopped || exit->lost ? Deadline::After(settings_.stop_grace)
+                                                : Deadline::Never();
+  // A stop that is known has had its grace; one that comes now ends the wait.
+  AwaitOutput(attachment, output, {stopped ? std::stop_token() : run_.stop_token(), last});
+  return outcome;
+}
+
+// SIGTERM, and SIGKILL after the grace. What survives even that is left to the forced removal.
+std::optional<ContainerExit> Execution::StopGently(Container& container) {
+  for (const int signal_number : {SIGTERM, SIGKILL}) {
+    const Patience grace{.stop = {}, .deadline = Deadline::After(settings_.stop_grace)};
+    // An engine that does not take the signal may still tell of the exit.
+    static_cast<void>(container.Signal(signal_number, grace));
+    if (auto exit = container.exited().Wait({}, grace.deadline)) return exit;
+  }
+  return std::nullopt;
+}
+
+// The container is gone, so what output there is, is finite; but neither a client that does not
+// read nor an engine that does not send may hold the run for ever.
+void Execution::AwaitOutput(Attachment& attachment, OutputLimiter& output,
+                            const Patience& patience) {
+  for (;;) {
+    const Deadline stalls_at = output.StallsAt(settings_.output_stall);
+    if (attachment.ended().Wait(patience.stop, stalls_at.Sooner(patience.deadline))) return;
+    if (patience.stop.stop_requested() || patience.deadline.Passed()) break;
+    if (!output.StallsAt(settings_.output_stall).Passed()) continue;
+    if (!output.ClientFull()) break;
+    output.DropRest();
+  }
+  // Whose doing it is that the rest is missing.
+  if (output.ClientFull()) {
+    output.DropRest();
+  } else {
+    output_lost_ = true;
+  }
+}
+
+void Execution::TellTruncation(const OutputLimiter& output) {
+  dropped_output_bytes_ = output.dropped_over_limit() + output.dropped_unread();
+  if (output.dropped_over_limit() > 0) {
+    observer_.OnTruncated(output.dropped_over_limit(), "LOG_LIMIT");
+  }
+  if (output.dropping()) observer_.OnTruncated(output.dropped_unread(), "SLOW_CLIENT");
+  if (output_lost_) observer_.OnTruncated(0, "ENGINE_STREAM_LOST");
+}
+
+// What failed because the run was asked to stop did not fail.
+Outcome Execution::Failed(const Error& error) {
+  if (const auto cause = run_.stop_cause()) return StoppedBy(*cause);
+  Outcome outcome;
+  outcome.kind = Outcome::Kind::kFailed;
+  outcome.message = error.message;
+  outcome.reason = error.Reason();
+  return outcome;
+}
+
+}  // namespace tidewaiter::run

@@ -1,0 +1,57 @@
+// The part of a run that the engine sees: resolve, create, attach, start, wait, collect the output.
+// Ends with an outcome, never with an error, and removes nothing: that is Teardown's.
+// On the run's thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "broker/run/active_run.h"
+#include "broker/run/environment.h"
+#include "broker/run/output_limiter.h"
+#include "broker/run/run_events.h"
+#include "broker/run/run_observer.h"
+#include "policy/admitted_run.h"
+
+namespace tidewaiter::run {
+
+class Execution {
+ public:
+  Execution(const Environment& environment, Backend& backend, const RunFacts& facts,
+            const policy::AdmittedRun& admitted, bool with_stdin, ActiveRun& run,
+            RunObserver& observer);
+
+  // `resources` receives what may exist on the engine from then on, in order of creation; it stays
+  // empty where nothing was created. `planned` is Backend::Plan's answer.
+  Outcome Run(const std::vector<Resource>& planned, std::vector<Resource>& resources);
+
+  [[nodiscard]] const ResolvedImage& image() const { return image_; }
+  [[nodiscard]] const std::string& container_id() const { return container_id_; }
+  [[nodiscard]] std::int64_t dropped_output_bytes() const { return dropped_output_bytes_; }
+
+ private:
+  Outcome StartAndWait(Container& container, Attachment& attachment, OutputLimiter& output,
+                       const Patience& patience);
+  std::optional<ContainerExit> StopGently(Container& container);
+  void AwaitOutput(Attachment& attachment, OutputLimiter& output, const Patience& patience);
+  void TellTruncation(const OutputLimiter& output);
+  Outcome Failed(const Error& error);
+
+  const Environment& environment_;
+  const RunSettings& settings_;
+  Backend& backend_;
+  const RunFacts& facts_;
+  const policy::AdmittedRun& admitted_;
+  const bool with_stdin_;
+  ActiveRun& run_;
+  RunObserver& observer_;
+  ResolvedImage image_;
+  std::string container_id_;
+  std::int64_t dropped_output_bytes_ = 0;
+  bool output_lost_ = false;
+};
+
+// The outcome of a run that was stopped.
+Outcome StoppedBy(const StopCause& cause);
+
+}  // namespace tidewaiter::run

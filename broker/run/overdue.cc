@@ -1,0 +1,88 @@
+#include "broker/run/overdue.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "broker/run/run_events.h"
+#include "broker/run/teardown.h"
+
+namespace tidewaiter::run {
+namespace {
+
+std::string WhatIsLeft(const Overdue& overdue) {
+  std::string text;
+  for (const Removal& removal : overdue.receipt.removals) {
+    if (removal.confirmed_absent) continue;
+    if (!text.empty()) text += "; ";
+    text += removal.kind + " '" + removal.id + "': " + removal.error;
+  }
+  return text;
+}
+
+void Announce(const Environment& environment, Overdue& overdue) {
+  if (!overdue.announced) {
+    overdue.announced = true;
+    environment.audit->AppendEventually(TeardownEvent(AuditEvent::Type::kTeardownOverdue,
+                                                      overdue.entry.run_id, WhatIsLeft(overdue)));
+  }
+  // What is left, with the engine's ids and the state of the log: a later process need not ask.
+  // Only an optimisation, so a failure costs nothing.
+  if (!overdue.entry.finished_recorded && overdue.recorded && overdue.recorded->Peek()) {
+    overdue.entry.finished_recorded = true;
+    static_cast<void>(environment.journal->Update(overdue.entry));
+  }
+}
+
+}  // namespace
+
+void RemoveResources(const Environment& environment, Overdue& overdue) {
+  const Deadline deadline = Deadline::After(environment.settings.teardown_timeout);
+  std::erase_if(overdue.receipt.removals,
+                [](const Removal& removal) { return !removal.confirmed_absent; });
+  const auto backend = environment.backends.find(overdue.entry.backend);
+  if (backend != environment.backends.end()) {
+    Receipt attempt =
+        Teardown(*backend->second, overdue.entry.run_id, overdue.entry.resources, deadline);
+    std::move(attempt.removals.begin(), attempt.removals.end(),
+              std::back_inserter(overdue.receipt.removals));
+    return;
+  }
+  for (const Resource& resource : overdue.entry.resources) {
+    overdue.receipt.removals.push_back(
+        Removal{.kind = std::string(ToString(resource.kind)),
+                .id = resource.id.empty() ? resource.name : resource.id,
+                .confirmed_absent = false,
+                .error = "backend '" + overdue.entry.backend + "' is not configured"});
+  }
+}
+
+void RecordEnd(const Environment& environment, Overdue& overdue,
+               const AuditSink::Standing& standing) {
+  auto recorded = std::make_shared<Recorded>();
+  overdue.recorded = recorded;
+  if (!standing.admitted || standing.finished) {
+    recorded->Set(true);
+    return;
+  }
+  environment.audit->AppendEventually(
+      FinishedEvent(FactsOf(overdue.entry), overdue.outcome, overdue.receipt),
+      [recorded] { recorded->Set(true); });
+}
+
+bool Settle(const Environment& environment, Overdue& overdue) {
+  if (!overdue.entry.resources.empty()) {
+    Announce(environment, overdue);
+    return false;
+  }
+  if (!overdue.recorded || !overdue.recorded->Peek()) return false;
+  if (!environment.journal->Close(overdue.entry.run_id).confirmed_absent) return false;
+  if (overdue.announced) {
+    environment.audit->AppendEventually(
+        TeardownEvent(AuditEvent::Type::kTeardownSettled, overdue.entry.run_id, ""));
+  }
+  return true;
+}
+
+}  // namespace tidewaiter::run

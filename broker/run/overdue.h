@@ -1,0 +1,40 @@
+// A run that is over but not done with: what the reaper needs to know to finish it. One attempt is
+// a few steps, each of which leaves what it could not do for the next attempt.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/completion.h"
+#include "broker/run/environment.h"
+#include "broker/run/run_journal.h"
+#include "broker/run/run_registry.h"
+
+namespace tidewaiter::run {
+
+// Set once a terminal record is on disk.
+using Recorded = Completion<bool>;
+
+// Used by the reaper's thread alone once it is adopted; `info` and `entry.run_id` never change.
+struct Overdue {
+  JournalEntry entry;  // resources: what is still to be removed, in order of creation
+  std::shared_ptr<Recorded> recorded;  // null: the log is to be asked whether it knows the run
+  Outcome outcome;                     // what to record where the log knows of no end
+  RunInfo info;
+  Receipt receipt;         // what the attempts so far have come to
+  bool announced = false;  // kTeardownOverdue is in the log: kTeardownSettled must follow
+};
+
+// Tries once more to remove what is left.
+void RemoveResources(const Environment& environment, Overdue& overdue);
+
+// `standing` is the log's answer: records the end of a run that the log admitted and did not
+// finish, and sets `recorded`.
+void RecordEnd(const Environment& environment, Overdue& overdue,
+               const AuditSink::Standing& standing);
+
+// Where nothing is left and the end is on disk: closes the journal. True where the run is done
+// with. Where something is left, says so in the log and in the journal, once.
+bool Settle(const Environment& environment, Overdue& overdue);
+
+}  // namespace tidewaiter::run

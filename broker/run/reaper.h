@@ -1,0 +1,79 @@
+// Owns what a run or a former process could not finish: overdue removals, terminal records that the
+// log has not taken yet, leftovers of a crash. Tries for ever, with growing pauses, on one thread
+// of its own. It touches only what a journal entry names exactly, or what carries this broker's own
+// id and no run knows.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/guarded.h"
+#include "broker/run/environment.h"
+#include "broker/run/overdue.h"
+#include "broker/run/run_registry.h"
+#include "broker/run/strays.h"
+
+namespace tidewaiter::run {
+
+class Reaper {
+ public:
+  // `is_active` says whether a run is still under its own thread; called on the reaper's thread.
+  Reaper(const Environment& environment, std::function<bool(const RunId&)> is_active);
+  // Ends after the step that is under way. What is left stays in the journal.
+  ~Reaper() = default;
+  Reaper(const Reaper&) = delete;
+  Reaper& operator=(const Reaper&) = delete;
+
+  void Adopt(Overdue overdue);
+  // Reads the journal on the caller's thread (and later again where it could not be read), and
+  // adopts every entry of this broker whose run is not active. From then on the engines are
+  // compared with the runs periodically.
+  void RecoverLeftovers();
+
+  // Every overdue run; those of a former process have no admitted_at.
+  [[nodiscard]] std::vector<RunInfo> List();
+  [[nodiscard]] std::uint32_t Count();
+
+ private:
+  using Clock = Deadline::Clock;
+  struct Item {
+    Overdue overdue;
+    // The reaper's thread, under the lock:
+    Clock::time_point next_attempt;
+    std::chrono::milliseconds pause;
+  };
+  using Items = std::vector<std::shared_ptr<Item>>;
+  struct State {
+    std::map<RunId, std::shared_ptr<Item>> items;
+    Clock::time_point next_load = Clock::time_point::max();
+    Clock::time_point next_comparison = Clock::time_point::max();
+  };
+
+  void Loop(const std::stop_token& stop);
+  void Attempt(const Items& due, const std::stop_token& stop);
+  void AskLog(const Items& due);
+  [[nodiscard]] Items TakeDue();
+  [[nodiscard]] bool ComparisonDue();
+  [[nodiscard]] bool LoadDue();
+  [[nodiscard]] Clock::time_point NextWork(const State& state) const;
+  [[nodiscard]] std::chrono::milliseconds Jittered(std::chrono::milliseconds pause);
+  [[nodiscard]] bool IsKnown(const RunId& run_id);
+  void Write(LogLevel level, const std::string& message) const;
+
+  const Environment& environment_;
+  const std::function<bool(const RunId&)> is_active_;
+  Guarded<State> state_;
+  std::condition_variable_any changed_;
+  Strays strays_;
+  std::minstd_rand random_;  // the reaper's thread only
+  std::jthread thread_;      // last: it uses what stands above
+};
+
+}  // namespace tidewaiter::run

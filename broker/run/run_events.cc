@@ -1,0 +1,68 @@
+#include "broker/run/run_events.h"
+
+#include <utility>
+
+#include "base/printable.h"
+
+namespace tidewaiter::run {
+namespace {
+
+AuditEvent Base(AuditEvent::Type type, const RunFacts& facts) {
+  AuditEvent event;
+  event.type = type;
+  event.run_id = facts.run_id;
+  event.caller = facts.caller;
+  event.requested_image = facts.requested_image;
+  event.policy_name = facts.policy_name;
+  event.policy_hash = facts.policy_hash;
+  return event;
+}
+
+}  // namespace
+
+AuditEvent DeniedEvent(const RunFacts& facts, const std::vector<policy::Violation>& violations) {
+  AuditEvent event = Base(AuditEvent::Type::kRunDenied, facts);
+  event.violations = violations;
+  return event;
+}
+
+AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effective) {
+  AuditEvent event = Base(AuditEvent::Type::kRunAdmitted, facts);
+  event.effective = effective;
+  event.effective->command.clear();
+  for (auto& [name, value] : event.effective->env) value.clear();
+  return event;
+}
+
+AuditEvent StartedEvent(const RunFacts& facts, const ResolvedImage& image,
+                        const std::string& container_id) {
+  AuditEvent event = Base(AuditEvent::Type::kRunStarted, facts);
+  event.resolved = image;
+  event.container_id = container_id;
+  return event;
+}
+
+AuditEvent FinishedEvent(const RunFacts& facts, const Outcome& outcome, const Receipt& receipt) {
+  AuditEvent event = Base(AuditEvent::Type::kRunFinished, facts);
+  event.outcome = outcome;
+  event.receipt = receipt;
+  return event;
+}
+
+AuditEvent TeardownEvent(AuditEvent::Type type, const RunId& run_id, std::string detail) {
+  AuditEvent event;
+  event.type = type;
+  event.run_id = run_id;
+  event.detail = std::move(detail);
+  return event;
+}
+
+RunFacts FactsOf(const JournalEntry& entry) {
+  return RunFacts{.run_id = entry.run_id,
+                  .caller = entry.caller,
+                  .requested_image = Printable(entry.image, 1024),
+                  .policy_name = entry.policy_name,
+                  .policy_hash = entry.policy_hash};
+}
+
+}  // namespace tidewaiter::run

@@ -1,0 +1,37 @@
+// The audit records of a run's life, built in one place, so that what is in them (and what never
+// is) can be seen at a glance. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/strong_id.h"
+#include "broker/run/audit_sink.h"
+#include "broker/run/run_journal.h"
+#include "policy/admitted_run.h"
+
+namespace tidewaiter::run {
+
+// What all records of one run have in common.
+struct RunFacts {
+  RunId run_id;
+  Caller caller;
+  std::string requested_image;  // as asked for, escaped, at most 1,024 bytes
+  std::string policy_name;
+  std::string policy_hash;
+};
+
+AuditEvent DeniedEvent(const RunFacts& facts, const std::vector<policy::Violation>& violations);
+// The effective run without the values of its environment and without its command.
+AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effective);
+AuditEvent StartedEvent(const RunFacts& facts, const ResolvedImage& image,
+                        const std::string& container_id);
+AuditEvent FinishedEvent(const RunFacts& facts, const Outcome& outcome, const Receipt& receipt);
+// For kTeardownOverdue, kTeardownSettled.
+AuditEvent TeardownEvent(AuditEvent::Type type, const RunId& run_id, std::string detail);
+
+// The facts that a journal entry has kept.
+RunFacts FactsOf(const JournalEntry& entry);
+
+}  // namespace tidewaiter::run

@@ -1,0 +1,20 @@
+// Where every exit path of a run ends: removes what it created, newest first, each confirmed
+// absent. Runs on the run's thread or the reaper's. Never takes a stop token: nothing shortens a
+// teardown.
+#pragma once
+
+#include <vector>
+
+#include "base/deadline.h"
+#include "base/strong_id.h"
+#include "broker/run/backend.h"
+#include "broker/run/outcome.h"
+
+namespace tidewaiter::run {
+
+// Tries every resource, also after a failure, until `deadline`. What is not confirmed absent stays
+// in `resources`, in its order; the rest is erased from it.
+Receipt Teardown(Backend& backend, const RunId& run_id, std::vector<Resource>& resources,
+                 Deadline deadline);
+
+}  // namespace tidewaiter::run
