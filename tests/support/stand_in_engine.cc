@@ -110,6 +110,11 @@ std::vector<std::string> StandInEngine::Calls() const {
   return calls_;
 }
 
+std::vector<json> StandInEngine::CreateBodies() const {
+  const std::lock_guard lock(mutex_);
+  return create_bodies_;
+}
+
 std::size_t StandInEngine::ContainerCount() const {
   const std::lock_guard lock(mutex_);
   return containers_.size();
@@ -245,6 +250,10 @@ void StandInEngine::Dispatch(const StandInRequest& request, const std::string& c
 
 void StandInEngine::Create(const StandInRequest& request, StandInConnection& connection) {
   json body = Parse(request.body);
+  {
+    const std::lock_guard lock(mutex_);
+    create_bodies_.push_back(body);
+  }
   auto container = std::make_shared<Container>();
   container->name = QueryValue(request.query, "name");
   if (Find(container->name)) {

@@ -53,6 +53,8 @@ class StandInEngine {
 
   // "METHOD /path" of every call so far.
   [[nodiscard]] std::vector<std::string> Calls() const;
+  // Body of every create call so far.
+  [[nodiscard]] std::vector<nlohmann::json> CreateBodies() const;
   [[nodiscard]] std::size_t ContainerCount() const;
   [[nodiscard]] std::size_t NetworkCount() const;
   // A container with these labels that nobody asked for, as left by someone. Returns its id.
@@ -79,6 +81,7 @@ class StandInEngine {
   FaultAt fault_at_;
   Tamper tamper_;
   std::vector<std::string> calls_;
+  std::vector<nlohmann::json> create_bodies_;
   std::map<std::string, std::shared_ptr<Container>> containers_;  // by id
   std::map<std::string, nlohmann::json> networks_;                // by id
   std::vector<std::string> events_;                               // JSON lines, all there ever were

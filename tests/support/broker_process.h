@@ -1,0 +1,73 @@
+// The real tidewaiterd, started in a scratch folder of its own and stopped with the object. The
+// folder lies where only root may write, since a broker in production mode refuses anything else.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/support/scratch_folder.h"
+
+namespace tidewaiter::testing {
+
+class BrokerProcess {
+ public:
+  struct Options {
+    std::string docker_socket{};
+    std::string policy{};      // the whole policy file; empty: LabPolicy()
+    std::string settings{};    // more top-level keys of tidewaiter.toml
+    std::string tables{};      // more tables of tidewaiter.toml
+    std::string registry{};    // host:port that speaks plain HTTP; empty: the lab's
+    bool expect_start = true;  // false: do not wait until it serves
+  };
+
+  // A policy for the lab: production mode, lab/* of the lab's registry, ISOLATED networks, and this
+  // process's uid as the principal "tester" with every role. `extra` is appended.
+  static std::string LabPolicy(const std::string& extra = {});
+  // The same for the stand-in engine: no registry is asked.
+  static std::string StandInPolicy(const std::string& extra = {});
+
+  // Starts it and waits until it serves; a test assertion fails where it does not within 20 s.
+  explicit BrokerProcess(Options options);
+  // SIGTERM and a wait, then SIGKILL; removes the scratch folder.
+  ~BrokerProcess();
+  BrokerProcess(const BrokerProcess&) = delete;
+  BrokerProcess& operator=(const BrokerProcess&) = delete;
+
+  [[nodiscard]] const std::string& folder() const { return folder_.path(); }
+  [[nodiscard]] std::string socket_path() const { return folder_ / "broker.sock"; }
+  [[nodiscard]] std::string audit_file() const { return folder_ / "audit/audit.jsonl"; }
+  [[nodiscard]] std::string runs_folder() const { return folder_ / "state/runs"; }
+  [[nodiscard]] std::string broker_id() const;
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  [[nodiscard]] bool Running() const;
+  // What it has written to stderr so far.
+  [[nodiscard]] std::string Log() const;
+
+  // SIGTERM, then waits; the exit status, or 128 + the signal. -1 where it did not end in time.
+  int Stop(std::chrono::seconds within = std::chrono::seconds(20));
+  // SIGKILL, then waits.
+  void Kill();
+  // Starts it again over the same folder.
+  void Restart();
+
+ private:
+  void Start();
+  int Wait(std::chrono::seconds within);
+
+  Options options_;
+  ScratchFolder folder_;
+  pid_t pid_ = -1;
+};
+
+// Containers and networks on an engine that carry this broker's id, as "kind name".
+std::vector<std::string> LabelledLeftovers(const std::string& docker_socket,
+                                           const std::string& broker_id);
+
+// Whether `done` comes true within the time; asked every 20 ms.
+bool Eventually(std::chrono::milliseconds within, const std::function<bool()>& done);
+
+}  // namespace tidewaiter::testing
