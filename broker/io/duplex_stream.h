@@ -11,7 +11,6 @@
 #include <span>
 #include <stop_token>
 #include <string>
-#include <string_view>
 
 #include "base/deadline.h"
 #include "base/result.h"
@@ -32,16 +31,25 @@ class DuplexStream {
 
   // Connects to `unix_socket`, sends `POST target HTTP/1.1` with `Connection: Upgrade`, and blocks
   // until the answer's header: 101 or 200 is success; otherwise the error carries the answer's body
-  // (at most 4 KiB). No callback comes before it returns.
+  // (at most 4 KiB, safe to print). No callback comes before there is a stream to return, none at
+  // all where it fails; but the first may come before the caller has stored what it got. Never on
+  // the loop's thread.
+  // Errors: UNAVAILABLE (reason CONNECT_FAILED where nothing was sent), DEADLINE_EXCEEDED,
+  // CANCELLED, RESOURCE_EXHAUSTED (header too long, no descriptors), INVALID_ARGUMENT (a target or
+  // path that cannot be sent), INTERNAL (not HTTP); for an answer other than 101 and 200, reason
+  // UPGRADE_REFUSED: NOT_FOUND (404), ALREADY_EXISTS (409), INVALID_ARGUMENT (400),
+  // FAILED_PRECONDITION (other 4xx), INTERNAL.
   static Result<std::unique_ptr<DuplexStream>> Open(EventLoop& loop, const std::string& unix_socket,
                                                     const std::string& target, Callbacks callbacks,
                                                     const std::stop_token& stop, Deadline deadline);
 
   // Closes; when it returns no callback is running (unless called from one) and none will come.
+  // Waits for the loop's thread: not under a lock that a callback takes.
   virtual ~DuplexStream() = default;
 
   // Takes as many bytes as fit into the write queue (64 KiB) and returns how many; 0: wait for
-  // on_room. Any thread.
+  // on_room. After FinishWriting(), or once the other side reads no more, everything is taken and
+  // dropped, as by a process that does not read its stdin. Any thread.
   virtual std::size_t Write(std::span<const std::byte> data) = 0;
   // Half-closes once the queue has been sent. Any thread.
   virtual void FinishWriting() = 0;

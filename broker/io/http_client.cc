@@ -1,0 +1,93 @@
+#include "broker/io/http_client.h"
+
+#include <curl/curl.h>
+
+#include <utility>
+
+#include "base/completion.h"
+#include "broker/io/http_head.h"
+#include "broker/io/http_multi.h"
+#include "broker/io/http_transfer.h"
+
+namespace tidewaiter::io {
+namespace {
+
+class CurlHttpClient final : public HttpClient {
+ public:
+  CurlHttpClient(EventLoop& loop, CURLM* multi)
+      : loop_(loop), multi_(std::make_unique<HttpMulti>(loop, multi)) {}
+  CurlHttpClient(const CurlHttpClient&) = delete;
+  CurlHttpClient& operator=(const CurlHttpClient&) = delete;
+  ~CurlHttpClient() override;
+
+  Result<HttpResponse> Fetch(const HttpRequest& request, const std::stop_token& stop,
+                             Deadline deadline) override {
+    return Run(request, nullptr, stop, deadline);
+  }
+
+  Result<HttpResponse> Stream(const HttpRequest& request, const std::stop_token& stop,
+                              Deadline deadline, std::function<void()> on_open,
+                              std::function<bool(std::string_view)> on_data) override {
+    const HttpSink sink{.on_open = std::move(on_open), .on_data = std::move(on_data)};
+    return Run(request, &sink, stop, deadline);
+  }
+
+ private:
+  Result<HttpResponse> Run(const HttpRequest& request, const HttpSink* sink,
+                           const std::stop_token& stop, Deadline deadline);
+
+  EventLoop& loop_;
+  std::unique_ptr<HttpMulti> multi_;  // the loop's thread only, once the first request is posted
+};
+
+CurlHttpClient::~CurlHttpClient() {
+  if (loop_.OnLoopThread()) return;
+  // No request is in flight any more, but tasks and timers of theirs may be.
+  const auto closed = std::make_shared<Completion<bool>>();  // shared: Set() may outlast Wait()
+  loop_.Post([this, closed] {
+    multi_.reset();
+    closed->Set(true);
+  });
+  closed->Wait({}, Deadline::Never());
+}
+
+// Deadline and stop are acted on by the loop, and the caller always waits until the loop has let
+// go: that is why `request`, the sink and what its functions refer to may live on the caller's
+// stack.
+Result<HttpResponse> CurlHttpClient::Run(const HttpRequest& request, const HttpSink* sink,
+                                         const std::stop_token& stop, Deadline deadline) {
+  if (loop_.OnLoopThread()) {
+    return Fail(ErrorCode::kInternal, "send a request: called on the event loop's own thread");
+  }
+  TW_ASSIGN(const std::shared_ptr<HttpTransfer> transfer,
+            HttpTransfer::Create(request, sink, deadline));
+  if (stop.stop_requested()) return transfer->CancelError();
+  if (deadline.Passed()) return transfer->DeadlineError();
+  loop_.Post([multi = multi_.get(), transfer] { multi->Add(transfer); });
+  const std::stop_callback cancel(stop, [this, &transfer] {
+    loop_.Post(
+        [multi = multi_.get(), transfer] { multi->Abort(transfer, transfer->CancelError()); });
+  });
+  return transfer->Wait();
+}
+
+}  // namespace
+
+std::string_view HttpResponse::Header(std::string_view name) const noexcept {
+  return FindHeader(headers, name);
+}
+
+Result<std::unique_ptr<HttpClient>> HttpClient::Create(EventLoop& loop) {
+  // Thread-safe since libcurl 7.84.
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (initialised != CURLE_OK) {
+    return Fail(ErrorCode::kInternal, "start the HTTP client: libcurl does not initialise");
+  }
+  CURLM* const multi = curl_multi_init();
+  if (multi == nullptr) {
+    return Fail(ErrorCode::kResourceExhausted, "start the HTTP client: out of memory");
+  }
+  return std::make_unique<CurlHttpClient>(loop, multi);
+}
+
+}  // namespace tidewaiter::io

@@ -1,0 +1,31 @@
+// The head of an HTTP/1.1 answer: status line and header fields (RFC 9112). Pure; the text is a
+// stranger's.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "broker/io/http_client.h"
+
+namespace tidewaiter::io {
+
+struct HttpHead {
+  int status = 0;
+  HttpHeaders headers;  // names in lower case, values without surrounding blanks
+};
+
+// `text` from the status line to the blank line, both included. Nothing where it is not HTTP/1.x.
+std::optional<HttpHead> ParseHttpHead(std::string_view text);
+
+// `Name: value`, its line end optional, the name in lower case. Nothing where it is no header
+// field.
+std::optional<HttpHeaders::value_type> ParseHttpHeader(std::string_view line);
+
+// The value of the first field of that lower-case name, or "".
+std::string_view FindHeader(const HttpHeaders& headers, std::string_view name) noexcept;
+
+// Whether all of `text`, which is not empty, may stand in a method or a header's name (RFC 9110's
+// token).
+bool IsHttpToken(std::string_view text) noexcept;
+
+}  // namespace tidewaiter::io

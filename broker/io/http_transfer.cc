@@ -1,0 +1,267 @@
+#include "broker/io/http_transfer.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/printable.h"
+#include "broker/io/http_errors.h"
+#include "broker/io/http_head.h"
+
+namespace tidewaiter::io {
+namespace {
+
+// All header lines of an answer together, those of interim answers and trailers included.
+constexpr std::size_t kMaxHeaderBytes = std::size_t{64} << 10U;
+constexpr std::size_t kMaxUrlInErrors = 200;
+
+// A request of one of these may be sent twice (RFC 9110, 9.2.2).
+bool IsIdempotent(std::string_view method) {
+  return method != "POST" && method != "PATCH" && method != "CONNECT";
+}
+
+bool HasBodyByNature(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+// Whether the request can be written down without a line of its own making.
+bool IsSendable(const HttpRequest& request) {
+  const bool known_scheme =
+      request.url.starts_with("http://") || request.url.starts_with("https://");
+  if (!known_scheme || HasControl(request.url) || request.url.find(' ') != std::string::npos) {
+    return false;
+  }
+  if (!IsHttpToken(request.method) || request.unix_socket.find('\0') != std::string::npos) {
+    return false;
+  }
+  return std::all_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
+    return IsHttpToken(header.first) && !HasControl(header.second);
+  });
+}
+
+template <typename Value>
+bool Set(CURL* handle, CURLoption option, Value value) {
+  return curl_easy_setopt(handle, option, value) == CURLE_OK;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<HttpTransfer>> HttpTransfer::Create(const HttpRequest& request,
+                                                           const HttpSink* sink,
+                                                           Deadline deadline) {
+  // Not make_shared: the constructor is private.
+  std::shared_ptr<HttpTransfer> transfer(new HttpTransfer(request, sink, deadline));
+  if (!IsSendable(request)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                transfer->Subject() + ": not a request that can be sent");
+  }
+  if (!transfer->Prepare()) {
+    return Fail(ErrorCode::kResourceExhausted, transfer->Subject() + ": out of memory");
+  }
+  return transfer;
+}
+
+bool HttpTransfer::Prepare() {
+  handle_.reset(curl_easy_init());
+  CURL* const curl = handle_.get();
+  if (curl == nullptr) return false;
+  detail_.front() = '\0';
+  // 0 and 1 are `long` in libcurl's variadic interface.
+  const bool bounded =
+      Set(curl, CURLOPT_URL, request_.url.c_str()) &&
+      Set(curl, CURLOPT_PROTOCOLS_STR, "http,https") &&
+      Set(curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && Set(curl, CURLOPT_FOLLOWLOCATION, 0L) &&
+      Set(curl, CURLOPT_HTTP09_ALLOWED, 0L) &&
+      Set(curl, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1}) &&
+      Set(curl, CURLOPT_PROXY, "") &&  // none from the environment
+      Set(curl, CURLOPT_SSL_VERIFYPEER, 1L) && Set(curl, CURLOPT_SSL_VERIFYHOST, 2L) &&
+      Set(curl, CURLOPT_NOSIGNAL, 1L) &&
+      // A name that is still being looked up must not hold up the loop when the
+      // request is cancelled: libcurl would join its resolver thread.
+      Set(curl, CURLOPT_QUICK_EXIT, 1L) && Set(curl, CURLOPT_USERAGENT, "tidewaiter");
+  const bool local = request_.unix_socket.empty() ||
+                     Set(curl, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
+  void* const self = this;
+  const bool connected = Set(curl, CURLOPT_ERRORBUFFER, detail_.data()) &&
+                         Set(curl, CURLOPT_PRIVATE, self) &&
+                         Set(curl, CURLOPT_HEADERFUNCTION, &HttpTransfer::OnHeader) &&
+                         Set(curl, CURLOPT_HEADERDATA, self) &&
+                         Set(curl, CURLOPT_WRITEFUNCTION, &HttpTransfer::OnBody) &&
+                         Set(curl, CURLOPT_WRITEDATA, self) &&
+                         Set(curl, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnSend) &&
+                         Set(curl, CURLOPT_PREREQDATA, self) &&
+                         Set(curl, CURLOPT_OPENSOCKETFUNCTION, &HttpTransfer::OpenSocket);
+  return bounded && local && connected && PrepareMethod() && PrepareHeaders();
+}
+
+bool HttpTransfer::PrepareMethod() {
+  CURL* const curl = handle_.get();
+  if (request_.method == "HEAD") return Set(curl, CURLOPT_NOBODY, 1L);
+  if (!request_.body.empty() || HasBodyByNature(request_.method)) {
+    // Not copied: the caller waits until libcurl has let go.
+    if (!Set(curl, CURLOPT_POST, 1L) || !Set(curl, CURLOPT_POSTFIELDS, request_.body.data()) ||
+        !Set(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()))) {
+      return false;
+    }
+  }
+  return Set(curl, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+}
+
+bool HttpTransfer::PrepareHeaders() {
+  // No waiting for "100 Continue", and no content type that libcurl makes up.
+  std::vector<std::string> lines{"Expect:"};
+  const bool typed =
+      std::any_of(request_.headers.begin(), request_.headers.end(), [](const auto& header) {
+        const std::optional parsed = ParseHttpHeader(header.first + ":");
+        return parsed && parsed->first == "content-type";
+      });
+  if (!typed) lines.emplace_back("Content-Type:");
+  for (const auto& [name, value] : request_.headers) {
+    // "Name:" would take the header away; "Name;" sends it without a value.
+    lines.push_back(value.empty() ? name + ";" : name + ": " + value);
+  }
+  for (const std::string& line : lines) {
+    curl_slist* const longer = curl_slist_append(headers_.get(), line.c_str());
+    if (longer == nullptr) return false;
+    (void)headers_.release();
+    headers_.reset(longer);
+  }
+  return Set(handle_.get(), CURLOPT_HTTPHEADER, headers_.get());
+}
+
+std::string HttpTransfer::Subject() const {
+  const std::string_view url(request_.url);
+  return "send " +
+         Quoted(request_.method + " " + std::string(url.substr(0, url.find('?'))), kMaxUrlInErrors);
+}
+
+Deadline HttpTransfer::SilentAt() const noexcept {
+  if (request_.silence <= std::chrono::milliseconds::zero()) return Deadline::Never();
+  return Deadline::At(last_heard_ + request_.silence);
+}
+
+Error HttpTransfer::SilenceError() const {
+  return Fail(ErrorCode::kDeadlineExceeded,
+              Subject() + ": nothing came for " + std::to_string(request_.silence.count()) + " ms",
+              "SILENT");
+}
+
+Error HttpTransfer::DeadlineError() const {
+  return Fail(ErrorCode::kDeadlineExceeded, Subject() + ": no answer within the deadline");
+}
+
+Error HttpTransfer::CancelError() const {
+  return Fail(ErrorCode::kCancelled, Subject() + ": cancelled");
+}
+
+void HttpTransfer::Finish(CURLcode code) {
+  if (done()) return;
+  if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && ended_by_sink_)) {
+    result_ = std::move(response_);
+  } else {
+    result_ = Failure(code);
+  }
+  done_.Set(true);
+}
+
+void HttpTransfer::Abort(Error error) {
+  if (done()) return;
+  result_ = std::move(error);
+  done_.Set(true);
+}
+
+Result<HttpResponse> HttpTransfer::Wait() {
+  done_.Wait({}, Deadline::Never());
+  return std::move(result_);
+}
+
+Error HttpTransfer::Failure(CURLcode code) const {
+  if (refused_) return *refused_;
+  if (code == CURLE_COULDNT_CONNECT && sent_ == 0) {
+    long errno_value = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &errno_value);
+    return ConnectError(errno_value, request_.unix_socket).Within(Subject());
+  }
+  const std::string_view detail(detail_.data());
+  return HttpError(code, sent_ > 0, detail).Within(Subject());
+}
+
+bool HttpTransfer::Streaming() const noexcept {
+  return sink_ != nullptr && response_.status >= 200 && response_.status < 300;
+}
+
+bool HttpTransfer::AddHeaderLine(std::string_view line) {
+  last_heard_ = Deadline::Clock::now();
+  header_bytes_ += line.size();
+  if (header_bytes_ > kMaxHeaderBytes) {
+    refused_ =
+        Fail(ErrorCode::kResourceExhausted, Subject() + ": the answer's header is longer than " +
+                                                std::to_string(kMaxHeaderBytes) + " bytes");
+    return false;
+  }
+  if (head_complete_) return true;  // a trailer
+  if (line.starts_with("HTTP/")) {
+    response_.headers.clear();  // those of an interim answer
+    curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &response_.status);
+    return true;
+  }
+  if (line == "\r\n" || line == "\n") {
+    head_complete_ = response_.status >= 200;
+    if (head_complete_ && Streaming() && sink_->on_open) sink_->on_open();
+    return true;
+  }
+  if (auto header = ParseHttpHeader(line)) response_.headers.push_back(*std::move(header));
+  return true;
+}
+
+bool HttpTransfer::AddBody(std::string_view data) {
+  last_heard_ = Deadline::Clock::now();
+  if (Streaming()) {
+    ended_by_sink_ = !sink_->on_data(data);
+    return !ended_by_sink_;
+  }
+  if (data.size() > request_.max_response_bytes - response_.body.size()) {
+    refused_ = Fail(ErrorCode::kResourceExhausted, Subject() + ": the answer is longer than " +
+                                                       std::to_string(request_.max_response_bytes) +
+                                                       " bytes");
+    return false;
+  }
+  response_.body.append(data);
+  return true;
+}
+
+// libcurl repeats any request by itself when a kept connection turns out to be closed. What must
+// not happen twice is not repeated: the other side may have acted before it closed.
+bool HttpTransfer::MaySend() {
+  if (sent_ > 0 && !IsIdempotent(request_.method)) {
+    refused_ = Fail(ErrorCode::kUnavailable,
+                    Subject() + ": the connection was closed before an answer came");
+    return false;
+  }
+  ++sent_;
+  return true;
+}
+
+std::size_t HttpTransfer::OnHeader(char* data, std::size_t size, std::size_t count, void* self) {
+  const std::size_t bytes = size * count;
+  return static_cast<HttpTransfer*>(self)->AddHeaderLine({data, bytes}) ? bytes : 0;
+}
+
+std::size_t HttpTransfer::OnBody(char* data, std::size_t size, std::size_t count, void* self) {
+  const std::size_t bytes = size * count;
+  return static_cast<HttpTransfer*>(self)->AddBody({data, bytes}) ? bytes : 0;
+}
+
+int HttpTransfer::OnSend(void* self, char* /*peer*/, char* /*local*/, int /*peer_port*/,
+                         int /*local_port*/) {
+  return static_cast<HttpTransfer*>(self)->MaySend() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+curl_socket_t HttpTransfer::OpenSocket(void* /*self*/, curlsocktype /*purpose*/,
+                                       curl_sockaddr* address) {
+  // This version of libcurl would leave the connection open to programs that are started.
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+}  // namespace tidewaiter::io

@@ -1,0 +1,103 @@
+// One HTTP request and its answer as libcurl sees them. Made on the caller's thread; from the
+// moment it is handed to the loop until it is done only the loop's thread touches it, and the
+// caller waits.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/completion.h"
+#include "base/deadline.h"
+#include "base/result.h"
+#include "broker/io/http_client.h"
+
+namespace tidewaiter::io {
+
+// Where a stream's body goes; see HttpClient::Stream.
+struct HttpSink {
+  std::function<void()> on_open;
+  std::function<bool(std::string_view)> on_data;
+};
+
+class HttpTransfer {
+ public:
+  // `request` and `sink` (none for Fetch) must outlive the transfer's being done. Errors:
+  // INVALID_ARGUMENT (a URL, method or header that could not be sent as it is), RESOURCE_EXHAUSTED.
+  static Result<std::shared_ptr<HttpTransfer>> Create(const HttpRequest& request,
+                                                      const HttpSink* sink, Deadline deadline);
+  HttpTransfer(const HttpTransfer&) = delete;
+  HttpTransfer& operator=(const HttpTransfer&) = delete;
+  ~HttpTransfer() = default;
+
+  [[nodiscard]] CURL* handle() const noexcept { return handle_.get(); }
+  [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
+  // When the other side will have been silent for too long; never where that has no bound.
+  [[nodiscard]] Deadline SilentAt() const noexcept;
+  [[nodiscard]] Error SilenceError() const;
+  [[nodiscard]] Error DeadlineError() const;
+  [[nodiscard]] Error CancelError() const;
+
+  // The two ways to be done, after libcurl has let go of the handle. The first one wins.
+  void Finish(CURLcode code);
+  void Abort(Error error);
+  [[nodiscard]] bool done() const { return done_.Peek().has_value(); }
+
+  // Blocks until done. Once, on the caller's thread.
+  Result<HttpResponse> Wait();
+
+ private:
+  HttpTransfer(const HttpRequest& request, const HttpSink* sink, Deadline deadline)
+      : request_(request), sink_(sink), deadline_(deadline) {}
+
+  [[nodiscard]] bool Prepare();
+  [[nodiscard]] bool PrepareMethod();
+  [[nodiscard]] bool PrepareHeaders();
+  [[nodiscard]] Error Failure(CURLcode code) const;
+  [[nodiscard]] std::string Subject() const;
+  [[nodiscard]] bool Streaming() const noexcept;
+
+  bool AddHeaderLine(std::string_view line);
+  bool AddBody(std::string_view data);
+  bool MaySend();
+
+  static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self);
+  static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self);
+  static int OnSend(void* self, char* peer, char* local, int peer_port, int local_port);
+  static curl_socket_t OpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
+
+  struct HandleDeleter {
+    void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
+  };
+  struct ListDeleter {
+    void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+  };
+
+  const HttpRequest& request_;
+  const HttpSink* const sink_;
+  const Deadline deadline_;
+  std::array<char, CURL_ERROR_SIZE> detail_{};
+  std::unique_ptr<curl_slist, ListDeleter> headers_;
+
+  HttpResponse response_;
+  std::size_t header_bytes_ = 0;
+  bool head_complete_ = false;
+  int sent_ = 0;                  // how often the request has been sent
+  bool ended_by_sink_ = false;    // on_data had enough
+  std::optional<Error> refused_;  // why a callback of ours stopped libcurl
+  Deadline::Clock::time_point last_heard_ = Deadline::Clock::now();
+
+  Result<HttpResponse> result_;  // written before done_ is set, read after
+  Completion<bool> done_;
+  // The last member, so that it goes first: libcurl must not outlive what it points to.
+  std::unique_ptr<CURL, HandleDeleter> handle_;
+};
+
+}  // namespace tidewaiter::io
