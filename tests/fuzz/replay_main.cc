@@ -1,6 +1,6 @@
 // Feeds every seed of one folder to a fuzz target in a build without libFuzzer (g++, sanitizers).
-// Single-threaded; never changes a seed. Fails when the folder holds no seed, so that a target cannot
-// pass by reading nothing.
+// Single-threaded; never changes a seed. Fails when the folder holds no seed, so that a target
+// cannot pass by reading nothing.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +19,8 @@ bool Replay(const std::filesystem::path& seed) {
   std::ifstream file(seed, std::ios::binary);
   if (!file) return false;
   std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-  // The target sees a copy of exactly the seed's size: AddressSanitizer then catches a read past its end.
+  // The target sees a copy of exactly the seed's size: AddressSanitizer then catches a read past
+  // its end.
   std::vector<std::uint8_t> exact(bytes.begin(), bytes.end());
   exact.shrink_to_fit();
   LLVMFuzzerTestOneInput(exact.data(), exact.size());

@@ -67,8 +67,11 @@ class Tree(Planted):
                 self.assertEqual(self.faults("tree", "a/a.md", f"fine\n{word} here\n"),
                                  [f"a/a.md:2: unfinished by its own words: {word} here"])
 
-    def test_a_path_of_one_machine_is_named(self):
-        self.assertTrue(self.faults("tree", "a/a.md", "see /home/" + "someone/x\n"))
+    def test_the_path_of_the_checkout_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder).resolve()
+            (root / "a.md").write_text(f"see {root}/b\n")
+            self.assertEqual(list(load("tree").faults(root)), [f"a.md:1: a path of one machine: see {root}/b"])
 
 
 if __name__ == "__main__":
