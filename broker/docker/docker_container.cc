@@ -1,0 +1,61 @@
+#include "broker/docker/docker_container.h"
+
+#include <csignal>
+#include <utility>
+
+#include "base/printable.h"
+#include "broker/docker/attachment.h"
+
+namespace tidewaiter::docker {
+
+std::optional<int> CommandFailure(std::string_view engine_message) {
+  // runc: `unable to start container process: exec: "x": executable file not found in $PATH`. A
+  // mount that fails speaks of missing files too, but not of exec.
+  const std::size_t exec = engine_message.find("exec: ");
+  if (exec == std::string_view::npos) return std::nullopt;
+  const std::string_view cause = engine_message.substr(exec);
+  const auto says = [cause](std::string_view words) {
+    return cause.find(words) != std::string_view::npos;
+  };
+  if (says("executable file not found") || says("no such file or directory")) return 127;
+  if (says("permission denied") || says("is a directory") || says("exec format error")) return 126;
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<run::Attachment>> DockerContainer::Attach(run::OutputSink& sink,
+                                                                 bool with_stdin,
+                                                                 const run::Patience& patience) {
+  TW_ASSIGN(const std::string target, api_.AttachTarget(id_, with_stdin, patience));
+  auto attachment =
+      EngineAttachment::Open(loop_, api_.socket(), target, sink, with_stdin, patience);
+  if (!attachment) {
+    Error error = attachment.error().Within("attach to container " + Quoted(id_));
+    if (error.code == ErrorCode::kUnavailable) error.reason = "ENGINE_UNAVAILABLE";
+    return error;
+  }
+  return std::unique_ptr<run::Attachment>(*std::move(attachment));
+}
+
+Result<void> DockerContainer::Start(const run::Patience& patience) {
+  TW_ASSIGN(const EngineAnswer answer, api_.StartContainer(id_, patience));
+  if (answer.status == 204 || answer.status == 304) return Ok();
+  const std::string message = EngineMessage(answer);
+  const std::optional<int> code = CommandFailure(message);
+  if (!code) return EngineRefusal(answer, "start container " + Quoted(id_));
+  run::ContainerExit exit;
+  exit.exit_code = *code;
+  exit.command_failed = true;
+  exit.message = Printable(message, 400);
+  exited().Set(std::move(exit));
+  return Ok();
+}
+
+Result<void> DockerContainer::Signal(int signal_number, const run::Patience& patience) {
+  if (signal_number != SIGTERM && signal_number != SIGKILL) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "signal container " + Quoted(id_) + ": neither SIGTERM nor SIGKILL");
+  }
+  return api_.KillContainer(id_, signal_number == SIGTERM ? "SIGTERM" : "SIGKILL", patience);
+}
+
+}  // namespace tidewaiter::docker

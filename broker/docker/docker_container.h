@@ -1,0 +1,40 @@
+// One created container, from attach to exit. Owns nothing on the engine: removing is the
+// backend's.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "broker/docker/engine_api.h"
+#include "broker/docker/exit_watcher.h"
+#include "broker/io/event_loop.h"
+#include "broker/run/backend.h"
+
+namespace tidewaiter::docker {
+
+class DockerContainer final : public run::Container {
+ public:
+  DockerContainer(io::EventLoop& loop, EngineApi& api, std::string id,
+                  std::unique_ptr<ExitWatcher::Watch> watch)
+      : loop_(loop), api_(api), id_(std::move(id)), watch_(std::move(watch)) {}
+
+  [[nodiscard]] const std::string& id() const override { return id_; }
+  Result<std::unique_ptr<run::Attachment>> Attach(run::OutputSink& sink, bool with_stdin,
+                                                  const run::Patience& patience) override;
+  Result<void> Start(const run::Patience& patience) override;
+  Completion<run::ContainerExit>& exited() override { return watch_->exited(); }
+  Result<void> Signal(int signal_number, const run::Patience& patience) override;
+
+ private:
+  io::EventLoop& loop_;
+  EngineApi& api_;
+  const std::string id_;
+  const std::unique_ptr<ExitWatcher::Watch> watch_;
+};
+
+// What a failed start says about the command: 127 (it is not there), 126 (it cannot be executed),
+// or nothing where something else failed. Only runtimes without the engine's init say so here; the
+// init answers for a missing command by exiting with 127 or 126 itself.
+std::optional<int> CommandFailure(std::string_view engine_message);
+
+}  // namespace tidewaiter::docker

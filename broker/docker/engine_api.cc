@@ -1,0 +1,221 @@
+#include "broker/docker/engine_api.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/printable.h"
+
+namespace tidewaiter::docker {
+namespace {
+
+using Retry = EngineCall::Retry;
+
+std::string Subject(std::string_view verb, std::string_view object) {
+  return std::string(verb) + " " + Quoted(object, 200);
+}
+
+// {"label":["name=value"]} and the like, as a query value.
+std::string Filters(const Json& filters) {
+  return UrlEncode(JsonText(filters).value_or("{}"));
+}
+
+}  // namespace
+
+bool IsEngineId(std::string_view text) noexcept {
+  return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+Result<EngineInfo> EngineApi::Info(const run::Patience& patience) {
+  const std::string subject = "ask what the engine can do";
+  TW_ASSIGN(const EngineAnswer answer,
+            client_.Do({.path = "/info", .subject = subject, .budget = settings_.call_timeout},
+                       patience));
+  if (answer.status != 200) return EngineRefusal(answer, subject);
+  const std::optional<Json> info = ParseJson(answer.body);
+  if (!info || !info->is_object()) return InvalidAnswer(subject, "the answer is no JSON object");
+  EngineInfo out;
+  out.runs_linux = TextAt(*info, "OSType") == "linux";
+  if (const Json& runtimes = At(*info, {"Runtimes"}); runtimes.is_object()) {
+    for (const auto& [name, ignored] : runtimes.items()) out.runtimes.push_back(name);
+  }
+  const auto options = AsStrings(At(*info, {"SecurityOptions"}));
+  for (const std::string& option : options.value_or(std::vector<std::string>{})) {
+    if (option.starts_with("name=seccomp") && option.find("unconfined") == std::string::npos) {
+      out.seccomp = true;
+    }
+  }
+  return out;
+}
+
+Result<std::optional<Json>> EngineApi::Inspect(std::string path, std::string subject,
+                                               const run::Patience& patience) {
+  TW_ASSIGN(
+      const EngineAnswer answer,
+      client_.Do({.path = std::move(path), .subject = subject, .budget = settings_.call_timeout},
+                 patience));
+  if (answer.status == 404) return std::optional<Json>();
+  if (answer.status != 200) return EngineRefusal(answer, subject);
+  std::optional<Json> body = ParseJson(answer.body);
+  if (!body || !body->is_object()) return InvalidAnswer(subject, "the answer is no JSON object");
+  return body;
+}
+
+Result<std::optional<Json>> EngineApi::InspectImage(std::string_view reference,
+                                                    const run::Patience& patience) {
+  return Inspect("/images/" + UrlEncode(reference, true) + "/json",
+                 Subject("inspect image", reference), patience);
+}
+
+Result<std::optional<Json>> EngineApi::InspectNetwork(std::string_view which,
+                                                      const run::Patience& patience) {
+  return Inspect("/networks/" + UrlEncode(which), Subject("inspect network", which), patience);
+}
+
+Result<std::optional<Json>> EngineApi::InspectContainer(std::string_view which,
+                                                        const run::Patience& patience) {
+  return Inspect("/containers/" + UrlEncode(which) + "/json", Subject("inspect container", which),
+                 patience);
+}
+
+Result<std::string> EngineApi::Create(EngineCall call, const run::Patience& patience) {
+  call.method = "POST";
+  call.retry = Retry::kUnlessReached;
+  call.budget = settings_.create_timeout;
+  TW_ASSIGN(const EngineAnswer answer, client_.Do(call, patience));
+  if (answer.status != 201) return EngineRefusal(answer, call.subject);
+  const std::optional<Json> body = ParseJson(answer.body);
+  std::string id = body ? TextAt(*body, "Id") : std::string();
+  if (!IsEngineId(id)) return InvalidAnswer(call.subject, "the answer names no id");
+  return id;
+}
+
+Result<std::string> EngineApi::CreateNetwork(const Json& body, const run::Patience& patience) {
+  TW_ASSIGN(std::string text, JsonText(body));
+  return Create({.path = "/networks/create",
+                 .body = std::move(text),
+                 .subject = Subject("create network", TextAt(body, "Name")),
+                 .headers = {}},
+                patience);
+}
+
+Result<std::string> EngineApi::CreateContainer(std::string_view name, const Json& body,
+                                               const run::Patience& patience) {
+  TW_ASSIGN(std::string text, JsonText(body));
+  return Create({.path = "/containers/create?name=" + UrlEncode(name),
+                 .body = std::move(text),
+                 .subject = Subject("create container", name),
+                 .headers = {}},
+                patience);
+}
+
+Result<EngineAnswer> EngineApi::StartContainer(std::string_view id, const run::Patience& patience) {
+  return client_.Do({.method = "POST",
+                     .path = "/containers/" + UrlEncode(id) + "/start",
+                     .subject = Subject("start container", id),
+                     .retry = Retry::kUnlessReached,
+                     .budget = settings_.start_timeout},
+                    patience);
+}
+
+Result<void> EngineApi::KillContainer(std::string_view id, std::string_view signal,
+                                      const run::Patience& patience) {
+  const std::string subject = Subject("signal container", id);
+  TW_ASSIGN(const EngineAnswer answer, client_.Do({.method = "POST",
+                                                   .path = "/containers/" + UrlEncode(id) +
+                                                           "/kill?signal=" + UrlEncode(signal),
+                                                   .subject = subject,
+                                                   .budget = settings_.call_timeout},
+                                                  patience));
+  const bool done = answer.status == 204 || answer.status == 404 || answer.status == 409;
+  if (!done) return EngineRefusal(answer, subject);
+  return Ok();
+}
+
+Result<bool> EngineApi::DeleteContainer(std::string_view id, const run::Patience& patience) {
+  const std::string subject = Subject("remove container", id);
+  TW_ASSIGN(const EngineAnswer answer,
+            client_.Do({.method = "DELETE",
+                        .path = "/containers/" + UrlEncode(id) + "?force=1&v=1",
+                        .subject = subject,
+                        .budget = settings_.call_timeout},
+                       patience));
+  if (answer.status == 204 || answer.status == 404) return true;
+  if (answer.status == 409) return false;  // "removal of container ... is already in progress"
+  return EngineRefusal(answer, subject);
+}
+
+Result<bool> EngineApi::DeleteNetwork(std::string_view id, const run::Patience& patience) {
+  const std::string subject = Subject("remove network", id);
+  TW_ASSIGN(const EngineAnswer answer, client_.Do({.method = "DELETE",
+                                                   .path = "/networks/" + UrlEncode(id),
+                                                   .subject = subject,
+                                                   .budget = settings_.call_timeout},
+                                                  patience));
+  if (answer.status == 204 || answer.status == 404) return true;
+  if (answer.status == 403 || answer.status == 409) return false;  // "has active endpoints"
+  return EngineRefusal(answer, subject);
+}
+
+Result<Json> EngineApi::List(std::string path, std::string subject, const run::Patience& patience) {
+  TW_ASSIGN(const EngineAnswer answer, client_.Do({.path = std::move(path),
+                                                   .subject = subject,
+                                                   .budget = settings_.call_timeout,
+                                                   .max_response_bytes = std::size_t{64} << 20U},
+                                                  patience));
+  if (answer.status != 200) return EngineRefusal(answer, subject);
+  std::optional<Json> body = ParseJson(answer.body);
+  if (!body || !body->is_array()) return InvalidAnswer(subject, "the answer is no JSON array");
+  return *std::move(body);
+}
+
+Result<Json> EngineApi::ListContainers(std::string_view label, const run::Patience& patience) {
+  return List("/containers/json?all=1&filters=" + Filters({{"label", Json::array({label})}}),
+              "list this broker's containers", patience);
+}
+
+Result<Json> EngineApi::ListNetworks(std::string_view label, const run::Patience& patience) {
+  return List("/networks?filters=" + Filters({{"label", Json::array({label})}}),
+              "list this broker's networks", patience);
+}
+
+Result<void> EngineApi::StreamEvents(std::string_view label, std::string_view since,
+                                     const run::Patience& patience, std::function<void()> on_open,
+                                     std::function<bool(std::string_view)> on_data) {
+  const std::string subject = "follow the engine's events";
+  std::string path =
+      "/events?filters=" + Filters({{"type", Json::array({"container"})},
+                                    {"event", Json::array({"die", "oom", "destroy"})},
+                                    {"label", Json::array({label})}});
+  if (!since.empty()) path += "&since=" + UrlEncode(since);
+  TW_ASSIGN(const EngineAnswer answer, client_.Stream({.path = std::move(path), .subject = subject},
+                                                      std::chrono::milliseconds(0), patience,
+                                                      std::move(on_open), std::move(on_data)));
+  if (answer.status != 200) return EngineRefusal(answer, subject);
+  return Ok();
+}
+
+Result<void> EngineApi::PullImage(std::string_view name, std::string_view tag,
+                                  const std::string& auth, const run::Patience& patience,
+                                  std::function<bool(std::string_view)> on_data) {
+  EngineCall call{.method = "POST",
+                  .path = "/images/create?fromImage=" + UrlEncode(name) + "&tag=" + UrlEncode(tag),
+                  .subject = Subject("pull image", std::string(name).append("@").append(tag))};
+  if (!auth.empty()) call.headers.emplace_back("X-Registry-Auth", auth);
+  TW_ASSIGN(const EngineAnswer answer,
+            client_.Stream(call, settings_.pull_silence, patience, nullptr, std::move(on_data)));
+  if (answer.status == 200) return Ok();
+  Error error = EngineRefusal(answer, call.subject);
+  error.reason = "IMAGE_UNAVAILABLE";
+  return error;
+}
+
+Result<std::string> EngineApi::AttachTarget(std::string_view id, bool with_stdin,
+                                            const run::Patience& patience) {
+  TW_ASSIGN(const EngineVersion version, client_.Version(patience));
+  return version.Prefix() + "/containers/" + UrlEncode(id) + "/attach?stream=1&stdout=1&stderr=1" +
+         (with_stdin ? "&stdin=1" : "");
+}
+
+}  // namespace tidewaiter::docker

@@ -1,0 +1,99 @@
+// The calls of the Docker Engine API that the broker makes, one function each, with typed answers.
+// Blocks the calling thread; thread-safe. Errors are those of EngineClient::Do, plus ENGINE_ERROR
+// for a refusal and ENGINE_INVALID_ANSWER for an answer of another shape.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "broker/docker/engine_client.h"
+#include "broker/docker/json.h"
+#include "broker/docker/settings.h"
+#include "broker/run/backend.h"
+
+namespace tidewaiter::docker {
+
+// What GET /info says about what this engine can enforce.
+struct EngineInfo {
+  std::vector<std::string> runtimes;
+  bool runs_linux = false;
+  // Filters containers by its built-in seccomp profile, or one that its administrator chose.
+  bool seccomp = false;
+};
+
+// Whether `text` is an id as this engine makes them: 64 lower-case hex digits.
+bool IsEngineId(std::string_view text) noexcept;
+
+class EngineApi {
+ public:
+  EngineApi(EngineClient& client, const DockerSettings& settings)
+      : client_(client), settings_(settings) {}
+
+  Result<EngineVersion> Version(const run::Patience& patience) { return client_.Version(patience); }
+  Result<EngineInfo> Info(const run::Patience& patience);
+
+  // Nothing where there is none. `reference`: an image id, NAME:TAG or NAME@DIGEST.
+  Result<std::optional<Json>> InspectImage(std::string_view reference,
+                                           const run::Patience& patience);
+
+  // The new id. ALREADY_EXISTS where the name is taken.
+  Result<std::string> CreateNetwork(const Json& body, const run::Patience& patience);
+  Result<std::string> CreateContainer(std::string_view name, const Json& body,
+                                      const run::Patience& patience);
+
+  // Nothing where there is none. `which`: an id or a name.
+  Result<std::optional<Json>> InspectNetwork(std::string_view which, const run::Patience& patience);
+  Result<std::optional<Json>> InspectContainer(std::string_view which,
+                                               const run::Patience& patience);
+
+  // The engine's answer as it is: 204 and 304 mean that it runs, others say why not. Never sent
+  // twice: a container that has already run must not run again.
+  Result<EngineAnswer> StartContainer(std::string_view id, const run::Patience& patience);
+
+  // One that is not running, or is gone, is a success. `signal`: "SIGTERM" or "SIGKILL".
+  Result<void> KillContainer(std::string_view id, std::string_view signal,
+                             const run::Patience& patience);
+
+  // True: removed, or was not there. False: the engine is not able to yet (removal in progress,
+  // endpoints in use); ask again. Containers go with force and their anonymous volumes.
+  Result<bool> DeleteContainer(std::string_view id, const run::Patience& patience);
+  Result<bool> DeleteNetwork(std::string_view id, const run::Patience& patience);
+
+  // Those that carry `label` ("name=value"), running or not.
+  Result<Json> ListContainers(std::string_view label, const run::Patience& patience);
+  Result<Json> ListNetworks(std::string_view label, const run::Patience& patience);
+
+  // The `die`, `oom` and `destroy` events of containers that carry `label`, a JSON object per line,
+  // until on_data (on the loop's thread) returns false or the stream breaks. `since`:
+  // SECONDS.NANOSECONDS by the engine's clock, or empty for from now on.
+  Result<void> StreamEvents(std::string_view label, std::string_view since,
+                            const run::Patience& patience, std::function<void()> on_open,
+                            std::function<bool(std::string_view)> on_data);
+
+  // Pulls `name` at `tag` (a tag or a digest). `auth`: X-Registry-Auth, or empty. `on_data` gets
+  // progress as JSON lines, an error among them where it fails after it began. Other than 200 is
+  // IMAGE_UNAVAILABLE.
+  Result<void> PullImage(std::string_view name, std::string_view tag, const std::string& auth,
+                         const run::Patience& patience,
+                         std::function<bool(std::string_view)> on_data);
+
+  // For io::DuplexStream: where the container's streams are.
+  Result<std::string> AttachTarget(std::string_view id, bool with_stdin,
+                                   const run::Patience& patience);
+  [[nodiscard]] const std::string& socket() const noexcept { return client_.socket(); }
+
+ private:
+  Result<std::optional<Json>> Inspect(std::string path, std::string subject,
+                                      const run::Patience& patience);
+  Result<Json> List(std::string path, std::string subject, const run::Patience& patience);
+  Result<std::string> Create(EngineCall call, const run::Patience& patience);
+
+  EngineClient& client_;
+  const DockerSettings& settings_;
+};
+
+}  // namespace tidewaiter::docker

@@ -1,0 +1,33 @@
+// What the engine can do (GET /info), asked at most once a minute. Thread-safe.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "base/deadline.h"
+#include "base/guarded.h"
+#include "base/result.h"
+#include "broker/docker/engine_api.h"
+
+namespace tidewaiter::docker {
+
+class EngineFacts {
+ public:
+  explicit EngineFacts(EngineApi& api) : api_(api) {}
+
+  Result<EngineInfo> Get(const run::Patience& patience);
+
+  // Errors: ENGINE_UNSUITABLE where it runs no Linux containers, or runs them without a seccomp
+  // filter.
+  Result<void> CheckSuitable(const run::Patience& patience);
+
+ private:
+  struct Known {
+    EngineInfo info;
+    Deadline until = Deadline::Never();
+  };
+  EngineApi& api_;
+  Guarded<std::optional<Known>> known_;
+};
+
+}  // namespace tidewaiter::docker

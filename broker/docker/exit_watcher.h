@@ -1,0 +1,96 @@
+// Knows when containers end. One event stream of the engine serves every run; there is no call per
+// container while it runs. A stream that is lost is opened again, and then every watched container
+// is looked at: what was missed is found by asking, never assumed.
+//
+// Threads: two of its own, one that holds the stream open, one that asks about containers; events
+// arrive on the loop's thread. Thread-safe. It never removes or changes anything on the engine.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "base/completion.h"
+#include "base/guarded.h"
+#include "base/result.h"
+#include "broker/docker/engine_api.h"
+#include "broker/docker/engine_event.h"
+#include "broker/docker/settings.h"
+#include "broker/run/backend.h"
+
+namespace tidewaiter::docker {
+
+class ExitWatcher {
+ public:
+  // One container under watch, until it is destroyed.
+  class Watch {
+   public:
+    Watch(ExitWatcher& owner, std::string container_id, bool forgeable);
+    ~Watch();
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    Completion<run::ContainerExit>& exited() noexcept { return state_->exited; }
+
+   private:
+    friend class ExitWatcher;
+    struct State {
+      explicit State(bool is_forgeable) : forgeable(is_forgeable) {}
+      const bool forgeable;  // a label of the container can overwrite the exit code in its event
+      Completion<run::ContainerExit> exited;
+      // The rest under the watcher's lock.
+      bool out_of_memory = false;
+      std::optional<std::int32_t> died_with;  // what the event said, while it is being checked
+      int checks_left = 20;
+    };
+    ExitWatcher& owner_;
+    const std::string container_id_;
+    const std::shared_ptr<State> state_;
+  };
+
+  ExitWatcher(EngineApi& api, const DockerSettings& settings);
+  ~ExitWatcher();  // every Watch must be gone
+  ExitWatcher(const ExitWatcher&) = delete;
+  ExitWatcher& operator=(const ExitWatcher&) = delete;
+
+  // To be called before the container is started, so that its end cannot be missed. `forgeable`:
+  // see EngineEvent::exit_code; the engine is then asked for the code.
+  std::unique_ptr<Watch> Add(std::string container_id, bool forgeable);
+
+  // Waits until the stream is open. The error is the last attempt's.
+  Result<void> WaitUntilFollowing(const run::Patience& patience);
+
+ private:
+  using StatePtr = std::shared_ptr<Watch::State>;
+  struct Shared {
+    std::map<std::string, StatePtr> watches;  // by container id
+    std::deque<std::string> to_check;
+    bool following = false;
+    std::string since;  // where a new stream begins
+    std::optional<Error> last_error;
+    Deadline::Clock::time_point silent_since = Deadline::Clock::now();
+  };
+
+  void FollowLoop(const std::stop_token& stop);
+  void CheckLoop(const std::stop_token& stop);
+  Result<void> FollowOnce(const std::stop_token& stop);
+  bool OnLine(std::string_view line);
+  void OnEvent(Shared& shared, const EngineEvent& event);
+  void CheckAll();
+  // False: ask again.
+  bool CheckOne(const std::string& id, const run::Patience& patience);
+  void GiveUpWhereSilent(const Error& error);
+
+  EngineApi& api_;
+  const DockerSettings& settings_;
+  Guarded<Shared> shared_;
+  std::condition_variable_any changed_;
+  std::jthread follower_;  // last: they use everything above
+  std::jthread checker_;
+};
+
+}  // namespace tidewaiter::docker
