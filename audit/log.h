@@ -1,0 +1,167 @@
+// The append-only log. One writer thread gathers what waits and makes it durable with one write and
+// one fdatasync (group commit); everyone else only queues. Format and guarantees: docs/AUDIT.md.
+//
+// Thread: any, for every public function. It must never report a record as durable that is not, nor
+// block a caller beyond its deadline, whatever the disk does.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "audit/file_operations.h"
+#include "audit/log_file.h"
+#include "audit/record.h"
+#include "base/completion.h"
+#include "base/deadline.h"
+#include "base/guarded.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace tidewaiter::audit {
+
+struct LogSettings {
+  std::string directory = {};  // made with mode 0700 where it is missing; its parent must exist
+  std::string broker_id = {};
+  std::size_t max_waiting = 8192;     // records whose callers wait; more are refused
+  std::size_t max_eventual = 65'536;  // records that nobody waits for; more are counted as lost
+  std::size_t max_eventual_bytes = std::size_t{128} << 20U;  // likewise
+  std::chrono::milliseconds first_retry{100};  // after a failure; doubles up to last_retry
+  std::chrono::milliseconds last_retry{5000};
+};
+
+// What is durable now: bytes [0, size) of `fd`, which is for pread(2) only and valid until closed.
+struct DurableView {
+  UniqueFd fd;
+  std::uint64_t generation = 0;  // changes where the file had to be opened anew
+  std::uint64_t size = 0;
+  std::uint64_t next_index = 0;
+};
+
+class Log {
+ public:
+  // Opens the log, cuts off and notes what a crash left, starts the writer. `operations` must
+  // outlive the log. Errors: FAILED_PRECONDITION (AUDIT_UNAVAILABLE) and errno's, as LogFile::Open.
+  static Result<std::unique_ptr<Log>> Open(LogSettings settings,
+                                           FileOperations& operations = FileOperations::System());
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+  // Writes what is queued, unless the disk refuses. Waits for a call to the disk that is under way.
+  ~Log();
+
+  // Returns the record's index once it is durable. Errors, both with reason AUDIT_UNAVAILABLE:
+  // UNAVAILABLE, at once where the disk refuses, at the deadline where the record still waited: it
+  // is not in the log and never will be. DEADLINE_EXCEEDED where the disk was at it, or broke so
+  // that it cannot be taken back: Recall tells later.
+  Result<std::uint64_t> Append(const Record& record, Deadline deadline);
+
+  // Queues the record and returns; it is written in order as soon as the disk takes it. Then
+  // `on_durable`, where not empty, is called once on the writer's thread; it must not block. Never
+  // called for a record that was lost because too many waited.
+  void AppendEventually(const Record& record, std::function<void()> on_durable = {});
+
+  // Which of `runs` have their run.admitted and their run.finished on disk or surely queued. Reads
+  // the whole file. UNAVAILABLE while a record of theirs is neither written nor taken back.
+  struct Standing {
+    bool admitted = false;
+    bool finished = false;
+  };
+  Result<std::map<std::string, Standing>> Recall(const std::set<std::string>& runs);
+
+  // Waits until everything queued before the call is durable. DEADLINE_EXCEEDED where it is not by
+  // then.
+  Result<void> Drain(Deadline deadline);
+
+  // The failure that stops admissions now, if there is one.
+  [[nodiscard]] std::optional<Error> Failure();
+
+  // For readers. Errors: errno's of dup(2).
+  Result<DurableView> View();
+  // Waits until a record of that index or a later one is durable, or the file was opened anew since
+  // `generation`. False where the token or the deadline came first.
+  bool WaitBeyond(std::uint64_t next_index, std::uint64_t generation, const std::stop_token& stop,
+                  Deadline deadline);
+
+ private:
+  struct Entry {
+    explicit Entry(EncodedRecord encoded) : record(std::move(encoded)) {}
+    EncodedRecord record;
+    bool waited_for = false;
+    bool is_gap = false;  // made for one batch, and anew for the next where that fails
+    bool given_up = false;
+    bool in_flight = false;
+    std::function<void()> on_durable;
+    Completion<Result<std::uint64_t>> done;
+  };
+  using EntryPtr = std::shared_ptr<Entry>;
+  using Batch = std::vector<EntryPtr>;
+
+  // What no record tells yet: told by an audit.gap in front of the next batch.
+  struct Untold {
+    std::int64_t lost = 0;
+    std::int64_t refused = 0;
+  };
+
+  struct State {
+    std::deque<EntryPtr> queue;
+    std::size_t waiting = 0;         // entries whose callers wait, in the queue and in flight
+    std::size_t eventual = 0;        // the other entries, likewise
+    std::size_t eventual_bytes = 0;  // of those
+    Batch in_flight;
+    bool torn = false;  // LogFile::torn
+    Untold untold;
+    Untold telling;  // the part of it that is in flight
+    std::optional<Error> failure;
+    Deadline retry = Deadline::Never();
+    std::chrono::milliseconds backoff{0};
+    bool stopping = false;
+    bool last_try_failed = false;
+    int fd = -1;  // of the writer's file; -1 where it has none
+    std::uint64_t generation = 0;
+    std::uint64_t size = 0;
+    std::uint64_t next_index = 0;
+  };
+
+  Log(LogSettings settings, FileOperations& operations, UniqueFd directory, std::string boot_id);
+
+  [[nodiscard]] EntryPtr MakeEntry(const Record& record) const;
+  static void PushEventual(State& state, EntryPtr entry);
+  static Error GiveUp(State& state, const EntryPtr& entry);
+
+  // The writer's side.
+  void Write();
+  bool GatherBatch(Batch& batch);
+  void AddGap(State& state, Batch& batch) const;
+  Result<void> OpenFile();
+  Result<void> Commit(const Batch& batch);
+  void OnDurable(State& state);
+  void OnFailed(State& state, const Error& error);
+
+  const LogSettings settings_;
+  FileOperations& operations_;
+  const UniqueFd directory_;
+  const std::string boot_id_;
+
+  std::optional<LogFile>
+      file_;  // the writer's; nothing after a replacement until it is opened anew
+  std::uint64_t next_index_ = 0;  // the writer's
+
+  Guarded<State> state_;
+  std::condition_variable_any work_;     // the writer waits on it
+  std::condition_variable_any settled_;  // Drain and WaitBeyond wait on it
+  std::jthread writer_;                  // last: it uses all of the above
+};
+
+}  // namespace tidewaiter::audit

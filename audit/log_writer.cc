@@ -1,0 +1,176 @@
+// The writer thread's half of Log. Everything here runs on that thread, OpenFile() first on the
+// opener's.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "audit/log.h"
+
+namespace tidewaiter::audit {
+namespace {
+
+constexpr std::size_t kMaxBatchBytes = std::size_t{512} << 10U;
+
+// A record about the log itself.
+Record OwnRecord(RecordType type, std::string cause) {
+  Record record;
+  record.type = type;
+  record.log.emplace().cause = std::move(cause);
+  return record;
+}
+
+}  // namespace
+
+// The file as it is, or opened anew after a replacement.
+Result<void> Log::OpenFile() {
+  if (file_) return Ok();
+  TW_ASSIGN(LogFile opened, LogFile::Open(directory_.get(), operations_));
+  file_.emplace(std::move(opened));
+  // Whatever file is there now: an index is never given twice by one process.
+  next_index_ = std::max(next_index_, file_->next_index());
+  auto state = state_.Lock();
+  state->fd = file_->fd();
+  ++state->generation;
+  state->size = file_->size();
+  state->next_index = next_index_;
+  if (file_->cut_bytes() > 0) {
+    Record truncated = OwnRecord(RecordType::kAuditTruncated, "it did not end in a whole record");
+    truncated.log->cut_bytes = static_cast<std::int64_t>(file_->cut_bytes());
+    EntryPtr entry = MakeEntry(truncated);
+    entry->record.SetTime(Now());
+    PushEventual(*state, std::move(entry));
+  }
+  return Ok();
+}
+
+void Log::Write() {
+  Batch batch;
+  while (GatherBatch(batch)) {
+    const Result<void> committed = Commit(batch);
+    {
+      auto state = state_.Lock();
+      state->torn = file_ && file_->torn();
+      if (committed) {
+        OnDurable(*state);
+      } else {
+        OnFailed(*state, committed.error());
+      }
+    }
+    settled_.notify_all();
+    for (const EntryPtr& entry : batch) {
+      if (committed && entry->on_durable) entry->on_durable();
+    }
+  }
+}
+
+// Waits for work and takes the front of the queue. False: the log is closing and there is nothing
+// left to try.
+bool Log::GatherBatch(Batch& batch) {
+  batch.clear();
+  auto state = state_.Lock();
+  const auto ready = [&state] {
+    if (state->stopping) return true;
+    if (!state->failure) return !state->queue.empty();
+    // A caller that waits is worth an attempt at once; the rest keeps to the backoff.
+    return state->waiting > 0 || state->retry.Passed();
+  };
+  while (!ready()) {
+    state.Wait(work_, {}, state->failure ? state->retry : Deadline::Never(), ready);
+  }
+  const bool untold = state->failure || state->untold.lost > 0;
+  if (state->stopping && (state->last_try_failed || (state->queue.empty() && !untold))) {
+    return false;
+  }
+  if (untold) AddGap(*state, batch);
+  std::size_t bytes = batch.empty() ? 0 : batch.back()->record.size();
+  while (!state->queue.empty()) {
+    const EntryPtr& next = state->queue.front();
+    bytes += next->record.size();
+    if (bytes > kMaxBatchBytes && !batch.empty()) break;
+    next->in_flight = true;
+    batch.push_back(next);
+    state->queue.pop_front();
+  }
+  state->in_flight = batch;
+  return true;
+}
+
+void Log::AddGap(State& state, Batch& batch) const {
+  state.telling = state.untold;
+  Record gap = OwnRecord(RecordType::kAuditGap,
+                         state.failure ? state.failure->message : "too many records waited");
+  gap.log->lost_records = state.untold.lost;
+  gap.log->refused_records = state.untold.refused;
+  batch.push_back(MakeEntry(gap));
+  batch.back()->is_gap = true;
+  batch.back()->record.SetTime(Now());
+}
+
+Result<void> Log::Commit(const Batch& batch) {
+  TW_TRY(OpenFile());
+  std::string lines;
+  std::uint64_t index = next_index_;
+  for (const EntryPtr& entry : batch) entry->record.AppendTo(lines, index++);
+  Result<void> written = file_->Append(lines);
+  if (written) {
+    next_index_ = index;
+  } else if (written.error().reason == kLogReplaced) {
+    state_.Lock()->fd = -1;
+    file_.reset();
+  }
+  return written;
+}
+
+void Log::OnDurable(State& state) {
+  state.failure.reset();
+  state.backoff = {};
+  state.untold.lost -= std::exchange(state.telling.lost, 0);
+  state.untold.refused -= std::exchange(state.telling.refused, 0);
+  state.size = file_->size();
+  std::uint64_t index = std::exchange(state.next_index, next_index_);
+  for (const EntryPtr& entry : std::exchange(state.in_flight, {})) {
+    entry->in_flight = false;
+    entry->done.Set(index++);
+    if (entry->is_gap) continue;
+    if (entry->waited_for) {
+      --state.waiting;
+    } else {
+      --state.eventual;
+      state.eventual_bytes -= entry->record.size();
+    }
+  }
+}
+
+// Everyone who waits is told at once, so that admissions stop; what nobody waits for goes back to
+// the front of the queue, in order.
+void Log::OnFailed(State& state, const Error& error) {
+  state.failure = Error{
+      .code = ErrorCode::kUnavailable, .message = error.message, .reason = "AUDIT_UNAVAILABLE"};
+  state.telling = {};
+  state.backoff = state.backoff == state.backoff.zero()
+                      ? settings_.first_retry
+                      : std::min(2 * state.backoff, settings_.last_retry);
+  state.retry = Deadline::After(state.backoff);
+  state.last_try_failed = state.stopping;
+
+  std::deque<EntryPtr> kept;
+  const auto sort = [&](const EntryPtr& entry) {
+    if (entry->is_gap) return;
+    if (!entry->waited_for) {
+      entry->in_flight = false;
+      kept.push_back(entry);
+      return;
+    }
+    --state.waiting;
+    if (!entry->given_up) ++state.untold.refused;
+    Error refusal = state.failure->Within("write audit record '" +
+                                          std::string(ToString(entry->record.type())) + "'");
+    if (entry->in_flight && state.torn) refusal.code = ErrorCode::kDeadlineExceeded;
+    entry->done.Set(std::move(refusal));
+  };
+  for (const EntryPtr& entry : std::exchange(state.in_flight, {})) sort(entry);
+  for (const EntryPtr& entry : state.queue) sort(entry);
+  state.queue.swap(kept);
+}
+
+}  // namespace tidewaiter::audit

@@ -1,0 +1,343 @@
+#include "audit/log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "tests/unit/audit/faulty_files.h"
+#include "tests/unit/audit/scratch_folder.h"
+
+namespace tidewaiter::audit {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class LogTest : public ::testing::Test {
+ protected:
+  ~LogTest() override { files_.Release(); }
+
+  void Open() {
+    LogSettings settings = settings_;
+    settings.directory = folder_.path();
+    settings.broker_id = "broker";
+    auto log = Log::Open(settings, files_);
+    ASSERT_TRUE(log.has_value()) << log.error().message;
+    log_ = *std::move(log);
+  }
+
+  static Record Of(RecordType type, const std::string& run_id) {
+    Record record;
+    record.type = type;
+    record.run_id = run_id;
+    return record;
+  }
+  Result<std::uint64_t> Append(const std::string& run_id, milliseconds wait = seconds(20)) {
+    return log_->Append(Of(RecordType::kRunAdmitted, run_id), Deadline::After(wait));
+  }
+  void AppendEventually(const std::string& run_id, std::function<void()> on_durable = {}) {
+    log_->AppendEventually(Of(RecordType::kRunFinished, run_id), std::move(on_durable));
+  }
+  void Drain() { ASSERT_TRUE(log_->Drain(Deadline::After(seconds(20))).has_value()); }
+
+  std::vector<nlohmann::json> Records() const {
+    std::vector<nlohmann::json> records;
+    for (const std::string& line : ReadLines(path_)) records.push_back(nlohmann::json::parse(line));
+    return records;
+  }
+  // "type run_id" of every record.
+  std::vector<std::string> Lines() const {
+    std::vector<std::string> lines;
+    for (const auto& record : Records()) {
+      lines.push_back(record["type"].get<std::string>() + ' ' + record.value("run_id", ""));
+    }
+    return lines;
+  }
+
+  ScratchFolder folder_;
+  const std::string path_ = folder_.File(kLogFileName);
+  LogSettings settings_{.first_retry = milliseconds(1), .last_retry = milliseconds(5)};
+  FaultyFiles files_;
+  std::unique_ptr<Log> log_;
+};
+
+TEST_F(LogTest, ARecordIsInTheFileWhenAppendReturns) {
+  Open();
+  ASSERT_EQ(Append("a").value(), 0U);
+  EXPECT_THAT(Lines(), ElementsAre("run.admitted a"));
+  EXPECT_GE(files_.syncs, 1);
+}
+
+TEST_F(LogTest, RecordsHaveThisBootAndThisBroker) {
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  EXPECT_EQ(Records()[0]["broker_id"], "broker");
+  EXPECT_THAT(Records()[0]["boot_id"].get<std::string>(), SizeIs(36));
+}
+
+TEST_F(LogTest, TheIndexGoesOnAfterARestart) {
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  log_.reset();
+  Open();
+  EXPECT_EQ(Append("b").value(), 1U);
+}
+
+TEST_F(LogTest, ATornEndIsCutAndTheCutIsRecorded) {
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  log_.reset();
+  AppendText(path_, "{\"boot_id\":\"to");
+  Open();
+  ASSERT_TRUE(Append("b").has_value());
+  EXPECT_THAT(Lines(), ElementsAre("run.admitted a", "audit.truncated ", "run.admitted b"));
+  EXPECT_EQ(Records()[1]["log"]["cut_bytes"], 14);
+}
+
+TEST_F(LogTest, ManyWritersGetEachTheirOwnIndexInOrder) {
+  Open();
+  constexpr int kThreads = 16;
+  constexpr int kEach = 50;
+  {
+    std::vector<std::jthread> writers;
+    for (int i = 0; i < kThreads; ++i) {
+      writers.emplace_back([this, i] {
+        for (int n = 0; n < kEach; ++n) {
+          const std::string id = std::to_string(i) + '-' + std::to_string(n);
+          const auto index = Append(id);
+          ASSERT_TRUE(index.has_value());
+        }
+      });
+    }
+  }
+  const auto records = Records();
+  ASSERT_THAT(records, SizeIs(kThreads * kEach));
+  for (std::size_t i = 0; i < records.size(); ++i) EXPECT_EQ(records[i]["index"], i);
+}
+
+TEST_F(LogTest, RecordsThatWaitTogetherShareOneSync) {
+  Open();
+  files_.Hang();
+  AppendEventually("first");
+  files_.AwaitHanging();
+  for (int i = 0; i < 100; ++i) AppendEventually(std::to_string(i));
+  files_.Release();
+  Drain();
+  EXPECT_THAT(Records(), SizeIs(101));
+  EXPECT_EQ(files_.syncs, 2);
+}
+
+TEST_F(LogTest, OnDurableIsCalledWhenTheRecordIsInTheFile) {
+  Open();
+  Completion<std::size_t> lines;
+  AppendEventually("a", [&] { lines.Set(ReadLines(path_).size()); });
+  EXPECT_EQ(lines.Wait({}, Deadline::After(seconds(20))), 1U);
+}
+
+TEST_F(LogTest, AFullDiskRefusesAtOnceAndSaysWhy) {
+  Open();
+  files_.write_error = ENOSPC;
+  const auto refused = Append("a");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(refused.error().Reason(), "AUDIT_UNAVAILABLE");
+  EXPECT_THAT(refused.error().message, HasSubstr("No space left on device"));
+  EXPECT_TRUE(log_->Failure().has_value());
+}
+
+TEST_F(LogTest, ItRecoversByItselfAndRecordsTheGap) {
+  Open();
+  files_.write_error = ENOSPC;
+  ASSERT_FALSE(Append("refused").has_value());
+  AppendEventually("held");
+  files_.write_error = 0;
+  Drain();
+  EXPECT_THAT(Lines(), ElementsAre("audit.gap ", "run.finished held"));
+  EXPECT_EQ(Records()[0]["log"]["refused_records"], 1);
+  EXPECT_THAT(Records()[0]["log"]["cause"].get<std::string>(), HasSubstr("No space left"));
+  EXPECT_FALSE(log_->Failure().has_value());
+}
+
+TEST_F(LogTest, ItRecoversWithoutAnyoneAsking) {
+  Open();
+  files_.write_error = EIO;
+  ASSERT_FALSE(Append("refused").has_value());
+  files_.write_error = 0;
+  ASSERT_TRUE(log_->WaitBeyond(0, 1, {}, Deadline::After(seconds(20))));
+  EXPECT_FALSE(log_->Failure().has_value());
+}
+
+TEST_F(LogTest, HeldRecordsKeepTheirOrder) {
+  Open();
+  files_.write_error = EROFS;
+  for (const char* id : {"1", "2", "3"}) AppendEventually(id);
+  ASSERT_FALSE(Append("refused").has_value());
+  for (const char* id : {"4", "5"}) AppendEventually(id);
+  files_.write_error = 0;
+  ASSERT_EQ(Append("6").has_value(), true);
+  Drain();
+  auto lines = Lines();
+  std::erase(lines, "audit.gap ");
+  EXPECT_THAT(lines, ElementsAre("run.finished 1", "run.finished 2", "run.finished 3",
+                                 "run.finished 4", "run.finished 5", "run.admitted 6"));
+}
+
+TEST_F(LogTest, AFailedSyncIsNeverBelieved) {
+  Open();
+  files_.sync_error = EIO;
+  const auto refused = Append("a");
+  ASSERT_FALSE(refused.has_value());
+  // The line could come back after a power failure: the caller is told that it is in doubt.
+  EXPECT_EQ(refused.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(ReadText(path_), "");
+}
+
+TEST_F(LogTest, RecallIsRefusedWhileAFailedWriteMayComeBack) {
+  Open();
+  files_.sync_error = EIO;
+  ASSERT_FALSE(Append("a").has_value());
+  EXPECT_EQ(log_->Recall({"a"}).error().code, ErrorCode::kUnavailable);
+  files_.sync_error = 0;
+  AppendEventually("b");
+  Drain();
+  const auto standing = log_->Recall({"a"});
+  ASSERT_TRUE(standing.has_value());
+  EXPECT_FALSE(standing->at("a").admitted);
+}
+
+TEST_F(LogTest, AHungDiskReleasesTheCallerAtItsDeadlineInDoubt) {
+  Open();
+  files_.Hang();
+  const auto refused = Append("a", milliseconds(50));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(refused.error().Reason(), "AUDIT_UNAVAILABLE");
+  EXPECT_EQ(log_->Recall({"a"}).error().code, ErrorCode::kUnavailable);
+  files_.Release();
+  Drain();
+  EXPECT_TRUE(log_->Recall({"a"})->at("a").admitted);
+}
+
+TEST_F(LogTest, ARecordThatStillWaitedAtItsDeadlineNeverArrives) {
+  Open();
+  files_.Hang();
+  AppendEventually("first");
+  files_.AwaitHanging();
+  const auto refused = Append("late", milliseconds(50));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  files_.Release();
+  Drain();
+  EXPECT_THAT(Lines(), ElementsAre("run.finished first"));
+  EXPECT_FALSE(log_->Recall({"late"})->at("late").admitted);
+}
+
+TEST_F(LogTest, TooManyWaitersAreRefused) {
+  settings_.max_waiting = 1;
+  Open();
+  files_.Hang();
+  std::jthread first([this] { static_cast<void>(Append("first")); });
+  files_.AwaitHanging();
+  EXPECT_THAT(Append("second").error().message, HasSubstr("too many records"));
+  files_.Release();
+}
+
+TEST_F(LogTest, LaterRecordsAreLostAndCountedWhereTooManyWait) {
+  settings_.max_eventual = 2;
+  Open();
+  files_.Hang();
+  for (const char* id : {"1", "2", "3", "4"}) AppendEventually(id);
+  files_.Release();
+  Drain();
+  AppendEventually("5");
+  Drain();
+  int lost = 0;
+  std::vector<std::string> written;
+  for (const auto& record : Records()) {
+    if (record["type"] == "audit.gap") lost += record["log"]["lost_records"].get<int>();
+    if (record["type"] == "run.finished") written.push_back(record["run_id"]);
+  }
+  EXPECT_THAT(written, ElementsAre("1", "2", "5"));
+  EXPECT_EQ(lost, 2);
+}
+
+TEST_F(LogTest, ADeletedLogStopsOneAdmissionThenGoesOnInANewFile) {
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  std::filesystem::remove(path_);
+  const auto refused = Append("b");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("deleted or moved away"));
+  ASSERT_TRUE(Append("c").has_value());
+  EXPECT_THAT(Lines(), ElementsAre("audit.gap ", "run.admitted c"));
+  EXPECT_EQ(Records()[0]["index"], 1) << "the missing index shows what is gone";
+}
+
+TEST_F(LogTest, AForeignFileInItsPlaceIsNotWrittenTo) {
+  Open();
+  std::filesystem::remove(path_);
+  AppendText(path_, "not a log\n");
+  std::filesystem::permissions(path_, std::filesystem::perms(0600));
+  ASSERT_FALSE(Append("a").has_value());
+  EXPECT_THAT(Append("b").error().message, HasSubstr("holds no record"));
+  EXPECT_EQ(ReadText(path_), "not a log\n");
+}
+
+TEST_F(LogTest, RecallKnowsWhatIsWrittenAndWhatIsQueued) {
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  files_.Hang();
+  AppendEventually("x");
+  files_.AwaitHanging();
+  AppendEventually("a");
+  const auto standings = log_->Recall({"a", "x", "never"});
+  ASSERT_TRUE(standings.has_value());
+  EXPECT_TRUE(standings->at("a").admitted);
+  EXPECT_TRUE(standings->at("a").finished);
+  EXPECT_FALSE(standings->at("x").admitted);
+  EXPECT_TRUE(standings->at("x").finished);
+  EXPECT_FALSE(standings->at("never").admitted);
+  EXPECT_FALSE(standings->at("never").finished);
+}
+
+TEST_F(LogTest, DrainGivesUpAtItsDeadline) {
+  Open();
+  files_.Hang();
+  AppendEventually("a");
+  const auto drained = log_->Drain(Deadline::After(milliseconds(20)));
+  ASSERT_FALSE(drained.has_value());
+  EXPECT_EQ(drained.error().code, ErrorCode::kDeadlineExceeded);
+}
+
+TEST_F(LogTest, ClosingWritesWhatIsQueued) {
+  Open();
+  for (int i = 0; i < 100; ++i) AppendEventually(std::to_string(i));
+  log_.reset();
+  EXPECT_THAT(Records(), SizeIs(100));
+}
+
+TEST_F(LogTest, ClosingEndsWhereTheDiskRefuses) {
+  Open();
+  files_.write_error = EIO;
+  AppendEventually("a");
+  log_.reset();
+  EXPECT_EQ(ReadText(path_), "");
+}
+
+TEST_F(LogTest, AFolderThatOthersCanWriteIsRefused) {
+  std::filesystem::permissions(folder_.path(), std::filesystem::perms(0777));
+  LogSettings settings;
+  settings.directory = folder_.path();
+  const auto log = Log::Open(settings);
+  ASSERT_FALSE(log.has_value());
+  EXPECT_EQ(log.error().code, ErrorCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace tidewaiter::audit

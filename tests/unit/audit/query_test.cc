@@ -1,0 +1,114 @@
+#include "audit/query.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "audit/line_reader.h"
+#include "audit/record.h"
+#include "base/unique_fd.h"
+#include "tests/unit/audit/scratch_folder.h"
+
+namespace tidewaiter::audit {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class QueryTest : public ::testing::Test {
+ protected:
+  void Add(RecordType type, const std::string& run_id, const std::string& principal, int time) {
+    Record record;
+    record.type = type;
+    record.run_id = run_id;
+    record.caller.emplace().principal = principal;
+    EncodedRecord encoded(record, "boot", "broker");
+    encoded.SetTime(Timestamp(seconds(time)));
+    std::string line;
+    encoded.AppendTo(line, next_index_++);
+    AppendText(path_, line);
+  }
+
+  // The indexes that match.
+  std::vector<std::uint64_t> Ask(const Filter& filter, std::uint64_t limit = 1000) {
+    const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    std::vector<std::uint64_t> indexes;
+    const auto summary =
+        Query(fd.get(), ReadText(path_).size(), filter, limit, [&](std::string_view line) {
+          indexes.push_back(ReadHeader(line)->index);
+          return true;
+        });
+    if (!summary) ADD_FAILURE() << summary.error().message;
+    if (summary) summary_ = *summary;
+    return indexes;
+  }
+
+  ScratchFolder folder_;
+  const std::string path_ = folder_.File("log");
+  std::uint64_t next_index_ = 0;
+  QuerySummary summary_;
+};
+
+TEST_F(QueryTest, EveryConditionMustHold) {
+  Add(RecordType::kRunDenied, "r1", "alice", 10);
+  Add(RecordType::kRunAdmitted, "r2", "alice", 20);
+  Add(RecordType::kRunAdmitted, "r3", "bob", 30);
+  EXPECT_THAT(Ask({}), ElementsAre(0, 1, 2));
+  EXPECT_THAT(Ask({.run_id = "r2"}), ElementsAre(1));
+  EXPECT_THAT(Ask({.principal = "alice"}), ElementsAre(0, 1));
+  EXPECT_THAT(Ask({.type = "run.admitted"}), ElementsAre(1, 2));
+  EXPECT_THAT(Ask({.principal = "alice", .type = "run.admitted"}), ElementsAre(1));
+  EXPECT_THAT(Ask({.run_id = "r1", .principal = "bob"}), IsEmpty());
+}
+
+TEST_F(QueryTest, SinceIsInclusiveAndUntilExclusive) {
+  for (int time : {10, 20, 30}) Add(RecordType::kRunDenied, "r", "p", time);
+  EXPECT_THAT(Ask({.since = Timestamp(seconds(20))}), ElementsAre(1, 2));
+  EXPECT_THAT(Ask({.until = Timestamp(seconds(20))}), ElementsAre(0));
+}
+
+TEST_F(QueryTest, ATextThatNeedsEscapesIsFound) {
+  Add(RecordType::kRunDenied, "r", "O\"Brien\n", 1);
+  EXPECT_THAT(Ask({.principal = "O\"Brien\n"}), ElementsAre(0));
+}
+
+TEST_F(QueryTest, StopsAtItsLimit) {
+  for (int i = 0; i < 5; ++i) Add(RecordType::kRunDenied, "r", "p", i);
+  EXPECT_THAT(Ask({}, 2), ElementsAre(0, 1));
+}
+
+TEST_F(QueryTest, LinesThatAreNoRecordsAreCountedAndPassedOver) {
+  Add(RecordType::kRunDenied, "r", "p", 1);
+  AppendText(path_, "garbage\n");
+  Add(RecordType::kRunDenied, "r", "p", 2);
+  EXPECT_THAT(Ask({}), ElementsAre(0, 1));
+  EXPECT_EQ(summary_.unreadable, 1U);
+}
+
+TEST_F(QueryTest, ATornLastLineIsNotGiven) {
+  Add(RecordType::kRunDenied, "r", "p", 1);
+  AppendText(path_, R"({"index":1,"time":"t","type":"run.denied"})");
+  EXPECT_THAT(Ask({}), ElementsAre(0));
+}
+
+TEST_F(QueryTest, ManyLinesOfManyLengthsAreReadWhole) {
+  for (int i = 0; i < 2000; ++i) {
+    Add(RecordType::kRunDenied, "r", std::string(static_cast<std::size_t>(i), 'p'), i);
+  }
+  EXPECT_EQ(Ask({}, 5000).size(), 2000U);
+  EXPECT_EQ(summary_.unreadable, 0U);
+}
+
+TEST_F(QueryTest, ALineWithoutEndIsAnErrorAndTakesNoMoreMemory) {
+  AppendText(path_, std::string(3 * kMaxLineBytes, 'x'));
+  const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  LineReader lines(fd.get(), 0, 3 * kMaxLineBytes);
+  const auto line = lines.Next();
+  ASSERT_FALSE(line.has_value());
+  EXPECT_THAT(line.error().message, HasSubstr("line at byte 0 is too long"));
+}
+
+}  // namespace
+}  // namespace tidewaiter::audit
