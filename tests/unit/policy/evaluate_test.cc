@@ -1,0 +1,154 @@
+#include "policy/evaluate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "policy/rules.h"
+#include "tests/unit/policy/policy_fixture.h"
+#include "tests/unit/policy/random_run.h"
+
+namespace tidewaiter::policy {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+const FakeHostPaths kHost({"/srv/a", "/srv/a/b"});
+
+TEST(Evaluate, AdmittedRunCarriesPolicyNameAndHash) {
+  const auto set = LoadSet(Toml());
+  const Decision decision = Evaluate(*set->Find("default"), AdmittedSpec(), FakeHostPaths());
+  ASSERT_NE(decision.admitted(), nullptr);
+  EXPECT_EQ(decision.admitted()->policy_name(), "default");
+  EXPECT_EQ(decision.admitted()->policy_hash(), set->hash());
+  EXPECT_THAT(decision.violations(), IsEmpty());
+}
+
+TEST(Evaluate, ListsEveryViolationInTheOrderOfTheSpecsFields) {
+  RunSpec spec;
+  spec.idempotency_key = "\n";
+  spec.backend = "a b";
+  spec.tenant.job = "\n";
+  spec.seccomp_profile = "x";
+  spec.runtime = "x";
+  spec.add_capabilities = {"KILL"};
+  spec.mounts = {{"/etc", true, TmpfsMount{}}};
+  spec.network = NetworkMode::kBridge;
+  spec.limits.pids = 0;
+  spec.labels = {{"io.tidewaiter.x", ""}};
+  spec.user = "0";
+  spec.working_dir = "x";
+  spec.env = {{"", ""}};
+  spec.command = {""};
+  spec.image = "ghcr.io/other/x:latest";
+  const auto set = LoadSet(Toml());
+  const Decision decision = Evaluate(*set->Find("default"), spec, FakeHostPaths());
+  EXPECT_EQ(decision.admitted(), nullptr);
+  EXPECT_THAT(
+      Broken(decision),
+      ElementsAre("image.tag-not-semver image", "image.digest-required image",
+                  "image.repository-not-allowed image", "command.invalid command[0]",
+                  "env.name-invalid env['']", "working-dir.invalid workingDir", "user.root user",
+                  "label.reserved labels['io.tidewaiter.x']", "limit.not-positive limits.pids",
+                  "network.mode-not-allowed network.mode",
+                  "mount.target-forbidden mounts[0].target",
+                  "capability.not-allowed addCapabilities[0]", "runtime.not-allowed runtime",
+                  "seccomp.not-allowed seccompProfile", "tenant.invalid tenant.job",
+                  "backend.invalid backend", "idempotency-key.invalid idempotencyKey"));
+}
+
+TEST(Evaluate, ViolationsArePrintable) {
+  RunSpec spec = AdmittedSpec();
+  spec.image = "\x1b[2J\n\xE2\x80\xAE" + std::string(3000, 'x');
+  spec.user = "\r\x07";
+  spec.labels = {{"\x1b]0;x\x07", ""}};
+  const auto set = LoadSet(Toml());
+  const Decision decision = Evaluate(*set->Find("default"), spec, FakeHostPaths());
+  ASSERT_EQ(decision.violations().size(), 3U);
+  for (const Violation& violation : decision.violations()) {
+    for (const std::string& text : {violation.field, violation.message, violation.remedy}) {
+      EXPECT_TRUE(std::all_of(text.begin(), text.end(), [](char c) {
+        return c >= 0x20 && c < 0x7f;
+      })) << text;
+      EXPECT_LT(text.size(), 600U);
+      EXPECT_FALSE(text.empty());
+    }
+  }
+}
+
+TEST(Evaluate, EffectiveRunIsAdmittedUnchanged) {
+  RandomRun random(1);
+  std::size_t admitted = 0;
+  for (int round = 0; round < 1000; ++round) {
+    const auto set = PolicySet::Parse("version = 1\n" + random.Tables(""), "p");
+    ASSERT_TRUE(set.has_value()) << set.error().message;
+    for (int i = 0; i < 3; ++i) {
+      const Decision once = Evaluate(*(*set)->Find("default"), random.Spec(), kHost);
+      if (once.admitted() == nullptr) continue;
+      ++admitted;
+      const RunSpec spec = once.admitted()->effective().ToSpec();
+      const Decision twice = Evaluate(*(*set)->Find("default"), spec, kHost);
+      ASSERT_THAT(Broken(twice), IsEmpty());
+      ASSERT_EQ(twice.admitted()->effective(), once.admitted()->effective());
+    }
+  }
+  EXPECT_GT(admitted, 50U);
+}
+
+// Whatever loads as a child admits nothing that its parent denies.
+TEST(Evaluate, ChildNeverAdmitsWhatItsParentDenies) {
+  RandomRun random(2);
+  std::size_t loaded = 0;
+  std::size_t told_apart = 0;
+  for (int round = 0; round < 2000; ++round) {
+    const auto set = PolicySet::Parse("version = 1\n" + random.Tables("") +
+                                          "[policy.child]\ninherits = \"default\"\n" +
+                                          random.Tables("policy.child."),
+                                      "p");
+    if (!set) {
+      ASSERT_THAT(set.error().message, HasSubstr("loosens"));
+      continue;
+    }
+    ++loaded;
+    for (int i = 0; i < 10; ++i) {
+      const RunSpec spec = random.Spec();
+      const Decision child = Evaluate(*(*set)->Find("child"), spec, kHost);
+      const Decision parent = Evaluate(*(*set)->Find("default"), spec, kHost);
+      if (child.admitted() != nullptr) {
+        ASSERT_THAT(Broken(parent), IsEmpty()) << spec.image;
+      } else if (parent.admitted() != nullptr) {
+        ++told_apart;
+      }
+    }
+  }
+  EXPECT_GT(loaded, 50U);
+  EXPECT_GT(told_apart, 5U);
+}
+
+TEST(Rules, IdsAreUnique) {
+  std::set<std::string_view> ids;
+  for (const rule::Description& each : rule::kAll)
+    EXPECT_TRUE(ids.insert(each.id).second) << each.id;
+}
+
+TEST(Rules, PolicyDocumentListsEachWithAFragment) {
+  std::ifstream file(std::string(TIDEWAITER_SOURCE_DIR) + "/docs/POLICY.md");
+  ASSERT_TRUE(file.is_open());
+  std::set<std::string> listed;
+  for (std::string line; std::getline(file, line);) {
+    // | `rule.id` | what | `fragment` |
+    if (line.rfind("| `", 0) != 0 || line.find("` | ") == std::string::npos) continue;
+    listed.insert(line.substr(3, line.find('`', 3) - 3));
+  }
+  for (const rule::Description& each : rule::kAll) {
+    EXPECT_TRUE(listed.contains(std::string(each.id))) << each.id;
+  }
+}
+
+}  // namespace
+}  // namespace tidewaiter::policy
