@@ -1,0 +1,51 @@
+// Any bytes as a policy file. Whatever loads must decide without harm, admit its own effective run
+// unchanged, and have no child that admits what its parent denies.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "policy/evaluate.h"
+#include "policy/host_paths.h"
+#include "policy/policy_set.h"
+
+namespace {
+
+class TrustingHost final : public tidewaiter::policy::HostPaths {
+ public:
+  [[nodiscard]] tidewaiter::Result<void> CheckTrusted(const std::string&) const override {
+    return tidewaiter::Ok();
+  }
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace tidewaiter::policy;
+  const auto set = PolicySet::Parse(std::string(data, data + size), "fuzz.toml");
+  if (!set) return 0;
+  RunSpec spec;
+  spec.image = "ghcr.io/team/job:1.2.3@sha256:" + std::string(64, 'a');
+  spec.mounts = {{"/data", true, BindMount{"/srv/data"}}};
+  const TrustingHost host;
+  const Policy* const parent = (*set)->Find("default");
+  if (parent == nullptr) std::abort();
+  for (const bool with_mount : {true, false}) {
+    if (!with_mount) spec.mounts.clear();
+    const Decision decision = Evaluate(*parent, spec, host);
+    if (const AdmittedRun* admitted = decision.admitted()) {
+      const Decision again = Evaluate(*parent, admitted->effective().ToSpec(), host);
+      if (again.admitted() == nullptr || again.admitted()->effective() != admitted->effective()) {
+        std::abort();
+      }
+    }
+    for (const char* name : {"x", "child", "untrusted"}) {
+      const Policy* const child = (*set)->Find(name);
+      if (child == nullptr) continue;
+      if (Evaluate(*child, spec, host).admitted() != nullptr && decision.admitted() == nullptr) {
+        std::abort();
+      }
+    }
+  }
+  return 0;
+}
