@@ -104,21 +104,27 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
     const auto cause = run_.stop_cause();
     if (cause && cause->kind == StopCause::Kind::kClientGone) return StoppedBy(*cause);
     exit = StopGently(container);
-    if (cause)
+    if (cause) {
       outcome = StoppedBy(*cause);
-    else
+    } else {
       outcome.kind = Outcome::Kind::kTimedOut;
+    }
     if (exit) outcome.exit_code = exit->exit_code;
   }
   outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-  // Without an exit the output will not end before the removal.
-  const bool stopped = run_.stop_token().stop_requested();
-  const Deadline last = !exit                   ? Deadline::After({})
-                        : stopped || exit->lost ? Deadline::After(settings_.stop_grace)
-                                                : Deadline::Never();
-  // A stop that is known has had its grace; one that comes now ends the wait.
-  AwaitOutput(attachment, output, {stopped ? std::stop_token() : run_.stop_token(), last});
+  AwaitOutput(attachment, output, OutputPatience(exit));
   return outcome;
+}
+
+// How long the output may still take once the container has ended, as `exit` says.
+Patience Execution::OutputPatience(const std::optional<ContainerExit>& exit) {
+  const auto cause = run_.stop_cause();
+  const bool unread = cause && cause->kind == StopCause::Kind::kClientGone;
+  // Without an exit it does not end before the removal.
+  if (!exit || unread) return {.stop = {}, .deadline = Deadline::After({})};
+  // A stop that is known gets its grace; one that comes later ends the wait.
+  if (cause || exit->lost) return {.stop = {}, .deadline = Deadline::After(settings_.stop_grace)};
+  return {.stop = run_.stop_token(), .deadline = Deadline::Never()};
 }
 
 // SIGTERM, and SIGKILL after the grace. What survives even that is left to the forced removal.

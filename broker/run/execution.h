@@ -33,6 +33,7 @@ class Execution {
   Outcome StartAndWait(Container& container, Attachment& attachment, OutputLimiter& output,
                        const Patience& patience);
   std::optional<ContainerExit> StopGently(Container& container);
+  Patience OutputPatience(const std::optional<ContainerExit>& exit);
   void AwaitOutput(Attachment& attachment, OutputLimiter& output, const Patience& patience);
   void TellTruncation(const OutputLimiter& output);
   Outcome Failed(const Error& error);

@@ -1,0 +1,131 @@
+// An audit log in memory that can refuse, hang, and work again. Thread-safe.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/run/audit_sink.h"
+#include "tests/support/fake_trace.h"
+
+namespace tidewaiter::testing {
+
+class FakeAudit final : public run::AuditSink {
+ public:
+  using Type = run::AuditEvent::Type;
+  enum class Way {
+    kWorks,
+    kFails,        // refuses at once; what may wait, waits
+    kHangs,        // until the deadline; the record is never written
+    kArrivesLate,  // until the deadline; the record is written all the same
+  };
+
+  explicit FakeAudit(FakeTrace& trace) : trace_(trace) {}
+
+  void Set(Way way) {
+    const std::lock_guard lock(mutex_);
+    way_ = way;
+  }
+
+  // Works again, and writes what has waited.
+  void Repair() {
+    std::vector<std::pair<run::AuditEvent, std::function<void()>>> waiting;
+    {
+      const std::lock_guard lock(mutex_);
+      way_ = Way::kWorks;
+      waiting.swap(waiting_);
+      for (const auto& [event, on_durable] : waiting) WriteLocked(event);
+    }
+    for (const auto& [event, on_durable] : waiting) {
+      if (on_durable) on_durable();
+    }
+  }
+
+  Result<void> Append(const run::AuditEvent& event, Deadline deadline) override {
+    std::unique_lock lock(mutex_);
+    switch (way_) {
+      case Way::kWorks: WriteLocked(event); return Ok();
+      case Way::kFails:
+        return Fail(ErrorCode::kUnavailable, "write the audit log: no space left on device",
+                    "AUDIT_UNAVAILABLE");
+      case Way::kHangs:
+      case Way::kArrivesLate:
+        never_.wait_until(lock, deadline.when(), [] { return false; });
+        if (way_ == Way::kArrivesLate) WriteLocked(event);
+        return Fail(ErrorCode::kDeadlineExceeded, "write the audit log: too slow",
+                    "AUDIT_UNAVAILABLE");
+    }
+    return Ok();
+  }
+
+  using run::AuditSink::AppendEventually;
+  void AppendEventually(const run::AuditEvent& event, std::function<void()> on_durable) override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (way_ != Way::kWorks) {
+        waiting_.emplace_back(event, std::move(on_durable));
+        return;
+      }
+      WriteLocked(event);
+    }
+    if (on_durable) on_durable();
+  }
+
+  Result<std::map<RunId, Standing>> Recall(const std::set<RunId>& runs) override {
+    const std::lock_guard lock(mutex_);
+    std::map<RunId, Standing> standings;
+    for (const RunId& run_id : runs) standings[run_id];
+    const auto note = [&](const run::AuditEvent& event) {
+      const auto found = standings.find(event.run_id);
+      if (found == standings.end()) return;
+      if (event.type == Type::kRunAdmitted) found->second.admitted = true;
+      if (event.type == Type::kRunFinished) found->second.finished = true;
+    };
+    for (const run::AuditEvent& event : events_) note(event);
+    for (const auto& [event, on_durable] : waiting_) note(event);
+    return standings;
+  }
+
+  [[nodiscard]] std::vector<run::AuditEvent> Of(Type type) const {
+    std::vector<run::AuditEvent> found;
+    const std::lock_guard lock(mutex_);
+    for (const run::AuditEvent& event : events_) {
+      if (event.type == type) found.push_back(event);
+    }
+    return found;
+  }
+  [[nodiscard]] std::size_t Count(Type type) const { return Of(type).size(); }
+
+ private:
+  static std::string Name(Type type) {
+    switch (type) {
+      case Type::kRunDenied: return "denied";
+      case Type::kRunAdmitted: return "admitted";
+      case Type::kRunStarted: return "started";
+      case Type::kRunFinished: return "finished";
+      case Type::kRunCancelled: return "cancelled";
+      case Type::kTeardownOverdue: return "overdue";
+      case Type::kTeardownSettled: return "settled";
+      default: return "other";
+    }
+  }
+  void WriteLocked(const run::AuditEvent& event) {
+    events_.push_back(event);
+    trace_.Add("audit:" + Name(event.type));
+  }
+
+  FakeTrace& trace_;
+  mutable std::mutex mutex_;
+  std::condition_variable never_;
+  Way way_ = Way::kWorks;
+  std::vector<run::AuditEvent> events_;
+  std::vector<std::pair<run::AuditEvent, std::function<void()>>> waiting_;
+};
+
+}  // namespace tidewaiter::testing

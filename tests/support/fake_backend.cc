@@ -1,0 +1,289 @@
+#include "tests/support/fake_backend.h"
+
+#include <cstdlib>
+#include <utility>
+
+namespace tidewaiter::testing {
+
+using run::ContainerExit;
+using run::Patience;
+using run::Resource;
+
+ContainerExit ExitedWith(std::int32_t code) {
+  ContainerExit exit;
+  exit.exit_code = code;
+  return exit;
+}
+
+ContainerExit CommandNotFound() {
+  ContainerExit exit = ExitedWith(127);
+  exit.command_failed = true;
+  exit.message = "not found";
+  return exit;
+}
+
+ContainerExit LostBecause(Error error) {
+  ContainerExit exit;
+  exit.lost = std::move(error);
+  return exit;
+}
+
+void FakeContainerState::Exit(ContainerExit exit, bool keep_output) {
+  exited_.Set(std::move(exit));
+  if (!keep_output) EndOutput();
+}
+
+bool FakeContainerState::Emit(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  if (sink_ == nullptr) return true;
+  return sink_->Write(run::OutputStream::kStdout, std::as_bytes(std::span(text)));
+}
+
+int FakeContainerState::resumes() const {
+  const std::lock_guard lock(mutex_);
+  return resumes_;
+}
+
+class FakeAttachment final : public run::Attachment {
+ public:
+  FakeAttachment(std::shared_ptr<FakeContainerState> state, run::OutputSink& sink)
+      : state_(std::move(state)), sink_(sink) {
+    {
+      const std::lock_guard lock(state_->mutex_);
+      state_->sink_ = &sink_;
+    }
+    sink_.SetResume([state = state_] {
+      const std::lock_guard lock(state->mutex_);
+      ++state->resumes_;
+    });
+  }
+  ~FakeAttachment() override {
+    sink_.SetResume({});
+    const std::lock_guard lock(state_->mutex_);
+    state_->sink_ = nullptr;
+  }
+  Completion<std::optional<Error>>& ended() override { return state_->ended_; }
+  std::size_t WriteStdin(std::span<const std::byte> data) override { return data.size(); }
+  void SetOnStdinRoom(std::function<void()> /*on_room*/) override {}
+  void CloseStdin() override {}
+
+ private:
+  std::shared_ptr<FakeContainerState> state_;
+  run::OutputSink& sink_;
+};
+
+class FakeContainer final : public run::Container {
+ public:
+  FakeContainer(FakeBackend& backend, std::shared_ptr<FakeContainerState> state, std::string id)
+      : backend_(backend), state_(std::move(state)), id_(std::move(id)) {}
+
+  [[nodiscard]] const std::string& id() const override { return id_; }
+
+  Result<std::unique_ptr<run::Attachment>> Attach(run::OutputSink& sink, bool /*with_stdin*/,
+                                                  const Patience& patience) override {
+    backend_.trace_.Add("engine:attach");
+    if (auto played = backend_.Play(FakeBackend::Step::kAttach, patience); played.error) {
+      return *played.error;
+    }
+    return std::unique_ptr<run::Attachment>(std::make_unique<FakeAttachment>(state_, sink));
+  }
+
+  Result<void> Start(const Patience& patience) override {
+    backend_.trace_.Add("engine:start");
+    if (auto played = backend_.Play(FakeBackend::Step::kStart, patience); played.error) {
+      return *played.error;
+    }
+    if (backend_.command_fails_) {
+      state_->Exit(CommandNotFound());
+    }
+    return Ok();
+  }
+
+  Completion<ContainerExit>& exited() override { return state_->exited_; }
+
+  Result<void> Signal(int signal_number, const Patience& patience) override {
+    backend_.trace_.Add("engine:signal " + std::to_string(signal_number));
+    const auto played = backend_.Play(FakeBackend::Step::kSignal, patience);
+    if (played.done && !backend_.ignored_signals_.contains(signal_number)) {
+      state_->Exit(128 + signal_number);
+    }
+    if (played.error) return *played.error;
+    return Ok();
+  }
+
+ private:
+  FakeBackend& backend_;
+  std::shared_ptr<FakeContainerState> state_;
+  std::string id_;
+};
+
+void FakeBackend::Set(Step step, Way way) {
+  const std::lock_guard lock(mutex_);
+  ways_[step] = way;
+}
+
+void FakeBackend::FailNext(Step step, int times) {
+  const std::lock_guard lock(mutex_);
+  failures_[step] = times;
+}
+
+void FakeBackend::Release() {
+  {
+    const std::lock_guard lock(mutex_);
+    released_ = true;
+  }
+  changed_.notify_all();
+}
+
+void FakeBackend::IgnoreSignal(int signal_number) {
+  ignored_signals_.insert(signal_number);
+}
+
+void FakeBackend::Refuse(policy::Violation violation) {
+  refusals_.push_back(std::move(violation));
+}
+
+void FakeBackend::CommandFails() {
+  command_fails_ = true;
+}
+
+std::shared_ptr<FakeContainerState> FakeBackend::WaitContainer(std::size_t index) {
+  std::unique_lock lock(mutex_);
+  // A test that goes on without its container would only fail less clearly.
+  if (!changed_.wait_for(lock, kPatience, [&] { return containers_.size() > index; })) std::abort();
+  return containers_[index];
+}
+
+void FakeBackend::ExitIfThere(const RunId& run_id, std::int32_t code) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& state : containers_) {
+    if (state->run_id() == run_id) state->Exit(code);
+  }
+}
+
+void FakeBackend::Plant(const Resource& resource, const RunId& run_id) {
+  const std::lock_guard lock(mutex_);
+  existing_[resource.name] = Owned{.resource = resource, .run_id = run_id};
+}
+
+std::set<std::string> FakeBackend::Existing() const {
+  std::set<std::string> names;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, owned] : existing_) names.insert(name);
+  return names;
+}
+
+std::vector<policy::Violation> FakeBackend::Unsupported(
+    const policy::EffectiveRun& /*effective*/) const {
+  return refusals_;
+}
+
+Result<run::ResolvedImage> FakeBackend::Resolve(const policy::AdmittedRun& /*admitted*/,
+                                                run::ImageProgressSink& progress,
+                                                const Patience& patience) {
+  trace_.Add("engine:resolve");
+  if (auto played = Play(Step::kResolve, patience); played.error) return *played.error;
+  progress.OnProgress("layer", "pulling", 1, 2);
+  return run::ResolvedImage{.digest = "sha256:d", .image_id = "sha256:i"};
+}
+
+std::vector<Resource> FakeBackend::Plan(const policy::AdmittedRun& /*admitted*/,
+                                        const RunId& run_id) const {
+  std::vector<Resource> resources;
+  if (with_network_) {
+    resources.push_back(
+        {.kind = Resource::Kind::kNetwork, .name = "net-" + run_id.value(), .id = ""});
+  }
+  resources.push_back(
+      {.kind = Resource::Kind::kContainer, .name = "tw-" + run_id.value(), .id = ""});
+  return resources;
+}
+
+Result<std::unique_ptr<run::Container>> FakeBackend::Create(
+    const policy::AdmittedRun& /*admitted*/, const RunId& run_id, std::string_view /*principal*/,
+    const run::ResolvedImage& /*image*/, bool /*with_stdin*/, std::vector<Resource>& resources,
+    const Patience& patience) {
+  trace_.Add("engine:create");
+  const auto played = Play(Step::kCreate, patience);
+  auto state = std::make_shared<FakeContainerState>(run_id);
+  if (played.done) {
+    {
+      const std::lock_guard lock(mutex_);
+      for (Resource& resource : resources) {
+        const std::string id = "id-" + resource.name;
+        existing_[resource.name] = Owned{
+            .resource = {.kind = resource.kind, .name = resource.name, .id = id}, .run_id = run_id};
+        if (!played.error) resource.id = id;
+      }
+      containers_.push_back(state);
+    }
+    changed_.notify_all();
+  }
+  if (played.error) return *played.error;
+  return std::unique_ptr<run::Container>(
+      std::make_unique<FakeContainer>(*this, state, resources.back().id));
+}
+
+run::Removal FakeBackend::Remove(const Resource& resource, const RunId& run_id, Deadline deadline) {
+  trace_.Add("engine:remove " + std::string(ToString(resource.kind)));
+  const auto played = Play(Step::kRemove, Patience{.stop = {}, .deadline = deadline});
+  run::Removal removal{.kind = std::string(ToString(resource.kind)),
+                       .id = resource.id.empty() ? resource.name : resource.id,
+                       .confirmed_absent = !played.error.has_value(),
+                       .error = played.error ? played.error->message : ""};
+  if (!played.done) return removal;
+  const std::lock_guard lock(mutex_);
+  const auto found = existing_.find(resource.name);
+  if (found == existing_.end() || found->second.run_id != run_id) return removal;
+  existing_.erase(found);
+  for (const auto& state : containers_) {
+    if (state->run_id() == run_id && resource.kind == Resource::Kind::kContainer) state->Exit(137);
+  }
+  return removal;
+}
+
+Result<std::vector<run::Backend::Owned>> FakeBackend::ListOwned(Deadline deadline) {
+  trace_.Add("engine:list");
+  if (auto played = Play(Step::kList, Patience{.stop = {}, .deadline = deadline}); played.error) {
+    return *played.error;
+  }
+  std::vector<Owned> owned;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, thing] : existing_) owned.push_back(thing);
+  return owned;
+}
+
+Result<std::string> FakeBackend::Describe(Deadline /*deadline*/) {
+  return std::string("fake");
+}
+
+FakeBackend::Played FakeBackend::Play(Step step, const Patience& patience) {
+  std::unique_lock lock(mutex_);
+  if (failures_[step] > 0) {
+    --failures_[step];
+    return {.done = false,
+            .error = Fail(ErrorCode::kUnavailable, "reach the engine: it is away",
+                          "ENGINE_UNAVAILABLE")};
+  }
+  switch (ways_[step]) {
+    case Way::kSucceed: return {};
+    case Way::kFail:
+      return {.done = false,
+              .error = Fail(ErrorCode::kUnavailable, "reach the engine: it is away",
+                            "ENGINE_UNAVAILABLE")};
+    case Way::kFailAfterwards:
+      return {.done = true,
+              .error = Fail(ErrorCode::kUnavailable, "reach the engine: it hung up",
+                            "ENGINE_UNAVAILABLE")};
+    case Way::kHang:
+      changed_.wait_until(lock, patience.stop, patience.deadline.when(), [] { return false; });
+      return {.done = false,
+              .error = Fail(patience.stop.stop_requested() ? ErrorCode::kCancelled
+                                                           : ErrorCode::kDeadlineExceeded,
+                            "reach the engine: no answer")};
+    case Way::kBlock: changed_.wait(lock, [&] { return released_; }); return {};
+  }
+  return {};
+}
+
+}  // namespace tidewaiter::testing

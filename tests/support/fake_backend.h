@@ -1,0 +1,124 @@
+// An engine of a few maps, for tests of the core: every step can succeed, fail, hang until its
+// patience ends, or block until it is released; containers do what the test says. Thread-safe.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/run/backend.h"
+#include "tests/support/fake_trace.h"
+
+namespace tidewaiter::testing {
+
+run::ContainerExit ExitedWith(std::int32_t code);
+run::ContainerExit CommandNotFound();
+run::ContainerExit LostBecause(Error error);
+
+// One container as the test drives it. Outlives the run.
+class FakeContainerState {
+ public:
+  explicit FakeContainerState(RunId run_id) : run_id_(std::move(run_id)) {}
+
+  [[nodiscard]] const RunId& run_id() const { return run_id_; }
+  void Exit(std::int32_t code) { Exit(ExitedWith(code)); }
+  // Ends the output too, unless `keep_output`.
+  void Exit(run::ContainerExit exit, bool keep_output = false);
+  void EndOutput(std::optional<Error> error = std::nullopt) { ended_.Set(std::move(error)); }
+  // As the I/O thread would. False: paused until Resumed().
+  bool Emit(std::string_view text);
+  // How often the producer was asked to go on.
+  [[nodiscard]] int resumes() const;
+
+ private:
+  friend class FakeContainer;
+  friend class FakeAttachment;
+  friend class FakeBackend;
+  const RunId run_id_;
+  Completion<run::ContainerExit> exited_;
+  Completion<std::optional<Error>> ended_;
+  mutable std::mutex mutex_;
+  run::OutputSink* sink_ = nullptr;
+  int resumes_ = 0;
+};
+
+class FakeBackend final : public run::Backend {
+ public:
+  enum class Step { kResolve, kCreate, kAttach, kStart, kSignal, kRemove, kList };
+  enum class Way {
+    kSucceed,
+    kFail,            // ENGINE_UNAVAILABLE, nothing done
+    kFailAfterwards,  // done, and the answer lost
+    kHang,            // until the patience ends
+    kBlock,           // until Release(), whatever the patience says; then as kSucceed
+  };
+
+  explicit FakeBackend(FakeTrace& trace) : trace_(trace) {}
+
+  void Set(Step step, Way way);
+  // For the next `times` calls of `step`; afterwards it succeeds.
+  void FailNext(Step step, int times);
+  void Release();
+  // What a signal does: end the container (the default), or nothing.
+  void IgnoreSignal(int signal_number);
+  void Refuse(policy::Violation violation);
+  // The command is missing: Start succeeds, and the container has "exited" with 127.
+  void CommandFails();
+  void UseNetworks() { with_network_ = true; }
+
+  // Waits for the `index`th container to be created.
+  std::shared_ptr<FakeContainerState> WaitContainer(std::size_t index = 0);
+  // Ends that run's container, where there is one.
+  void ExitIfThere(const RunId& run_id, std::int32_t code);
+  // Something with this broker's label that the test puts there.
+  void Plant(const run::Resource& resource, const RunId& run_id);
+  // Names of everything that exists.
+  [[nodiscard]] std::set<std::string> Existing() const;
+
+  [[nodiscard]] std::string_view name() const override { return "docker"; }
+  [[nodiscard]] std::vector<policy::Violation> Unsupported(
+      const policy::EffectiveRun& effective) const override;
+  Result<run::ResolvedImage> Resolve(const policy::AdmittedRun& admitted,
+                                     run::ImageProgressSink& progress,
+                                     const run::Patience& patience) override;
+  [[nodiscard]] std::vector<run::Resource> Plan(const policy::AdmittedRun& admitted,
+                                                const RunId& run_id) const override;
+  Result<std::unique_ptr<run::Container>> Create(const policy::AdmittedRun& admitted,
+                                                 const RunId& run_id, std::string_view principal,
+                                                 const run::ResolvedImage& image, bool with_stdin,
+                                                 std::vector<run::Resource>& resources,
+                                                 const run::Patience& patience) override;
+  run::Removal Remove(const run::Resource& resource, const RunId& run_id,
+                      Deadline deadline) override;
+  Result<std::vector<Owned>> ListOwned(Deadline deadline) override;
+  Result<std::string> Describe(Deadline deadline) override;
+
+ private:
+  friend class FakeContainer;
+  // Whether the step is to be done, and what it then answers.
+  struct Played {
+    bool done = true;
+    std::optional<Error> error;
+  };
+  Played Play(Step step, const run::Patience& patience);
+
+  FakeTrace& trace_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::map<Step, Way> ways_;
+  std::map<Step, int> failures_;
+  bool released_ = false;
+  bool with_network_ = false;
+  bool command_fails_ = false;
+  std::set<int> ignored_signals_;
+  std::vector<policy::Violation> refusals_;
+  std::vector<std::shared_ptr<FakeContainerState>> containers_;
+  std::map<std::string, Owned> existing_;  // by name
+};
+
+}  // namespace tidewaiter::testing
