@@ -1,0 +1,25 @@
+// Every command of the program, each in the file of its name. `invocation` must outlive the parsing
+// and the action.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include "client/commands/invocation.h"
+
+namespace tidewaiter::cli {
+
+void AddRun(CLI::App& app, Invocation& invocation);
+void AddExplain(CLI::App& app, Invocation& invocation);
+void AddPs(CLI::App& app, Invocation& invocation);
+void AddCancel(CLI::App& app, Invocation& invocation);
+void AddPolicyCheck(CLI::App& app, Invocation& invocation);
+void AddImageParse(CLI::App& app, Invocation& invocation);
+void AddAuditQuery(CLI::App& app, Invocation& invocation);
+void AddDoctor(CLI::App& app, Invocation& invocation);
+void AddVersion(CLI::App& app, Invocation& invocation);
+
+// The words of the grammar that belong to later versions: not in --help, and a usage error that
+// says so.
+void AddLaterCommands(CLI::App& app);
+
+}  // namespace tidewaiter::cli

@@ -1,0 +1,19 @@
+// Whole files in and whole texts out, bounded and by file descriptor. Thread: any.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace tidewaiter::cli {
+
+// The content of a file, or of stdin where `path` is "-". RESOURCE_EXHAUSTED where it is longer
+// than `max_bytes`; nothing more than that is read.
+Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
+
+// All of `bytes` to `fd` (borrowed), however slowly its reader takes them.
+Result<void> WriteAll(int fd, std::string_view bytes);
+
+}  // namespace tidewaiter::cli

@@ -1,0 +1,95 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/printable.h"
+#include "client/commands/commands.h"
+#include "client/commands/files.h"
+#include "client/commands/verdict.h"
+#include "client/exit_status.h"
+#include "policy/evaluate.h"
+#include "policy/policy_set.h"
+#include "policy/trusted_host_paths.h"
+#include "wire/answers.h"
+#include "wire/run_spec.h"
+
+namespace tidewaiter::cli {
+namespace {
+
+constexpr std::size_t kPolicyBytes = std::size_t{4} << 20;
+
+struct Options {
+  bool json = false;
+  std::string file;
+  std::string principal;
+};
+
+// The same decision as the broker's, by the same code.
+class PolicyJudge : public Judge {
+ public:
+  explicit PolicyJudge(const policy::Policy& policy) : policy_(policy) {}
+
+  Result<v1::ExplainResponse> Decide(const v1::RunSpec& spec) override {
+    TW_ASSIGN(const policy::RunSpec asked, wire::FromProto(spec));
+    return wire::ToExplainResponse(policy::Evaluate(policy_, asked, host_), policy_);
+  }
+
+ private:
+  const policy::Policy& policy_;
+  policy::TrustedHostPaths host_;
+};
+
+Result<const policy::Policy*> FindPolicy(const policy::PolicySet& set,
+                                         const std::string& principal) {
+  if (principal.empty()) return set.Find("default");
+  const policy::Principal* found = set.FindPrincipal(principal);
+  if (found != nullptr) return set.Find(found->policy);
+  std::string known;
+  for (const policy::Principal& each : set.principals()) known += ' ' + each.name;
+  return Fail(ErrorCode::kNotFound, "find principal " + Quoted(principal) + ": the policy names" +
+                                        (known.empty() ? " none" : known));
+}
+
+int Check(const std::vector<std::string>& paths, const Options& options) {
+  const auto content = ReadFile(options.file, kPolicyBytes);
+  if (!content) return Complain(content.error(), client::kExitUsage);
+  const auto set = policy::PolicySet::Parse(*content, options.file);
+  if (!set) return Complain(set.error(), client::kExitUsage);
+  const auto policy = FindPolicy(**set, options.principal);
+  if (!policy) return Complain(policy.error(), client::kExitUsage);
+  PolicyJudge judge(**policy);
+  return JudgeFiles(paths, judge, options.json);
+}
+
+}  // namespace
+
+void AddPolicyCheck(CLI::App& app, Invocation& invocation) {
+  CLI::App& policy = AddCommand(
+      app, {.name = "policy",
+            .summary = "Questions to a policy file, without a broker",
+            .arguments = "",
+            .details = "Example: tidewaiter policy check --policy policy.toml job.json"});
+  policy.require_subcommand(1);
+  CLI::App& command = AddCommand(
+      policy, {.name = "check",
+               .summary = "What a policy file would decide about spec files",
+               .arguments = "SPEC.json...",
+               .details = "A spec is the protobuf JSON of RunSpec; - reads it from stdin. Bind\n"
+                          "sources are looked up on this host.\n"
+                          "Exit status: 0 all admitted, 1 at least one denied, 2 usage, or the\n"
+                          "policy file has errors (file:line:column on stderr).\n"
+                          "JSON: spec, admitted, violations, effective, policy, policyHash.\n"
+                          "Example: tidewaiter policy check --policy policy.toml job.json"});
+  auto options = std::make_shared<Options>();
+  AddJsonFlag(command, options->json);
+  command.add_option("--policy", options->file, "The policy file")->required()->type_name("FILE");
+  command.add_option("--principal", options->principal, "Ask this principal's policy, not default")
+      ->type_name("NAME");
+  command.callback([&command, &invocation, options] {
+    const std::vector<std::string> paths = Positionals(command, invocation);
+    if (paths.empty()) ThrowUsage("policy check needs a SPEC.json");
+    invocation.action = [paths, options] { return Check(paths, *options); };
+  });
+}
+
+}  // namespace tidewaiter::cli

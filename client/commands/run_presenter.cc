@@ -1,0 +1,175 @@
+#include "client/commands/run_presenter.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "client/commands/files.h"
+#include "client/commands/invocation.h"
+#include "client/commands/json_text.h"
+#include "client/commands/quantity_text.h"
+#include "client/exit_status.h"
+#include "client/terminal_text.h"
+#include "client/violation_text.h"
+#include "wire/spec_json.h"
+
+namespace tidewaiter::cli {
+namespace {
+
+std::chrono::milliseconds ToMillis(const google::protobuf::Duration& duration) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  const std::int64_t seconds = std::clamp<std::int64_t>(duration.seconds(), -kMost, kMost);
+  return std::chrono::milliseconds(seconds * 1000 + duration.nanos() / 1'000'000);
+}
+
+std::string RemovalText(const v1::Removal& removal) {
+  std::string line = client::TerminalSafe(removal.kind()) + ' ' +
+                     client::TerminalSafe(removal.id()) +
+                     (removal.confirmed_absent() ? ": removed" : ": not removed");
+  if (!removal.error().empty()) line += ": " + client::TerminalSafe(removal.error());
+  return line;
+}
+
+}  // namespace
+
+RunPresenter::RunPresenter(RunDisplay display, int abort_fd)
+    : display_(display),
+      terminal_(client::Terminal::Of(STDERR_FILENO)),
+      stdout_(STDOUT_FILENO, abort_fd),
+      stderr_(STDERR_FILENO, abort_fd),
+      progress_(terminal_) {}
+
+Result<void> RunPresenter::Show(const v1::RunEvent& event) {
+  switch (event.event_case()) {
+    case v1::RunEvent::kAdmitted:
+      run_id_ = client::TerminalSafe(event.admitted().run_id());
+      timeout_text_ = FormatDuration(ToMillis(event.admitted().effective().limits().timeout()));
+      memory_text_ = FormatBytes(event.admitted().effective().limits().memory_bytes());
+      break;
+    case v1::RunEvent::kDenied: exit_status_ = client::kExitDenied; break;
+    case v1::RunEvent::kResult: exit_status_ = client::ExitStatusOf(event.result()); break;
+    default: break;
+  }
+  if (display_.json) return stdout_.Write(wire::MessageToJson(event) + '\n');
+  switch (event.event_case()) {
+    case v1::RunEvent::kDenied:
+      denial_shown_ = true;
+      WriteStderr(terminal_.Paint(client::Style::kBold, "tidewaiter:") + ' ' +
+                  client::DenialText(event.denied(), terminal_));
+      break;
+    case v1::RunEvent::kQueued:
+      Remark(fmt::format("waiting for a free slot; {} ahead", event.queued().ahead()));
+      break;
+    case v1::RunEvent::kImageProgress: ShowProgress(event.image_progress()); break;
+    case v1::RunEvent::kStarted: WriteStderr({}); break;
+    case v1::RunEvent::kOutput: return ShowOutput(event.output());
+    case v1::RunEvent::kTruncated: ShowTruncated(event.truncated()); break;
+    case v1::RunEvent::kResult: ShowResult(event.result()); break;
+    case v1::RunEvent::kReceipt: ShowReceipt(event.receipt()); break;
+    default: break;
+  }
+  return Ok();
+}
+
+Result<void> RunPresenter::ShowFailure(const client::RpcFailure& failure) {
+  if (display_.json) {
+    nlohmann::ordered_json error{{"code", ToString(failure.error.code)},
+                                 {"reason", failure.error.Reason()},
+                                 {"message", failure.error.message}};
+    if (failure.retry_after) error["retryAfterMillis"] = failure.retry_after->count();
+    return stdout_.Write(JsonLine({{"error", std::move(error)}}) + '\n');
+  }
+  if (denial_shown_) return Ok();
+  std::string text = failure.error.message;
+  if (failure.retry_after) {
+    text += fmt::format("; try again in {}", FormatDuration(*failure.retry_after));
+  }
+  Warn(text);
+  return Ok();
+}
+
+void RunPresenter::Remark(std::string_view text) {
+  if (!display_.quiet) Warn(text);
+}
+
+void RunPresenter::AwaitReceipt() {
+  const std::lock_guard lock(mutex_);
+  await_receipt_ = true;
+}
+
+Result<void> RunPresenter::ShowOutput(const v1::Output& output) {
+  if (!output.data().empty()) {
+    const std::lock_guard lock(mutex_);
+    line_open_ = output.data().back() != '\n';
+  }
+  return (output.stream() == v1::Output::STDERR ? stderr_ : stdout_).Write(output.data());
+}
+
+void RunPresenter::ShowProgress(const v1::ImageProgress& progress) {
+  if (display_.quiet || !terminal_.is_terminal()) return;
+  const std::lock_guard lock(mutex_);
+  static_cast<void>(WriteAll(STDERR_FILENO, progress_.Update(progress)));
+}
+
+void RunPresenter::ShowTruncated(const v1::Truncated& truncated) {
+  const std::string dropped = FormatBytes(truncated.dropped_bytes());
+  if (truncated.reason() == "LOG_LIMIT") {
+    Warn(fmt::format("output cut: {} dropped beyond the limit (--log-bytes)", dropped));
+  } else if (truncated.reason() == "SLOW_CLIENT") {
+    Warn(fmt::format("output cut: {} dropped, since it was not read", dropped));
+  } else {
+    Warn(fmt::format("output cut: {} or more lost ({})", dropped, truncated.reason()));
+  }
+}
+
+void RunPresenter::ShowResult(const v1::RunResult& result) {
+  switch (result.outcome()) {
+    case v1::RunResult::EXITED: break;
+    case v1::RunResult::TIMED_OUT: Warn("timed out after " + timeout_text_); break;
+    case v1::RunResult::CANCELLED: Remark("cancelled"); break;
+    case v1::RunResult::SHUTDOWN: Warn("the broker shut down and stopped the run"); break;
+    default:
+      Warn(result.message().empty() ? v1::RunResult::Outcome_Name(result.outcome())
+                                    : result.message());
+  }
+  if (result.oom_killed()) {
+    Warn(fmt::format("the kernel killed a process of the run: out of memory (limit {})",
+                     memory_text_));
+  }
+}
+
+void RunPresenter::ShowReceipt(const v1::Receipt& receipt) {
+  bool show = false;
+  {
+    const std::lock_guard lock(mutex_);
+    show = await_receipt_;
+  }
+  for (const v1::Removal& removal : receipt.removals()) {
+    if (!removal.confirmed_absent()) {
+      Warn(RemovalText(removal));
+    } else if (show) {
+      Remark(RemovalText(removal));
+    }
+  }
+  if (!receipt.complete()) Warn("not everything is removed yet; the broker goes on trying");
+}
+
+void RunPresenter::Warn(std::string_view text) {
+  WriteStderr(terminal_.Paint(client::Style::kBold, "tidewaiter:") + ' ' +
+              client::TerminalSafe(text) + '\n');
+}
+
+void RunPresenter::WriteStderr(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  std::string out = progress_.Clear();
+  if (!text.empty() && line_open_ && terminal_.is_terminal()) {
+    out += '\n';
+    line_open_ = false;
+  }
+  out += text;
+  // There is nowhere left to say that stderr cannot be written.
+  if (!out.empty()) static_cast<void>(WriteAll(STDERR_FILENO, out));
+}
+
+}  // namespace tidewaiter::cli

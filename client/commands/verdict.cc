@@ -1,0 +1,93 @@
+#include "client/commands/verdict.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "client/commands/files.h"
+#include "client/commands/invocation.h"
+#include "client/commands/json_text.h"
+#include "client/exit_status.h"
+#include "client/terminal_text.h"
+#include "client/violation_text.h"
+#include "wire/answers.h"
+#include "wire/spec_json.h"
+
+namespace tidewaiter::cli {
+namespace {
+
+v1::ExplainResponse NoSpec(const policy::Violation& fault) {
+  v1::ExplainResponse verdict;
+  *verdict.add_violations() = wire::ToProto(fault);
+  return verdict;
+}
+
+std::string ToJsonLine(const std::string& path, const v1::ExplainResponse& verdict) {
+  nlohmann::ordered_json line{{"spec", path}, {"admitted", verdict.admitted()}};
+  line["violations"] = nlohmann::ordered_json::array();
+  for (const v1::Violation& violation : verdict.violations()) {
+    line["violations"].push_back({{"rule", violation.rule()},
+                                  {"field", violation.field()},
+                                  {"message", violation.message()},
+                                  {"remedy", violation.remedy()}});
+  }
+  line["effective"] = verdict.has_effective() ? ToJson(verdict.effective()) : nullptr;
+  if (!verdict.policy().empty()) line["policy"] = verdict.policy();
+  if (!verdict.policy_hash().empty()) line["policyHash"] = verdict.policy_hash();
+  return JsonLine(line);
+}
+
+std::string ToText(const std::string& path, const v1::ExplainResponse& verdict) {
+  const client::Terminal terminal = client::Terminal::Of(STDOUT_FILENO);
+  std::string out = terminal.Paint(client::Style::kBold, client::TerminalSafe(path)) + ": ";
+  if (verdict.admitted()) {
+    return out + terminal.Paint(client::Style::kGreen, "admitted") + " by policy '" +
+           client::TerminalSafe(verdict.policy()) + "'\n  " +
+           client::TerminalSafe(verdict.effective().image()) + '\n';
+  }
+  if (verdict.policy().empty()) {
+    return out + terminal.Paint(client::Style::kRed, "no run specification") + '\n' +
+           client::ViolationsText(verdict.violations(), terminal);
+  }
+  v1::Denied denied;
+  *denied.mutable_violations() = verdict.violations();
+  denied.set_policy(verdict.policy());
+  return out + client::DenialText(denied, terminal);
+}
+
+// Empty: the file cannot be read, which has been said.
+std::optional<Result<v1::ExplainResponse>> JudgeFile(const std::string& path, Judge& judge) {
+  const auto content = ReadFile(path, kSpecBytes);
+  if (!content && content.error().code == ErrorCode::kResourceExhausted) {
+    return NoSpec({"spec.too-large", "", content.error().message, "a smaller specification"});
+  }
+  if (!content) {
+    Complain(content.error().message);
+    return std::nullopt;
+  }
+  const auto spec = wire::ParseSpecJson(*content);
+  return spec ? judge.Decide(*spec) : NoSpec(spec.error());
+}
+
+}  // namespace
+
+int JudgeFiles(const std::vector<std::string>& paths, Judge& judge, bool json) {
+  int status = client::kExitYes;
+  for (const std::string& path : paths) {
+    const auto verdict = JudgeFile(path, judge);
+    if (!verdict) {
+      status = client::kExitUsage;
+      continue;
+    }
+    if (!*verdict) return Complain(verdict->error(), client::kExitNo);
+    if (!(*verdict)->admitted()) status = std::max(status, client::kExitNo);
+    const int printed = json ? PrintLine(ToJsonLine(path, **verdict), status)
+                             : Print(ToText(path, **verdict), status);
+    if (printed != status) return printed;
+  }
+  return status;
+}
+
+}  // namespace tidewaiter::cli
