@@ -91,16 +91,16 @@ TEST(Record, ATextThatLooksLikeAMemberDoesNotMoveTheStamp) {
 
 TEST(Record, ALineIsNeverLongerThanItsLimit) {
   Record record = FullRecord();
-  const std::string huge(2'000'000, '\x01');
+  const std::string huge(10'000, '\x01');
   record.run_id = record.image = record.requested_image = record.detail = huge;
-  record.violations.assign(10'000, {.rule = huge, .field = huge, .message = huge, .remedy = huge});
-  record.effective->env_names.assign(10'000, huge);
-  record.effective->label_names.assign(10'000, huge);
+  record.violations.assign(500, {.rule = huge, .field = huge, .message = huge, .remedy = huge});
+  record.effective->env_names.assign(500, huge);
+  record.effective->label_names.assign(500, huge);
   record.receipt->removals.assign(
-      1'000, {.kind = huge, .id = huge, .confirmed_absent = false, .error = huge});
+      500, {.kind = huge, .id = huge, .confirmed_absent = false, .error = huge});
   const std::string line = LineOf(record, ~std::uint64_t{0});
   EXPECT_LT(line.size(), kMaxLineBytes);
-  EXPECT_GT(nlohmann::json::parse(line)["omitted"], 20'000);
+  EXPECT_GT(nlohmann::json::parse(line)["omitted"], 1'500);
 }
 
 TEST(Record, EveryTypeHasItsName) {
