@@ -24,7 +24,6 @@ class HelpFormatter : public CLI::Formatter {
     column_width(34);
     label("OPTIONS", "OPTION...");
     label("SUBCOMMAND", "COMMAND");
-    label("Subcommands", "Commands");
   }
 
   std::string make_usage(const CLI::App* app, std::string /*name*/) const override {
@@ -67,6 +66,7 @@ CLI::App& AddCommand(CLI::App& parent, const CommandHelp& help) {
   CLI::App& command = *parent.add_subcommand(help.name, help.summary);
   DecorateHelp(command, help.arguments);
   command.footer(help.details);
+  command.group("Commands");
   command.allow_extras();
   return command;
 }
