@@ -135,7 +135,7 @@ Mount CheckMount(Check& check, std::size_t index) {
     tmpfs->size_bytes = tmpfs->size_bytes.value_or(check.run.limits.tmpfs_bytes);
   } else if (const auto* input = std::get_if<InputMount>(&mount.source)) {
     CheckName(check, index, "input", input->name);
-    mount.read_only = true;  // always: run.proto says so of inputs
+    mount.read_only = true;  // inputs always are (run_spec.proto)
   } else if (const auto* output = std::get_if<OutputMount>(&mount.source)) {
     CheckOutput(check, index, *output);
   } else if (const auto* volume = std::get_if<VolumeMount>(&mount.source)) {

@@ -15,7 +15,8 @@ using Operator = ComparatorSet::Operator;
 
 constexpr std::size_t kMaxRangeLength = 1024;
 
-// A version whose numbers may be missing or wildcards; what follows a wildcard does not count.
+// A version whose last numbers may be missing or wildcards; a qualifier after a wildcard does not
+// count.
 struct Partial {
   std::optional<std::uint64_t> major;
   std::optional<std::uint64_t> minor;
@@ -65,8 +66,9 @@ std::optional<Partial> ParsePartial(std::string_view text) {
       wild = true;
     } else {
       const auto value = ParseVersionNumber(word);
-      if (!value) return std::nullopt;
-      if (!wild) *number = value;
+      // A number after a wildcard ("1.x.3") would be read past; node-semver refuses it since 7.7.
+      if (!value || wild) return std::nullopt;
+      *number = value;
     }
     if (dot == std::string_view::npos) {
       text = {};
