@@ -77,6 +77,22 @@ std::string SecurityOption(const std::string& text) {
   return text;
 }
 
+Result<void> Verdict(const std::string& subject, const std::vector<Difference>& differences) {
+  constexpr std::size_t kMaxNamed = 5;
+  if (differences.empty()) return Ok();
+  std::string message = "compare " + subject + " with what was admitted: ";
+  for (std::size_t i = 0; i < std::min(differences.size(), kMaxNamed); ++i) {
+    const Difference& difference = differences[i];
+    if (i > 0) message += "; ";
+    message +=
+        Printable(difference.field) + " is " + difference.got + ", not " + difference.expected;
+  }
+  if (differences.size() > kMaxNamed) {
+    message += "; and " + std::to_string(differences.size() - kMaxNamed) + " more";
+  }
+  return Fail(ErrorCode::kFailedPrecondition, std::move(message), "ENGINE_DIFFERS");
+}
+
 class Comparison {
  public:
   Comparison(const Expected& expected, const Json& inspect)
@@ -299,20 +315,24 @@ std::vector<Difference> Compare(const Expected& expected, const Json& inspect) {
 }
 
 Result<void> CheckConformity(const Expected& expected, const Json& inspect) {
-  constexpr std::size_t kMaxNamed = 5;
-  const std::vector<Difference> differences = Compare(expected, inspect);
-  if (differences.empty()) return Ok();
-  std::string message = "compare container " + Quoted(expected.name) + " with what was admitted: ";
-  for (std::size_t i = 0; i < std::min(differences.size(), kMaxNamed); ++i) {
-    const Difference& difference = differences[i];
-    if (i > 0) message += "; ";
-    message +=
-        Printable(difference.field) + " is " + difference.got + ", not " + difference.expected;
+  return Verdict("container " + Quoted(expected.name), Compare(expected, inspect));
+}
+
+Result<void> CheckNetworkConformity(const Json& body, std::string_view network_id,
+                                    const Json& inspect) {
+  std::vector<Difference> differences;
+  const auto same = [&](const std::string& field, const Json& expected, const Json& got) {
+    if (Alike(expected, got)) return;
+    differences.push_back({.field = field, .expected = Shown(expected), .got = Shown(got)});
+  };
+  same("Id", network_id, At(inspect, {"Id"}));
+  for (const auto& [key, value] : body.items()) {
+    if (key != "CheckDuplicate") same(key, value, At(inspect, {key}));  // not a property of it
   }
-  if (differences.size() > kMaxNamed) {
-    message += "; and " + std::to_string(differences.size() - kMaxNamed) + " more";
+  for (const std::string_view key : {"EnableIPv6", "Ingress", "ConfigOnly", "Containers"}) {
+    same(std::string(key), nullptr, At(inspect, {key}));
   }
-  return Fail(ErrorCode::kFailedPrecondition, std::move(message), "ENGINE_DIFFERS");
+  return Verdict("network " + Quoted(TextAt(body, "Name")), differences);
 }
 
 }  // namespace tidewaiter::docker

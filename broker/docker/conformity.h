@@ -36,4 +36,8 @@ std::vector<Difference> Compare(const Expected& expected, const Json& inspect);
 // ENGINE_DIFFERS, naming up to five of them.
 Result<void> CheckConformity(const Expected& expected, const Json& inspect);
 
+// The same for a network: `inspect` is GET /networks/ID, `body` as NetworkBody built it.
+Result<void> CheckNetworkConformity(const Json& body, std::string_view network_id,
+                                    const Json& inspect);
+
 }  // namespace tidewaiter::docker

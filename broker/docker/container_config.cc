@@ -145,6 +145,9 @@ Json NetworkBody(const policy::AdmittedRun& admitted, const RunId& run_id,
       {"Internal", true},
       {"Labels", OwnLabels(broker_id, run_id, principal, admitted.effective().tenant)},
       {"Name", ResourceName(run_id)},
+      // "Internal" cuts off the world but not the host, whose services would answer at the bridge's
+      // address (seen with 20.10): the bridge gets none.
+      {"Options", {{"com.docker.network.bridge.inhibit_ipv4", "true"}}},
   };
 }
 

@@ -32,7 +32,8 @@ struct ContainerRequest {
 // Errors: INVALID_ARGUMENT for mounts of a kind that DockerBackend::Unsupported refuses.
 Result<Json> ContainerBody(const ContainerRequest& request);
 
-// The internal bridge network of a run whose network mode is kIsolated: no route out of the host.
+// The internal bridge network of a run whose network mode is kIsolated: no way out, neither to
+// other hosts nor to services of this one.
 Json NetworkBody(const policy::AdmittedRun& admitted, const RunId& run_id,
                  const BrokerId& broker_id, std::string_view principal);
 

@@ -79,7 +79,7 @@ struct DockerBackend::Parts {
   }
   // Creates the network or the container and writes its id into `resource`.
   Result<void> CreateOne(run::Resource& resource, const Json& body, const run::Patience& patience);
-  Result<Json> InspectNew(const std::string& id, const run::Patience& patience);
+  Result<Json> InspectNew(const run::Resource& resource, const run::Patience& patience);
 };
 
 DockerBackend::DockerBackend(io::EventLoop& loop, io::HttpClient& http, DockerSettings settings)
@@ -159,11 +159,13 @@ Result<void> DockerBackend::Parts::CreateOne(run::Resource& resource, const Json
   return error;
 }
 
-Result<Json> DockerBackend::Parts::InspectNew(const std::string& id,
+Result<Json> DockerBackend::Parts::InspectNew(const run::Resource& resource,
                                               const run::Patience& patience) {
-  TW_ASSIGN(std::optional<Json> inspect, api.InspectContainer(id, patience));
+  TW_ASSIGN(std::optional<Json> inspect, resource.kind == Kind::kNetwork
+                                             ? api.InspectNetwork(resource.id, patience)
+                                             : api.InspectContainer(resource.id, patience));
   if (inspect) return *std::move(inspect);
-  return Fail(ErrorCode::kUnavailable, "inspect container " + Quoted(id) + ": it is gone",
+  return Fail(ErrorCode::kUnavailable, "inspect " + Quoted(resource.name) + ": it is gone",
               "CONTAINER_LOST");
 }
 
@@ -187,7 +189,10 @@ Result<std::unique_ptr<run::Container>> DockerBackend::Create(
   std::string network_id;
   if (run.network == policy::NetworkMode::kIsolated) {
     run::Resource& network = Entry(resources, Kind::kNetwork, run_id);
-    TW_TRY(parts.CreateOne(network, NetworkBody(admitted, run_id, broker_id, principal), patience));
+    const Json body = NetworkBody(admitted, run_id, broker_id, principal);
+    TW_TRY(parts.CreateOne(network, body, patience));
+    TW_ASSIGN(const Json inspect, parts.InspectNew(network, patience));
+    TW_TRY(CheckNetworkConformity(body, network.id, inspect));
     network_id = network.id;
   }
   const std::string seccomp = parts.SeccompProfile(run.seccomp_profile);
@@ -201,7 +206,7 @@ Result<std::unique_ptr<run::Container>> DockerBackend::Create(
                                             .with_stdin = with_stdin}));
   run::Resource& container = Entry(resources, Kind::kContainer, run_id);
   TW_TRY(parts.CreateOne(container, body, patience));
-  TW_ASSIGN(const Json inspect, parts.InspectNew(container.id, patience));
+  TW_ASSIGN(const Json inspect, parts.InspectNew(container, patience));
   TW_TRY(CheckConformity({.body = body,
                           .image = *config,
                           .container_id = container.id,

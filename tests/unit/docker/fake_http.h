@@ -1,0 +1,79 @@
+// An engine or registry by script: every request is answered by the test's function, and kept.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/io/http_client.h"
+
+namespace tidewaiter::docker {
+
+inline io::HttpResponse Answer(long status, std::string body = "", io::HttpHeaders headers = {}) {
+  io::HttpResponse response;
+  response.status = status;
+  response.headers = std::move(headers);
+  response.body = std::move(body);
+  return response;
+}
+
+class FakeHttp final : public io::HttpClient {
+ public:
+  using Handler = std::function<Result<io::HttpResponse>(const io::HttpRequest&)>;
+  // Gets the stream's on_data; the stream ends when it returns.
+  using StreamHandler = std::function<Result<io::HttpResponse>(
+      const io::HttpRequest&, const std::function<void()>& on_open,
+      const std::function<bool(std::string_view)>& on_data, const std::stop_token& stop)>;
+
+  explicit FakeHttp(Handler handler, StreamHandler stream = {})
+      : handler_(std::move(handler)), stream_(std::move(stream)) {}
+
+  Result<io::HttpResponse> Fetch(const io::HttpRequest& request, const std::stop_token&,
+                                 Deadline) override {
+    {
+      const std::lock_guard lock(mutex_);
+      requests_.push_back(request);
+    }
+    return handler_(request);
+  }
+  Result<io::HttpResponse> Stream(const io::HttpRequest& request, const std::stop_token& stop,
+                                  Deadline, std::function<void()> on_open,
+                                  std::function<bool(std::string_view)> on_data) override {
+    return stream_(request, on_open, on_data, stop);
+  }
+
+  // "METHOD URL" of every Fetch so far.
+  std::vector<std::string> Asked() {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> asked;
+    for (const io::HttpRequest& request : requests_) {
+      asked.push_back(request.method + " " + request.url);
+    }
+    return asked;
+  }
+  std::vector<io::HttpRequest> requests() {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+
+ private:
+  const Handler handler_;
+  const StreamHandler stream_;
+  std::mutex mutex_;
+  std::vector<io::HttpRequest> requests_;
+};
+
+inline std::string HeaderOf(const io::HttpRequest& request, std::string_view name) {
+  for (const auto& [key, value] : request.headers) {
+    if (key == name) return value;
+  }
+  return "";
+}
+
+inline constexpr const char* kVersionAnswer =
+    R"({"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"})";
+
+}  // namespace tidewaiter::docker
