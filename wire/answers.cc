@@ -40,6 +40,22 @@ v1::RunInfo::State ToProto(run::RunState state) {
   return v1::RunInfo::STATE_UNSPECIFIED;
 }
 
+v1::ExplainResponse Explained(const policy::AdmittedRun* admitted,
+                              const std::vector<policy::Violation>& violations,
+                              const std::string& policy_name, const std::string& policy_hash) {
+  v1::ExplainResponse out;
+  if (admitted != nullptr) {
+    out.set_admitted(true);
+    *out.mutable_effective() = wire::ToProto(admitted->effective());
+  }
+  for (const policy::Violation& violation : violations) {
+    *out.add_violations() = wire::ToProto(violation);
+  }
+  out.set_policy(policy_name);
+  out.set_policy_hash(policy_hash);
+  return out;
+}
+
 }  // namespace
 
 google::protobuf::Timestamp ToTimestamp(std::chrono::system_clock::time_point time) {
@@ -113,17 +129,12 @@ v1::RunInfo ToProto(const run::RunInfo& info) {
 
 v1::ExplainResponse ToExplainResponse(const policy::Decision& decision,
                                       const policy::Policy& policy) {
-  v1::ExplainResponse out;
-  if (const policy::AdmittedRun* admitted = decision.admitted()) {
-    out.set_admitted(true);
-    *out.mutable_effective() = ToProto(admitted->effective());
-  }
-  for (const policy::Violation& violation : decision.violations()) {
-    *out.add_violations() = ToProto(violation);
-  }
-  out.set_policy(policy.name());
-  out.set_policy_hash(policy.hash());
-  return out;
+  return Explained(decision.admitted(), decision.violations(), policy.name(), policy.hash());
+}
+
+v1::ExplainResponse ToExplainResponse(const run::Verdict& verdict) {
+  return Explained(verdict.admitted ? &*verdict.admitted : nullptr, verdict.violations,
+                   verdict.policy_name, verdict.policy_hash);
 }
 
 }  // namespace tidewaiter::wire

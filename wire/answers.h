@@ -7,6 +7,7 @@
 #include <chrono>
 #include <vector>
 
+#include "broker/run/decide.h"
 #include "broker/run/outcome.h"
 #include "broker/run/run_registry.h"
 #include "policy/admitted_run.h"
@@ -24,6 +25,9 @@ v1::RunInfo ToProto(const run::RunInfo& info);
 // The decision of `policy`: admitted with the effective run, or every violation.
 v1::ExplainResponse ToExplainResponse(const policy::Decision& decision,
                                       const policy::Policy& policy);
+
+// The same of the whole decision that a run would get.
+v1::ExplainResponse ToExplainResponse(const run::Verdict& verdict);
 
 // Both directions of a violation: the command line prints what the broker sent.
 policy::Violation FromProto(const v1::Violation& violation);

@@ -1,0 +1,246 @@
+#include "broker/daemon/daemon.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "audit/log.h"
+#include "base/printable.h"
+#include "base/unique_fd.h"
+#include "broker/daemon/audit_writer.h"
+#include "broker/daemon/diagnostics.h"
+#include "broker/docker/docker_backend.h"
+#include "broker/io/event_loop.h"
+#include "broker/io/http_client.h"
+#include "broker/journal/broker_identity.h"
+#include "broker/journal/directory_journal.h"
+#include "broker/rpc/server.h"
+#include "broker/run/environment.h"
+#include "broker/run/run_registry.h"
+#include "policy/trusted_host_paths.h"
+
+namespace tidewaiter::daemon {
+namespace {
+
+constexpr std::chrono::seconds kServerPatience(2);
+constexpr std::chrono::seconds kAuditPatience(5);
+
+// Two brokers on one state folder would each take the other's runs for its own leftovers.
+Result<UniqueFd> LockStateFolder(const std::string& path) {
+  const std::string what = fmt::format("lock the state folder {}", Quoted(path));
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoError(errno, what);
+  UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return ErrnoError(errno, what);
+  if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return ErrnoError(errno, what);
+    return Fail(ErrorCode::kFailedPrecondition, what + ": another broker uses it", "STATE_IN_USE");
+  }
+  return folder;
+}
+
+run::RunSettings ToRunSettings(const config::BrokerConfig& config) {
+  run::RunSettings settings;
+  settings.max_runs = config.max_runs;
+  settings.max_queued = config.max_queued;
+  settings.queue_timeout = config.queue_timeout;
+  settings.audit_deadline = config.audit_deadline;
+  settings.prepare_timeout = config.prepare_timeout;
+  settings.stop_grace = config.stop_grace;
+  settings.teardown_timeout = config.teardown_timeout;
+  settings.output_stall = config.output_stall;
+  return settings;
+}
+
+docker::DockerSettings ToDockerSettings(const Preparation& preparation, const BrokerId& broker_id) {
+  docker::DockerSettings settings;
+  settings.socket = preparation.config.docker.socket;
+  settings.broker_id = broker_id;
+  settings.seccomp_profiles = preparation.seccomp_profiles;
+  settings.registry.plain_http = {preparation.config.registry.plain_http.begin(),
+                                  preparation.config.registry.plain_http.end()};
+  settings.registry.auth_file = preparation.config.registry.auth_file;
+  return settings;
+}
+
+rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
+  return {.connections = rpc::ConnectionTable::FitToDescriptorLimit(
+              {.max_connections = config.max_connections,
+               .max_per_uid = config.max_connections_per_uid}),
+          .max_message_bytes = static_cast<int>(config.max_message_bytes),
+          .max_calls_per_connection = static_cast<int>(config.max_calls_per_connection),
+          .idle_timeout = config.connection_idle_timeout,
+          .stream = {.linger = config.output_stall}};
+}
+
+// What no run may mount, wherever the configuration puts it.
+std::vector<std::string> KeptPaths(const Preparation& preparation) {
+  const config::BrokerConfig& config = preparation.config;
+  std::vector<std::string> kept{preparation.config_path, config.policy, config.state_dir,
+                                config.audit_dir,        config.socket, config.docker.socket};
+  if (!config.registry.auth_file.empty()) kept.push_back(config.registry.auth_file);
+  return kept;
+}
+
+run::AuditEvent Event(run::AuditEvent::Type type) {
+  run::AuditEvent event;
+  event.type = type;
+  return event;
+}
+
+}  // namespace
+
+// In the order in which they are made; destroyed from the last to the first.
+struct Daemon::Parts {
+  Parts(Preparation prepared, Log& logger)
+      : preparation(std::move(prepared)), log(logger), host_paths(KeptPaths(preparation)) {}
+
+  Preparation preparation;
+  Log& log;
+  policy::TrustedHostPaths host_paths;
+  UniqueFd state_lock;
+  std::unique_ptr<audit::Log> audit_log;
+  std::unique_ptr<AuditWriter> audit_writer;
+  std::unique_ptr<journal::DirectoryJournal> journal;
+  std::unique_ptr<io::EventLoop> loop;
+  std::unique_ptr<io::HttpClient> http;
+  std::unique_ptr<docker::DockerBackend> backend;
+  run::Environment environment;
+  std::unique_ptr<run::RunRegistry> registry;
+  std::unique_ptr<Diagnostics> diagnostics;
+  std::unique_ptr<rpc::Server> server;
+
+  Result<void> OpenState();
+  Result<void> ConnectBackend();
+  Result<void> Serve();
+  void Announce() const;
+};
+
+Result<void> Daemon::Parts::OpenState() {
+  const config::BrokerConfig& config = preparation.config;
+  TW_ASSIGN(state_lock, LockStateFolder(config.state_dir));
+  TW_ASSIGN(environment.broker_id, journal::LoadOrCreateBrokerId(config.state_dir));
+  TW_ASSIGN(journal, journal::DirectoryJournal::Open(config.state_dir, environment.broker_id));
+  audit::LogSettings settings;
+  settings.directory = config.audit_dir;
+  settings.broker_id = environment.broker_id.value();
+  TW_ASSIGN(audit_log, audit::Log::Open(std::move(settings)));
+  audit_writer = std::make_unique<AuditWriter>(*audit_log);
+  return Ok();
+}
+
+Result<void> Daemon::Parts::ConnectBackend() {
+  TW_ASSIGN(loop, io::EventLoop::Start());
+  TW_ASSIGN(http, io::HttpClient::Create(*loop));
+  backend = std::make_unique<docker::DockerBackend>(
+      *loop, *http, ToDockerSettings(preparation, environment.broker_id));
+  environment.settings = ToRunSettings(preparation.config);
+  environment.backends = {{std::string(backend->name()), backend.get()}};
+  environment.default_backend = std::string(backend->name());
+  environment.audit = audit_writer.get();
+  environment.journal = journal.get();
+  environment.host_paths = &host_paths;
+  environment.log = &log;
+  registry = std::make_unique<run::RunRegistry>(environment);
+  return Ok();
+}
+
+Result<void> Daemon::Parts::Serve() {
+  const config::BrokerConfig& config = preparation.config;
+  diagnostics =
+      std::make_unique<Diagnostics>(Diagnostics::Parts{.environment = &environment,
+                                                       .registry = registry.get(),
+                                                       .audit_log = audit_log.get(),
+                                                       .policies = preparation.policies.get(),
+                                                       .state_dir = config.state_dir,
+                                                       .audit_dir = config.audit_dir});
+  TW_ASSIGN(rpc::ListeningSocket socket,
+            rpc::ListeningSocket::Open(config.socket, config.socket_mode));
+  const std::string place = socket.activated() ? "the socket of systemd" : config.socket;
+  TW_ASSIGN(server, rpc::Server::Start(std::move(socket), ToServerSettings(config),
+                                       {.policies = preparation.policies,
+                                        .registry = registry.get(),
+                                        .environment = &environment,
+                                        .audit_log = audit_log.get(),
+                                        .diagnose = [this] { return diagnostics->Run(); },
+                                        .refused =
+                                            [this](const Error& error) {
+                                              log.Write(LogLevel::kWarning, error.message);
+                                            }}));
+  log.Write(LogLevel::kInfo, fmt::format("tidewaiterd {} serves on {}, broker {}",
+                                         TIDEWAITER_VERSION, place, environment.broker_id.value()));
+  return Ok();
+}
+
+// Not waited for: a broker that finds its log full must still clean up; each admission asks again.
+void Daemon::Parts::Announce() const {
+  const bool development = preparation.policies->development();
+  run::AuditEvent started = Event(run::AuditEvent::Type::kBrokerStarted);
+  started.detail =
+      fmt::format("tidewaiterd {}{}", TIDEWAITER_VERSION, development ? ", development mode" : "");
+  audit_writer->AppendEventually(started);
+  run::AuditEvent loaded = Event(run::AuditEvent::Type::kPolicyLoaded);
+  loaded.policy_hash = preparation.policies->hash();
+  audit_writer->AppendEventually(loaded);
+  if (!development) return;
+  log.Write(LogLevel::kWarning,
+            "development mode: images without version or digest may run, and files may lie where "
+            "others can write; never use it in production");
+  for (const config::OwnershipFinding& finding : preparation.forgiven) {
+    log.Write(LogLevel::kWarning, fmt::format("development mode forgives: {} {}: {}", finding.what,
+                                              Quoted(finding.path), finding.error.message));
+  }
+}
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Result<std::unique_ptr<Daemon>> Daemon::Start(Preparation preparation, Log& log) {
+  auto parts = std::make_unique<Parts>(std::move(preparation), log);
+  TW_TRY(parts->OpenState());
+  parts->Announce();
+  TW_TRY(parts->ConnectBackend());
+  TW_TRY(parts->Serve());
+  parts->registry->RecoverLeftovers();
+  struct Enabler : Daemon {
+    explicit Enabler(std::unique_ptr<Parts> p) : Daemon(std::move(p)) {}
+  };
+  return std::unique_ptr<Daemon>(std::make_unique<Enabler>(std::move(parts)));
+}
+
+void Daemon::Drain() {
+  const std::size_t stopped =
+      parts_->registry->Shutdown(Deadline::After(parts_->preparation.config.drain_timeout));
+  if (stopped > 0) {
+    parts_->log.Write(LogLevel::kWarning,
+                      fmt::format("stopped {} run(s) before their end", stopped));
+  }
+}
+
+void Daemon::StopNow() {
+  parts_->registry->Shutdown(Deadline::After(std::chrono::seconds(0)));
+}
+
+bool Daemon::LoopIsAlive() {
+  const std::uint64_t beats = parts_->loop->Beats();
+  parts_->loop->Post([] {});
+  return std::exchange(last_beats_, beats) != beats;
+}
+
+// The server after the runs, so that results and receipts reach their clients; the loop after the
+// backend; the log last.
+Daemon::~Daemon() {
+  parts_->registry->Shutdown(Deadline::After(std::chrono::seconds(0)));
+  parts_->server->Shutdown(Deadline::After(kServerPatience));
+  parts_->server.reset();
+  parts_->registry.reset();
+  parts_->audit_writer->AppendEventually(Event(run::AuditEvent::Type::kBrokerStopped));
+  if (const auto drained = parts_->audit_log->Drain(Deadline::After(kAuditPatience)); !drained) {
+    parts_->log.Write(LogLevel::kError, drained.error().message);
+  }
+  parts_->log.Write(LogLevel::kInfo, "stopped");
+}
+
+}  // namespace tidewaiter::daemon

@@ -1,0 +1,72 @@
+#include "broker/daemon/diagnostics.h"
+
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include "policy/quantity.h"
+
+namespace tidewaiter::daemon {
+namespace {
+
+constexpr std::chrono::seconds kEnginePatience(5);
+// Below it runs would soon fail for want of a record or a directory.
+constexpr std::int64_t kLowDiskBytes = std::int64_t{256} << 20U;
+
+void Add(v1::DiagnoseResponse& response, std::string_view name, bool ok, std::string detail) {
+  v1::DiagnoseResponse::Check& check = *response.add_checks();
+  check.set_name(std::string(name));
+  check.set_ok(ok);
+  check.set_detail(std::move(detail));
+}
+
+void AddDisk(v1::DiagnoseResponse& response, const std::string& path) {
+  struct statvfs disk {};
+  if (::statvfs(path.c_str(), &disk) != 0) {
+    Add(response, "disk", false, ErrnoError(errno, "look at the disk of '" + path + "'").message);
+    return;
+  }
+  const auto free_bytes = static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize);
+  const bool enough = free_bytes >= kLowDiskBytes && (disk.f_files == 0 || disk.f_favail > 0);
+  Add(response, "disk", enough,
+      fmt::format("{} MiB free at {}{}", free_bytes >> 20U, path,
+                  enough ? "" : ": make room, or admissions will stop"));
+}
+
+}  // namespace
+
+v1::DiagnoseResponse Diagnostics::Run() const {
+  v1::DiagnoseResponse response;
+  response.set_version(TIDEWAITER_VERSION);
+  response.set_broker_id(parts_.environment->broker_id.value());
+  response.set_policy_hash(parts_.policies->hash());
+
+  for (const auto& [name, backend] : parts_.environment->backends) {
+    const Result<std::string> engine = backend->Describe(Deadline::After(kEnginePatience));
+    Add(response, "engine", engine.has_value(), engine ? *engine : engine.error().message);
+  }
+  const std::optional<Error> audit_failure = parts_.audit_log->Failure();
+  Add(response, "audit", !audit_failure,
+      audit_failure ? audit_failure->message : "records are written to " + parts_.audit_dir);
+  const bool writable = ::access(parts_.state_dir.c_str(), R_OK | W_OK | X_OK) == 0;
+  Add(response, "state", writable,
+      parts_.state_dir + (writable ? "" : ": this user cannot write it"));
+  AddDisk(response, parts_.state_dir);
+  Add(response, "policy", true,
+      fmt::format("{} mode, {} principal(s)",
+                  parts_.policies->development() ? "development" : "production",
+                  parts_.policies->principals().size()));
+  const run::RunRegistry::Counts counts = parts_.registry->Count();
+  response.set_active_runs(counts.active);
+  response.set_queued_runs(counts.queued);
+  Add(response, "reaper", counts.overdue == 0,
+      fmt::format("{} removal(s) overdue{}", counts.overdue,
+                  counts.overdue == 0 ? "" : ": retried until they succeed; see the log"));
+  return response;
+}
+
+}  // namespace tidewaiter::daemon

@@ -1,0 +1,33 @@
+// The daemon's own answers to `tidewaiter doctor`. Blocks for as long as the engine takes, at most
+// a few seconds: never on gRPC's threads.
+#pragma once
+
+#include <string>
+
+#include "audit/log.h"
+#include "broker/run/environment.h"
+#include "broker/run/run_registry.h"
+#include "policy/policy_set.h"
+#include "tidewaiter/v1/broker.pb.h"
+
+namespace tidewaiter::daemon {
+
+class Diagnostics {
+ public:
+  struct Parts {  // all borrowed
+    const run::Environment* environment = nullptr;
+    const run::RunRegistry* registry = nullptr;
+    audit::Log* audit_log = nullptr;
+    const policy::PolicySet* policies = nullptr;
+    std::string state_dir;
+    std::string audit_dir;
+  };
+  explicit Diagnostics(Parts parts) : parts_(std::move(parts)) {}
+
+  [[nodiscard]] v1::DiagnoseResponse Run() const;
+
+ private:
+  const Parts parts_;
+};
+
+}  // namespace tidewaiter::daemon

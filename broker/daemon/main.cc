@@ -1,0 +1,96 @@
+// tidewaiterd: reads its command line, starts the daemon, and waits for the signal to stop.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <optional>
+#include <thread>
+
+#include "broker/daemon/check.h"
+#include "broker/daemon/daemon.h"
+#include "broker/daemon/options.h"
+#include "broker/daemon/preparation.h"
+#include "broker/daemon/process_setup.h"
+#include "broker/daemon/service_manager.h"
+#include "broker/daemon/stderr_log.h"
+
+namespace tidewaiter::daemon {
+namespace {
+
+constexpr int kUsageStatus = 2;
+
+// True where a stop signal came, false where the time is over.
+bool WaitForSignal(const sigset_t& signals, std::optional<std::chrono::microseconds> time) {
+  if (!time) {
+    int signal_number = 0;
+    return ::sigwait(&signals, &signal_number) == 0;
+  }
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*time);
+  const timespec wait{.tv_sec = seconds.count(),
+                      .tv_nsec = std::chrono::nanoseconds(*time - seconds).count()};
+  return ::sigtimedwait(&signals, nullptr, &wait) > 0;
+}
+
+int Serve(const std::string& config_path) {
+  SetUpProcess();
+  const sigset_t signals = BlockStopSignals();
+  Result<Preparation> preparation = Prepare(config_path);
+  StderrLog log(preparation ? preparation->config.log_level : "info");
+  if (!preparation) {
+    log.Write(LogLevel::kError, "start: " + preparation.error().message);
+    return 1;
+  }
+  ServiceManager manager;
+  Result<std::unique_ptr<Daemon>> daemon = Daemon::Start(*std::move(preparation), log);
+  if (!daemon) {
+    log.Write(LogLevel::kError, "start: " + daemon.error().message);
+    return 1;
+  }
+  manager.Ready();
+  while (!WaitForSignal(signals, manager.watchdog_interval())) {
+    if ((*daemon)->LoopIsAlive()) manager.FeedWatchdog();
+  }
+
+  log.Write(LogLevel::kInfo, "stopping: no more runs are admitted; a second signal ends the drain");
+  manager.Stopping("draining");
+  std::atomic<bool> drained = false;
+  std::jthread drain([&] {
+    (*daemon)->Drain();
+    drained = true;
+    ::kill(::getpid(), SIGTERM);  // wakes the wait below; the signal is blocked in every thread
+  });
+  while (!drained) {
+    if (WaitForSignal(signals, manager.watchdog_interval())) {
+      if (!drained) (*daemon)->StopNow();
+    } else if ((*daemon)->LoopIsAlive()) {
+      manager.FeedWatchdog();
+    }
+  }
+  drain.join();
+  daemon->reset();
+  return 0;
+}
+
+int Main(int argc, const char* const* argv) {
+  const Result<Options> options = ParseOptions(argc, argv);
+  if (!options) {
+    std::cerr << "tidewaiterd: " << options.error().message << "\n" << kUsage;
+    return kUsageStatus;
+  }
+  switch (options->action) {
+    case Options::Action::kHelp: std::cout << kUsage; return 0;
+    case Options::Action::kVersion: std::cout << "tidewaiterd " TIDEWAITER_VERSION "\n"; return 0;
+    case Options::Action::kCheck: return Check(options->config_path, std::cout) ? 0 : 1;
+    case Options::Action::kServe: break;
+  }
+  return Serve(options->config_path);
+}
+
+}  // namespace
+}  // namespace tidewaiter::daemon
+
+int main(int argc, char** argv) {
+  return tidewaiter::daemon::Main(argc, argv);
+}

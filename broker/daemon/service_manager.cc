@@ -1,0 +1,31 @@
+#include "broker/daemon/service_manager.h"
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+#include <cstdint>
+
+namespace tidewaiter::daemon {
+
+ServiceManager::ServiceManager() {
+  std::uint64_t micros = 0;
+  // Fed four times in the time after which systemd would kill: a tick that finds the loop busy may
+  // be missed.
+  if (::sd_watchdog_enabled(0, &micros) > 0 && micros > 0) {
+    watchdog_interval_ = std::chrono::microseconds(micros / 4);
+  }
+}
+
+void ServiceManager::Ready() {
+  ::sd_notify(0, "READY=1\nSTATUS=serving");
+}
+
+void ServiceManager::Stopping(std::string_view status) {
+  ::sd_notify(0, fmt::format("STOPPING=1\nSTATUS={}", status).c_str());
+}
+
+void ServiceManager::FeedWatchdog() {
+  ::sd_notify(0, "WATCHDOG=1");
+}
+
+}  // namespace tidewaiter::daemon

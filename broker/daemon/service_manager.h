@@ -1,0 +1,28 @@
+// What systemd is told (sd_notify(3)); without systemd every function does nothing. One thread.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+namespace tidewaiter::daemon {
+
+class ServiceManager {
+ public:
+  ServiceManager();
+
+  void Ready();
+  void Stopping(std::string_view status);
+  // One sign of life.
+  void FeedWatchdog();
+
+  // How often to feed; nothing where systemd does not watch.
+  [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval() const noexcept {
+    return watchdog_interval_;
+  }
+
+ private:
+  std::optional<std::chrono::microseconds> watchdog_interval_;
+};
+
+}  // namespace tidewaiter::daemon

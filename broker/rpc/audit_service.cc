@@ -1,0 +1,120 @@
+#include "broker/rpc/audit_service.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "audit/query.h"
+#include "audit/tail.h"
+#include "base/printable.h"
+#include "broker/rpc/audit_stream.h"
+#include "broker/rpc/ended_stream.h"
+#include "broker/rpc/error_details.h"
+
+namespace tidewaiter::rpc {
+namespace {
+
+using WriteReactor = grpc::ServerWriteReactor<v1::AuditRecord>;
+
+constexpr std::uint64_t kDefaultLimit = 10'000;
+constexpr std::uint64_t kMaxLimit = 1'000'000;
+constexpr std::size_t kMaxFilterText = 256;
+
+Error BadFilter(std::string_view field, std::string_view cause) {
+  return Fail(ErrorCode::kInvalidArgument,
+              "read filter '" + std::string(field) + "': " + std::string(cause), "INVALID_FILTER");
+}
+
+// The type counts nanoseconds since 1970 in 63 bits.
+Result<audit::Timestamp> ToTime(std::string_view field, const google::protobuf::Timestamp& time) {
+  constexpr std::int64_t kMaxSeconds = 9'000'000'000;
+  if (time.seconds() > kMaxSeconds || time.seconds() < -kMaxSeconds || time.nanos() < 0 ||
+      time.nanos() > 999'999'999) {
+    return BadFilter(field, "no time that a record could have");
+  }
+  return audit::Timestamp(std::chrono::seconds(time.seconds()) +
+                          std::chrono::nanoseconds(time.nanos()));
+}
+
+Result<audit::Filter> ToFilter(const v1::AuditFilter& filter) {
+  audit::Filter out{.run_id = filter.run_id(),
+                    .principal = filter.principal(),
+                    .type = filter.type(),
+                    .since = {},
+                    .until = {}};
+  if (out.run_id.size() > kMaxFilterText) return BadFilter("run_id", "too long");
+  if (out.principal.size() > kMaxFilterText) return BadFilter("principal", "too long");
+  if (out.type.size() > kMaxFilterText) return BadFilter("type", "too long");
+  if (filter.has_since()) {
+    TW_ASSIGN(out.since, ToTime("since", filter.since()));
+  }
+  if (filter.has_until()) {
+    TW_ASSIGN(out.until, ToTime("until", filter.until()));
+  }
+  return out;
+}
+
+grpc::Status QueryNow(audit::Log& log, const audit::Filter& filter, std::uint64_t limit,
+                      AuditStream& stream) {
+  const Result<audit::DurableView> view = log.View();
+  if (!view) return ToStatus(view.error());
+  const auto summary = audit::Query(view->fd.get(), view->size, filter, limit,
+                                    [&](std::string_view line) { return stream.Send(line); });
+  return summary ? grpc::Status::OK : ToStatus(summary.error());
+}
+
+grpc::Status TailNow(audit::Log& log, const audit::Filter& filter, bool from_start,
+                     AuditStream& stream) {
+  Result<audit::Tail> tail = audit::Tail::Open(log, filter, from_start);
+  if (!tail) return ToStatus(tail.error());
+  while (true) {
+    const auto line = tail->Next(stream.stop(), Deadline::Never());
+    if (!line) return ToStatus(line.error());
+    if (!line->has_value() || !stream.Send(**line)) break;
+  }
+  return ToStatus(Fail(ErrorCode::kUnavailable, "follow the audit log: the broker is stopping",
+                       "SHUTTING_DOWN"));
+}
+
+}  // namespace
+
+WriteReactor* AuditService::Query(grpc::CallbackServerContext* context,
+                                  const v1::QueryRequest* request) {
+  const std::uint64_t limit = request->limit() == 0 ? kDefaultLimit : request->limit();
+  if (limit > kMaxLimit) {
+    return EndedStream<WriteReactor>::With(ToStatus(BadFilter("limit", "more than 1,000,000")));
+  }
+  Result<audit::Filter> filter = ToFilter(request->filter());
+  if (!filter) return EndedStream<WriteReactor>::With(ToStatus(filter.error()));
+  return Serve(context, [this, filter = *std::move(filter), limit](AuditStream& stream) {
+    return QueryNow(log_, filter, limit, stream);
+  });
+}
+
+WriteReactor* AuditService::Tail(grpc::CallbackServerContext* context,
+                                 const v1::TailRequest* request) {
+  Result<audit::Filter> filter = ToFilter(request->filter());
+  if (!filter) return EndedStream<WriteReactor>::With(ToStatus(filter.error()));
+  return Serve(context,
+               [this, filter = *std::move(filter), from_start = request->from_start()](
+                   AuditStream& stream) { return TailNow(log_, filter, from_start, stream); });
+}
+
+WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context, Reader reader) {
+  auto identity = identifier_.Identify(context->peer());
+  if (!identity) return EndedStream<WriteReactor>::With(identity.error());
+  if (!identity->principal->roles.audit) {
+    return EndedStream<WriteReactor>::With(RoleMissing(identity->caller.principal, "audit"));
+  }
+  const auto stream = AuditStream::Make(*std::move(identity), stop_.get_token());
+  AuditStream* const reactor = stream.get();
+  // Held by the task too: gRPC may be done with the call before the reader is.
+  if (!readers_.Submit([stream, reader = std::move(reader)] { stream->Finish(reader(*stream)); })) {
+    reactor->Finish(ToStatus(Fail(ErrorCode::kResourceExhausted,
+                                  "read the audit log: too many readers already", "BUSY")));
+  }
+  return reactor;
+}
+
+}  // namespace tidewaiter::rpc

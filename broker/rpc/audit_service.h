@@ -1,0 +1,42 @@
+// The Audit service: the log's lines as they are on disk, to callers with the role `audit`. Each
+// call has a thread of a small pool for as long as it lasts, since it reads files and waits for
+// records.
+#pragma once
+
+#include <stop_token>
+
+#include "audit/log.h"
+#include "broker/rpc/identity.h"
+#include "broker/rpc/worker.h"
+#include "tidewaiter/v1/audit.grpc.pb.h"
+
+namespace tidewaiter::rpc {
+
+class AuditService final : public v1::Audit::CallbackService {
+ public:
+  static constexpr std::size_t kMaxCalls = 16;
+
+  // Both borrowed; they must outlive the server.
+  AuditService(Identifier& identifier, audit::Log& log)
+      : identifier_(identifier), log_(log), readers_(kMaxCalls, 0) {}
+
+  grpc::ServerWriteReactor<v1::AuditRecord>* Query(grpc::CallbackServerContext* context,
+                                                   const v1::QueryRequest* request) override;
+  grpc::ServerWriteReactor<v1::AuditRecord>* Tail(grpc::CallbackServerContext* context,
+                                                  const v1::TailRequest* request) override;
+
+  // Ends every call that waits for records. Before the server is shut down.
+  void Stop() noexcept { stop_.request_stop(); }
+
+ private:
+  using Reader = std::function<grpc::Status(class AuditStream&)>;
+  grpc::ServerWriteReactor<v1::AuditRecord>* Serve(grpc::CallbackServerContext* context,
+                                                   Reader reader);
+
+  Identifier& identifier_;
+  audit::Log& log_;
+  std::stop_source stop_;
+  Worker readers_;
+};
+
+}  // namespace tidewaiter::rpc

@@ -1,0 +1,39 @@
+#include "broker/rpc/audit_stream.h"
+
+#include <utility>
+
+namespace tidewaiter::rpc {
+
+std::shared_ptr<AuditStream> AuditStream::Make(Identity identity, const std::stop_token& stop_all) {
+  auto stream = std::make_shared<AuditStream>(std::move(identity), stop_all);
+  stream->self_ = stream;
+  return stream;
+}
+
+AuditStream::AuditStream(Identity identity, const std::stop_token& stop_all)
+    : identity_(std::move(identity)), on_stop_all_(stop_all, RequestStop{stop_}) {}
+
+bool AuditStream::Send(std::string_view line) {
+  if (stop_.stop_requested()) return false;
+  record_.set_json(std::string(line));
+  *written_.Lock() = std::nullopt;
+  StartWrite(&record_);
+  auto written = written_.Lock();
+  // Without the stop token: gRPC answers every write, of a cancelled call too, and `record_` is its
+  // until then.
+  written.Wait(changed_, std::stop_token(), Deadline::Never(),
+               [&] { return written->has_value(); });
+  return written->value_or(false) && !stop_.stop_requested();
+}
+
+void AuditStream::OnWriteDone(bool ok) noexcept {
+  *written_.Lock() = ok;
+  changed_.notify_all();
+}
+
+void AuditStream::OnDone() noexcept {
+  stop_.request_stop();
+  const std::shared_ptr<AuditStream> last = std::move(self_);
+}
+
+}  // namespace tidewaiter::rpc

@@ -1,0 +1,49 @@
+// One stream of audit records: a reader's thread writes, gRPC's threads report. Send blocks until
+// the record has left, which is the backpressure of a slow client.
+#pragma once
+
+#include <grpcpp/support/server_callback.h>
+
+#include <condition_variable>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/guarded.h"
+#include "broker/rpc/identity.h"
+#include "tidewaiter/v1/audit.pb.h"
+
+namespace tidewaiter::rpc {
+
+class AuditStream final : public grpc::ServerWriteReactor<v1::AuditRecord> {
+ public:
+  // Owns itself until gRPC is done with it. `stop_all` ends it like a cancelled call.
+  static std::shared_ptr<AuditStream> Make(Identity identity, const std::stop_token& stop_all);
+  AuditStream(Identity identity, const std::stop_token& stop_all);
+
+  // The reader's side. False: nobody listens any more.
+  bool Send(std::string_view line);
+  // Stopped when the call is over.
+  [[nodiscard]] std::stop_token stop() const { return stop_.get_token(); }
+
+  void OnWriteDone(bool ok) noexcept override;
+  void OnCancel() noexcept override { stop_.request_stop(); }
+  void OnDone() noexcept override;
+
+ private:
+  struct RequestStop {
+    std::stop_source stop;
+    void operator()() const noexcept { static_cast<void>(std::stop_source(stop).request_stop()); }
+  };
+
+  const Identity identity_;
+  std::stop_source stop_;
+  const std::stop_callback<RequestStop> on_stop_all_;
+  v1::AuditRecord record_;
+  Guarded<std::optional<bool>> written_;  // of the write under way
+  std::condition_variable_any changed_;
+  std::shared_ptr<AuditStream> self_;
+};
+
+}  // namespace tidewaiter::rpc

@@ -1,0 +1,169 @@
+#include "broker/rpc/broker_service.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/printable.h"
+#include "broker/rpc/ended_stream.h"
+#include "broker/rpc/error_details.h"
+#include "broker/rpc/run_reactor.h"
+#include "broker/run/decide.h"
+#include "policy/evaluate.h"
+#include "wire/answers.h"
+#include "wire/run_spec.h"
+
+namespace tidewaiter::rpc {
+namespace {
+
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const grpc::Status& status) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(status);
+  return reactor;
+}
+
+grpc::Status NoDetachedRuns() {
+  return ToStatus(Fail(ErrorCode::kUnimplemented,
+                       "serve a detached run: this version has none; use Run", "NOT_IMPLEMENTED"));
+}
+
+}  // namespace
+
+grpc::ServerBidiReactor<v1::RunRequest, v1::RunEvent>* BrokerService::Run(
+    grpc::CallbackServerContext* context) {
+  auto identity = parts_.identifier->Identify(context->peer());
+  if (!identity) return EndedStream<RunReactorBase>::With(identity.error());
+  if (!identity->principal->roles.run) {
+    return EndedStream<RunReactorBase>::With(RoleMissing(identity->caller.principal, "run"));
+  }
+  return RunReactor::Start(
+      *context, *std::move(identity),
+      [registry = parts_.registry](run::RunRequest request) {
+        return registry->Launch(std::move(request));
+      },
+      parts_.stream);
+}
+
+grpc::ServerUnaryReactor* BrokerService::Explain(grpc::CallbackServerContext* context,
+                                                 const v1::ExplainRequest* request,
+                                                 v1::ExplainResponse* response) {
+  auto identity = parts_.identifier->Identify(context->peer());
+  if (!identity) return Answer(context, identity.error());
+  // The engine is asked which runtimes it has; nothing else of a decision can block.
+  if (!request->spec().runtime().empty()) {
+    return Offload(context, [this, request, response,
+                             held = std::make_shared<const Identity>(*std::move(identity))] {
+      return ExplainNow(*held, *request, *response);
+    });
+  }
+  return Answer(context, ExplainNow(*identity, *request, *response));
+}
+
+grpc::Status BrokerService::ExplainNow(const Identity& identity, const v1::ExplainRequest& request,
+                                       v1::ExplainResponse& response) const {
+  if (!identity.principal->roles.run) return RoleMissing(identity.caller.principal, "run");
+  Result<policy::RunSpec> spec = wire::FromProto(request.spec());
+  if (!spec) return ToStatus(spec.error());
+  if (request.policy().empty() || request.policy() == identity.principal->policy) {
+    response =
+        wire::ToExplainResponse(run::Decide(*parts_.environment, {.caller = identity.caller,
+                                                                  .spec = *std::move(spec),
+                                                                  .policies = identity.policies,
+                                                                  .with_stdin = false,
+                                                                  .observer = nullptr}));
+    return grpc::Status::OK;
+  }
+  if (!identity.principal->roles.operate) return RoleMissing(identity.caller.principal, "operate");
+  const policy::Policy* policy = identity.policies->Find(request.policy());
+  if (policy == nullptr) {
+    return ToStatus(Fail(
+        ErrorCode::kNotFound,
+        fmt::format("explain by policy {}: there is none of that name", Quoted(request.policy())),
+        "POLICY_NOT_FOUND"));
+  }
+  response = wire::ToExplainResponse(
+      policy::Evaluate(*policy, *spec, *parts_.environment->host_paths), *policy);
+  return grpc::Status::OK;
+}
+
+grpc::ServerUnaryReactor* BrokerService::List(grpc::CallbackServerContext* context,
+                                              const v1::ListRequest*, v1::ListResponse* response) {
+  const auto identity = parts_.identifier->Identify(context->peer());
+  if (!identity) return Answer(context, identity.error());
+  for (const run::RunInfo& info : parts_.registry->List(identity->viewer())) {
+    *response->add_runs() = wire::ToProto(info);
+  }
+  return Answer(context, grpc::Status::OK);
+}
+
+grpc::ServerUnaryReactor* BrokerService::Get(grpc::CallbackServerContext* context,
+                                             const v1::GetRequest* request,
+                                             v1::GetResponse* response) {
+  const auto identity = parts_.identifier->Identify(context->peer());
+  if (!identity) return Answer(context, identity.error());
+  const Result<run::RunInfo> info =
+      parts_.registry->Get(RunId(request->run_id()), identity->viewer());
+  if (!info) return Answer(context, ToStatus(info.error()));
+  *response->mutable_run() = wire::ToProto(*info);
+  return Answer(context, grpc::Status::OK);
+}
+
+grpc::ServerUnaryReactor* BrokerService::Cancel(grpc::CallbackServerContext* context,
+                                                const v1::CancelRequest* request,
+                                                v1::CancelResponse*) {
+  auto identified = parts_.identifier->Identify(context->peer());
+  if (!identified) return Answer(context, identified.error());
+  const auto identity = std::make_shared<const Identity>(*std::move(identified));
+  return Offload(context, [registry = parts_.registry, identity, id = RunId(request->run_id())] {
+    const Result<void> cancelled = registry->Cancel(id, identity->viewer(), identity->caller);
+    return cancelled ? grpc::Status::OK : ToStatus(cancelled.error());
+  });
+}
+
+grpc::ServerUnaryReactor* BrokerService::Diagnose(grpc::CallbackServerContext* context,
+                                                  const v1::DiagnoseRequest*,
+                                                  v1::DiagnoseResponse* response) {
+  auto identified = parts_.identifier->Identify(context->peer());
+  if (!identified) return Answer(context, identified.error());
+  const policy::Roles& roles = identified->principal->roles;
+  if (!roles.run && !roles.operate) {
+    return Answer(context, RoleMissing(identified->caller.principal, "run"));
+  }
+  const auto identity = std::make_shared<const Identity>(*std::move(identified));
+  return Offload(context, [&diagnose = parts_.diagnose, identity, response] {
+    *response = diagnose();
+    return grpc::Status::OK;
+  });
+}
+
+grpc::ServerUnaryReactor* BrokerService::Offload(grpc::CallbackServerContext* context,
+                                                 std::function<grpc::Status()> call) const {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (!parts_.worker->Submit([reactor, call = std::move(call)] { reactor->Finish(call()); })) {
+    reactor->Finish(ToStatus(Fail(ErrorCode::kResourceExhausted,
+                                  "serve a call: too many of this kind wait already", "BUSY")));
+  }
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* BrokerService::Start(grpc::CallbackServerContext* context,
+                                               const v1::StartRequest*, v1::StartResponse*) {
+  return Answer(context, NoDetachedRuns());
+}
+
+grpc::ServerWriteReactor<v1::RunEvent>* BrokerService::Attach(grpc::CallbackServerContext*,
+                                                              const v1::AttachRequest*) {
+  return EndedStream<grpc::ServerWriteReactor<v1::RunEvent>>::With(NoDetachedRuns());
+}
+
+grpc::ServerUnaryReactor* BrokerService::Wait(grpc::CallbackServerContext* context,
+                                              const v1::WaitRequest*, v1::WaitResponse*) {
+  return Answer(context, NoDetachedRuns());
+}
+
+grpc::ServerWriteReactor<v1::FetchResponse>* BrokerService::Fetch(grpc::CallbackServerContext*,
+                                                                  const v1::FetchRequest*) {
+  return EndedStream<grpc::ServerWriteReactor<v1::FetchResponse>>::With(NoDetachedRuns());
+}
+
+}  // namespace tidewaiter::rpc

@@ -1,0 +1,65 @@
+// The Broker service: translates, identifies, checks roles, and hands over to the core. Runs on
+// gRPC's threads and never blocks them: what may wait for a disk or the engine goes to the worker.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "broker/rpc/identity.h"
+#include "broker/rpc/run_stream.h"
+#include "broker/rpc/worker.h"
+#include "broker/run/environment.h"
+#include "broker/run/run_registry.h"
+#include "tidewaiter/v1/broker.grpc.pb.h"
+
+namespace tidewaiter::rpc {
+
+class BrokerService final : public v1::Broker::CallbackService {
+ public:
+  struct Parts {
+    // All borrowed; they must outlive the server.
+    Identifier* identifier = nullptr;
+    run::RunRegistry* registry = nullptr;
+    const run::Environment* environment = nullptr;
+    Worker* worker = nullptr;
+    // What `doctor` shows; blocks, so it is called on the worker.
+    std::function<v1::DiagnoseResponse()> diagnose;
+    RunStream::Settings stream;
+  };
+  explicit BrokerService(Parts parts) : parts_(std::move(parts)) {}
+
+  grpc::ServerBidiReactor<v1::RunRequest, v1::RunEvent>* Run(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
+                                    const v1::ExplainRequest* request,
+                                    v1::ExplainResponse* response) override;
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context, const v1::ListRequest*,
+                                 v1::ListResponse* response) override;
+  grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context, const v1::GetRequest* request,
+                                v1::GetResponse* response) override;
+  grpc::ServerUnaryReactor* Cancel(grpc::CallbackServerContext* context,
+                                   const v1::CancelRequest* request, v1::CancelResponse*) override;
+  grpc::ServerUnaryReactor* Diagnose(grpc::CallbackServerContext* context,
+                                     const v1::DiagnoseRequest*,
+                                     v1::DiagnoseResponse* response) override;
+  // Detached runs: not in this version.
+  grpc::ServerUnaryReactor* Start(grpc::CallbackServerContext* context, const v1::StartRequest*,
+                                  v1::StartResponse*) override;
+  grpc::ServerWriteReactor<v1::RunEvent>* Attach(grpc::CallbackServerContext* context,
+                                                 const v1::AttachRequest*) override;
+  grpc::ServerUnaryReactor* Wait(grpc::CallbackServerContext* context, const v1::WaitRequest*,
+                                 v1::WaitResponse*) override;
+  grpc::ServerWriteReactor<v1::FetchResponse>* Fetch(grpc::CallbackServerContext* context,
+                                                     const v1::FetchRequest*) override;
+
+ private:
+  grpc::Status ExplainNow(const Identity& identity, const v1::ExplainRequest& request,
+                          v1::ExplainResponse& response) const;
+  grpc::ServerUnaryReactor* Offload(grpc::CallbackServerContext* context,
+                                    std::function<grpc::Status()> call) const;
+
+  const Parts parts_;
+};
+
+}  // namespace tidewaiter::rpc

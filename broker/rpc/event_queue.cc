@@ -1,0 +1,66 @@
+#include "broker/rpc/event_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tidewaiter::rpc {
+
+void EventQueue::Push(v1::RunEvent event) {
+  events_.push_back(std::move(event));
+}
+
+bool EventQueue::PushOutput(run::OutputStream stream, std::span<const std::byte> data) {
+  const v1::Output::Stream which =
+      stream == run::OutputStream::kStdout ? v1::Output::STDOUT : v1::Output::STDERR;
+  while (!data.empty()) {
+    v1::Output* last = nullptr;
+    if (!events_.empty() && events_.back().has_output()) last = events_.back().mutable_output();
+    if (last == nullptr || last->stream() != which || last->data().size() >= kMaxMessageBytes) {
+      last = events_.emplace_back().mutable_output();
+      last->set_stream(which);
+    }
+    const std::size_t part = std::min(data.size(), kMaxMessageBytes - last->data().size());
+    last->mutable_data()->append(reinterpret_cast<const char*>(data.data()), part);
+    output_bytes_ += part;
+    data = data.subspan(part);
+  }
+  return output_bytes_ < kMaxOutputBytes;
+}
+
+void EventQueue::PushProgress(v1::ImageProgress progress, Clock::time_point now) {
+  constexpr std::chrono::milliseconds kInterval(100);
+  for (v1::RunEvent& event : events_) {
+    if (event.has_image_progress() && event.image_progress().layer() == progress.layer()) {
+      *event.mutable_image_progress() = std::move(progress);
+      return;
+    }
+  }
+  if (progress_waiting_ >= kMaxProgress) return;
+  const auto told = told_.find(progress.layer());
+  if (told == told_.end()) {
+    if (told_.size() >= kMaxProgress) return;
+    told_.emplace(progress.layer(), Told{progress.status(), now});
+  } else {
+    if (told->second.status == progress.status() && now - told->second.when < kInterval) return;
+    told->second = {progress.status(), now};
+  }
+  *events_.emplace_back().mutable_image_progress() = std::move(progress);
+  ++progress_waiting_;
+}
+
+bool EventQueue::Pop(v1::RunEvent& event) {
+  if (events_.empty()) return false;
+  event = std::move(events_.front());
+  events_.pop_front();
+  if (event.has_output()) output_bytes_ -= event.output().data().size();
+  if (event.has_image_progress()) --progress_waiting_;
+  return true;
+}
+
+void EventQueue::Clear() noexcept {
+  events_.clear();
+  output_bytes_ = 0;
+  progress_waiting_ = 0;
+}
+
+}  // namespace tidewaiter::rpc

@@ -1,0 +1,48 @@
+#include "broker/rpc/identity.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "base/printable.h"
+#include "broker/rpc/error_details.h"
+
+namespace tidewaiter::rpc {
+
+int PeerNumber(std::string_view peer) noexcept {
+  for (const std::string_view prefix : {std::string_view("fd:"), std::string_view("fd%3A")}) {
+    if (!peer.starts_with(prefix)) continue;
+    const std::string_view digits = peer.substr(prefix.size());
+    int number = -1;
+    const auto [rest, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error == std::errc() && rest == digits.data() + digits.size() && number >= 0) return number;
+  }
+  return -1;
+}
+
+tl::expected<Identity, grpc::Status> Identifier::Identify(std::string_view peer) {
+  std::optional<ConnectionTable::Lease> lease = table_.Begin(PeerNumber(peer));
+  if (!lease) {
+    return tl::unexpected(UnauthenticatedStatus(
+        fmt::format("identify {}: no credentials are known", Quoted(peer)), "NO_CREDENTIALS"));
+  }
+  const PeerCredentials& credentials = lease->credentials();
+  const policy::Principal* principal = policies_->FindPrincipal(credentials.uid);
+  if (principal == nullptr) {
+    return tl::unexpected(ToStatus(Fail(
+        ErrorCode::kPermissionDenied,
+        fmt::format("identify uid {}: it is no principal", credentials.uid), "CALLER_UNKNOWN")));
+  }
+  return Identity{.caller = {.uid = credentials.uid,
+                             .gid = credentials.gid,
+                             .pid = credentials.pid,
+                             .principal = principal->name},
+                  .policies = policies_,
+                  .principal = principal,
+                  .lease = std::move(*lease)};
+}
+
+}  // namespace tidewaiter::rpc

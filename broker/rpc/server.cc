@@ -1,0 +1,85 @@
+#include "broker/rpc/server.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
+
+#include <utility>
+
+namespace tidewaiter::rpc {
+namespace {
+
+constexpr std::size_t kWorkerThreads = 4;
+constexpr std::size_t kWorkerWaiting = 256;
+constexpr int kKeepaliveMs = 60'000;
+constexpr int kMinPingIntervalMs = 10'000;
+
+}  // namespace
+
+Server::Server(const ServerSettings& settings, const ServerParts& parts)
+    : table_(settings.connections),
+      identifier_(table_, parts.policies),
+      worker_(kWorkerThreads, kWorkerWaiting),
+      broker_({.identifier = &identifier_,
+               .registry = parts.registry,
+               .environment = parts.environment,
+               .worker = &worker_,
+               .diagnose = parts.diagnose,
+               .stream = settings.stream}),
+      audit_(identifier_, *parts.audit_log) {}
+
+Result<std::unique_ptr<Server>> Server::Start(ListeningSocket socket,
+                                              const ServerSettings& settings, ServerParts parts) {
+  struct Enabler : Server {
+    Enabler(const ServerSettings& s, const ServerParts& p) : Server(s, p) {}
+  };
+  std::unique_ptr<Server> server = std::make_unique<Enabler>(settings, parts);
+
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::ServerBuilder builder;
+  builder.RegisterService(&server->broker_);
+  builder.RegisterService(&server->audit_);
+  builder.SetMaxReceiveMessageSize(settings.max_message_bytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings.max_calls_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                             static_cast<int>(settings.idle_timeout.count()));
+  // A vanished peer of a Unix socket is seen at once; the pings are for one that is stopped.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kMinPingIntervalMs);
+  server->server_ = builder.BuildAndStart();
+  if (!server->server_)
+    return Fail(ErrorCode::kInternal, "start the gRPC server: it does not say why");
+
+  TW_ASSIGN(server->listener_,
+            PeerListener::Start(
+                std::move(socket), server->table_,
+                {.knows = [&identifier =
+                               server->identifier_](uid_t uid) { return identifier.Knows(uid); },
+                 .serve = [grpc_server = server->server_.get()](
+                              int fd) { grpc::AddInsecureChannelFromFd(grpc_server, fd); },
+                 .refused = std::move(parts.refused)}));
+  return server;
+}
+
+void Server::StopAccepting() {
+  listener_.reset();
+}
+
+void Server::Shutdown(Deadline deadline) {
+  listener_.reset();
+  audit_.Stop();
+  if (!server_) return;
+  server_->Shutdown(
+      std::chrono::system_clock::now() +
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(
+          std::min<Deadline::Clock::duration>(deadline.Left(), std::chrono::hours(1))));
+  server_->Wait();
+}
+
+Server::~Server() {
+  Shutdown(Deadline::After(std::chrono::seconds(0)));
+}
+
+}  // namespace tidewaiter::rpc

@@ -1,0 +1,66 @@
+// The gRPC server: no TCP port, only connections that the listener hands over; health and
+// reflection on. Owns the services' table of connections and the listener.
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "broker/rpc/audit_service.h"
+#include "broker/rpc/broker_service.h"
+#include "broker/rpc/connection_table.h"
+#include "broker/rpc/listening_socket.h"
+#include "broker/rpc/peer_listener.h"
+
+namespace tidewaiter::rpc {
+
+struct ServerSettings {
+  ConnectionTable::Bounds connections;
+  int max_message_bytes = 4 << 20;
+  int max_calls_per_connection = 128;
+  std::chrono::milliseconds idle_timeout{std::chrono::minutes(10)};
+  RunStream::Settings stream;
+};
+
+// What the server serves; all borrowed, and outliving it.
+struct ServerParts {
+  std::shared_ptr<const policy::PolicySet> policies;
+  run::RunRegistry* registry = nullptr;
+  const run::Environment* environment = nullptr;
+  audit::Log* audit_log = nullptr;
+  std::function<v1::DiagnoseResponse()> diagnose;
+  std::function<void(const Error&)> refused;  // a connection; for the log
+};
+
+class Server {
+ public:
+  // Serves when it returns.
+  static Result<std::unique_ptr<Server>> Start(ListeningSocket socket,
+                                               const ServerSettings& settings, ServerParts parts);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  // Accepts no more connections; those that are there go on.
+  void StopAccepting();
+  // Ends every call: what is under way may finish until `deadline`. Runs must be over by then.
+  void Shutdown(Deadline deadline);
+
+ private:
+  Server(const ServerSettings& settings, const ServerParts& parts);
+
+  ConnectionTable table_;
+  Identifier identifier_;
+  Worker worker_;
+  BrokerService broker_;
+  AuditService audit_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<PeerListener> listener_;
+};
+
+}  // namespace tidewaiter::rpc
