@@ -1,0 +1,45 @@
+#include "broker/journal/broker_identity.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+
+#include "base/printable.h"
+#include "broker/journal/durable_file.h"
+
+namespace tidewaiter::journal {
+namespace {
+
+constexpr char kFileName[] = "broker_id";
+constexpr std::size_t kMaxBytes = 64;
+
+Result<BrokerId> Read(int folder) {
+  TW_ASSIGN(std::string text, ReadOwnFile(folder, kFileName, kMaxBytes));
+  if (text.ends_with('\n')) text.pop_back();
+  if (!IsRandomId(text)) {
+    return Fail(ErrorCode::kFailedPrecondition,
+                "read '" + std::string(kFileName) + "': holds no broker id but " + Quoted(text) +
+                    "; restore the file, or remove it where nothing of this broker is left on the "
+                    "engine");
+  }
+  return BrokerId(std::move(text));
+}
+
+}  // namespace
+
+Result<BrokerId> LoadOrCreateBrokerId(const std::string& state_dir) {
+  TW_ASSIGN(const UniqueFd folder, OpenOwnFolder(AT_FDCWD, state_dir));
+  Result<BrokerId> found = Read(folder.get());
+  if (found || found.error().code != ErrorCode::kNotFound) return found;
+  // Of all who start at once, one makes it; the lock goes with the descriptor.
+  if (::flock(folder.get(), LOCK_EX) != 0) {
+    return ErrnoError(errno, "lock state directory " + Quoted(state_dir));
+  }
+  found = Read(folder.get());
+  if (found || found.error().code != ErrorCode::kNotFound) return found;
+  TW_TRY(CreateAtomically(folder.get(), kFileName, RandomId() + "\n"));
+  return Read(folder.get());
+}
+
+}  // namespace tidewaiter::journal

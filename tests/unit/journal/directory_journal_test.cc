@@ -1,0 +1,290 @@
+#include "broker/journal/directory_journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "broker/journal/entry_format.h"
+#include "tests/unit/audit/scratch_folder.h"
+
+namespace tidewaiter::journal {
+namespace {
+
+namespace fs = std::filesystem;
+using audit::AppendText;
+using audit::ReadText;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class DirectoryJournalTest : public ::testing::Test {
+ protected:
+  void SetUp() override { Reopen(); }
+
+  void Reopen() {
+    auto opened = DirectoryJournal::Open(folder_.path(), broker_id_);
+    ASSERT_TRUE(opened.has_value()) << opened.error().message;
+    journal_ = *std::move(opened);
+  }
+
+  run::JournalEntry NewEntry() const {
+    run::JournalEntry entry;
+    entry.run_id = RunId(RandomId());
+    entry.broker_id = broker_id_;
+    entry.backend = "docker";
+    entry.caller = {.uid = 990, .gid = 991, .pid = 42, .principal = "validator"};
+    entry.image = "docker.io/library/busybox:1.0.0";
+    entry.policy_name = "default";
+    entry.policy_hash = "sha256:aa";
+    entry.resources = {{.kind = run::Resource::Kind::kNetwork, .name = "tw-n", .id = "id"},
+                       {.kind = run::Resource::Kind::kContainer, .name = "tw-c", .id = ""}};
+    return entry;
+  }
+  fs::path RunFolder(const run::JournalEntry& entry) const { return runs_ / entry.run_id.value(); }
+  fs::path File(const run::JournalEntry& entry) const { return RunFolder(entry) / "run.pb"; }
+
+  // The entry opened, then its file's bytes replaced.
+  run::JournalEntry OpenWithBytes(const std::string& bytes) {
+    const run::JournalEntry entry = NewEntry();
+    EXPECT_TRUE(journal_->Open(entry).has_value());
+    fs::resize_file(File(entry), 0);
+    AppendText(File(entry), bytes);
+    return entry;
+  }
+  // That Load sets everything aside with that reason, and leaves nothing in `runs`.
+  void ExpectSetAside(const std::string& reason) {
+    const auto found = journal_->Load();
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    EXPECT_THAT(found->entries, IsEmpty());
+    EXPECT_THAT(found->set_aside, ElementsAre(HasSubstr(reason)));
+    EXPECT_TRUE(fs::is_empty(runs_));
+    EXPECT_EQ(std::distance(fs::directory_iterator(aside_), fs::directory_iterator()), 2)
+        << "the thing itself and its reason";
+  }
+
+  audit::ScratchFolder folder_;
+  const fs::path runs_ = folder_.File("runs");
+  const fs::path aside_ = folder_.File("set-aside");
+  const BrokerId broker_id_{RandomId()};
+  std::unique_ptr<DirectoryJournal> journal_;
+};
+
+TEST_F(DirectoryJournalTest, WhatWasOpenedIsLoadedByTheNextProcess) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  Reopen();
+  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+}
+
+TEST_F(DirectoryJournalTest, AnUpdateReplacesTheEntry) {
+  run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  entry.resources[1].id = "container-id";
+  entry.finished_recorded = true;
+  ASSERT_TRUE(journal_->Update(entry).has_value());
+  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+}
+
+TEST_F(DirectoryJournalTest, NothingIsReadableByOthers) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  for (const fs::path& path : {runs_, aside_, RunFolder(entry), File(entry)}) {
+    EXPECT_EQ(fs::status(path).permissions() & fs::perms(0077), fs::perms::none) << path;
+  }
+}
+
+TEST_F(DirectoryJournalTest, CloseLeavesNothingAndSaysSo) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  const run::Removal removal = journal_->Close(entry.run_id);
+  EXPECT_TRUE(removal.confirmed_absent) << removal.error;
+  EXPECT_EQ(removal.kind, "run-directory");
+  EXPECT_EQ(removal.id, entry.run_id.value());
+  EXPECT_TRUE(fs::is_empty(runs_));
+}
+
+TEST_F(DirectoryJournalTest, ClosingTwiceIsASuccess) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  static_cast<void>(journal_->Close(entry.run_id));
+  EXPECT_TRUE(journal_->Close(entry.run_id).confirmed_absent);
+}
+
+TEST_F(DirectoryJournalTest, AFolderThatHoldsMoreKeepsItsEntryAtClose) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  AppendText(RunFolder(entry) / "output", "x");
+  const run::Removal removal = journal_->Close(entry.run_id);
+  EXPECT_FALSE(removal.confirmed_absent);
+  EXPECT_THAT(removal.error, HasSubstr("'output'"));
+  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+}
+
+TEST_F(DirectoryJournalTest, ARunCannotBeOpenedTwice) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  EXPECT_EQ(journal_->Open(entry).error().code, ErrorCode::kAlreadyExists);
+  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+}
+
+TEST_F(DirectoryJournalTest, AnUpdateOfAnUnknownRunMakesNothing) {
+  EXPECT_EQ(journal_->Update(NewEntry()).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(fs::is_empty(runs_));
+}
+
+TEST_F(DirectoryJournalTest, AnIdThatIsAPathIsRefused) {
+  run::JournalEntry entry = NewEntry();
+  for (const char* id : {"", ".", "..", "../outside", "a/b"}) {
+    entry.run_id = RunId(id);
+    EXPECT_EQ(journal_->Open(entry).error().code, ErrorCode::kInvalidArgument) << id;
+    EXPECT_FALSE(journal_->Close(entry.run_id).confirmed_absent) << id;
+  }
+  EXPECT_TRUE(fs::exists(runs_));
+}
+
+TEST_F(DirectoryJournalTest, EveryPrefixOfAnEntryIsTorn) {
+  const std::string whole = FormatEntry(NewEntry()).value();
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_FALSE(ParseEntry(std::string_view(whole).substr(0, length)).has_value()) << length;
+  }
+}
+
+TEST_F(DirectoryJournalTest, AFlippedByteIsNeverBelieved) {
+  const run::JournalEntry entry = NewEntry();
+  const std::string whole = FormatEntry(entry).value();
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x01);
+    const auto parsed = ParseEntry(bytes);
+    EXPECT_TRUE(!parsed.has_value() || *parsed == entry) << at;
+  }
+}
+
+TEST_F(DirectoryJournalTest, ATornEntryIsSetAside) {
+  OpenWithBytes(FormatEntry(NewEntry())->substr(0, 40));
+  ExpectSetAside("torn");
+}
+
+TEST_F(DirectoryJournalTest, ANewerVersionIsSetAside) {
+  OpenWithBytes("\x08\x02");  // field 1, a varint: 2
+  ExpectSetAside("version 2");
+}
+
+TEST_F(DirectoryJournalTest, AnotherRunsEntryIsSetAside) {
+  OpenWithBytes(*FormatEntry(NewEntry()));
+  ExpectSetAside("entry of run");
+}
+
+TEST_F(DirectoryJournalTest, AnotherBrokersEntryIsSetAside) {
+  run::JournalEntry entry = NewEntry();
+  entry.broker_id = BrokerId(RandomId());
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  ExpectSetAside("another broker's");
+}
+
+TEST_F(DirectoryJournalTest, ANameThatIsNoRunIdIsSetAside) {
+  fs::create_directory(runs_ / "backup");
+  ExpectSetAside("no run id");
+}
+
+TEST_F(DirectoryJournalTest, ALinkInPlaceOfAFolderIsSetAsideAndNotFollowed) {
+  fs::create_directory(folder_.File("elsewhere"));
+  fs::create_directory_symlink(folder_.File("elsewhere"), runs_ / RandomId());
+  ExpectSetAside("open run directory");
+  EXPECT_TRUE(fs::exists(folder_.File("elsewhere")));
+}
+
+TEST_F(DirectoryJournalTest, ALinkInPlaceOfAnEntryIsSetAside) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  fs::rename(File(entry), folder_.File("entry"));
+  fs::create_symlink(folder_.File("entry"), File(entry));
+  ExpectSetAside("not a regular file");
+}
+
+TEST_F(DirectoryJournalTest, AFifoInPlaceOfAnEntryDoesNotHang) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  fs::remove(File(entry));
+  ASSERT_EQ(::mkfifo(File(entry).c_str(), 0600), 0);
+  ExpectSetAside("not a regular file");
+}
+
+TEST_F(DirectoryJournalTest, AnEntryThatOthersCanWriteIsSetAside) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  fs::permissions(File(entry), fs::perms(0606));
+  ExpectSetAside("writable by others");
+}
+
+TEST_F(DirectoryJournalTest, AHugeEntryIsSetAsideUnread) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  fs::resize_file(File(entry), std::uintmax_t{1} << 40U);
+  ExpectSetAside("too large");
+}
+
+TEST_F(DirectoryJournalTest, AHostileNameDoesNotForgeALine) {
+  fs::create_directory(runs_ / "x\nrun admitted");
+  EXPECT_THAT(journal_->Load()->set_aside, ElementsAre(HasSubstr("x\\x0arun admitted")));
+}
+
+TEST_F(DirectoryJournalTest, WhatACrashAmidOpenOrCloseLeftIsRemoved) {
+  fs::create_directory(runs_ / RandomId());
+  OpenWithBytes("");
+  const auto found = journal_->Load();
+  EXPECT_THAT(found->entries, IsEmpty());
+  EXPECT_THAT(found->set_aside, IsEmpty());
+  EXPECT_TRUE(fs::is_empty(runs_));
+}
+
+TEST_F(DirectoryJournalTest, ACrashAmidAnUpdateLeavesTheOldEntry) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  AppendText(RunFolder(entry) / "run.pb.new", "half");
+  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+  ASSERT_TRUE(journal_->Update(entry).has_value());
+  EXPECT_TRUE(journal_->Close(entry.run_id).confirmed_absent);
+}
+
+TEST_F(DirectoryJournalTest, ManyRunsAtOnceDoNotMeet) {
+  {
+    std::vector<std::jthread> runs;
+    for (int i = 0; i < 16; ++i) {
+      runs.emplace_back([this] {
+        run::JournalEntry entry = NewEntry();
+        ASSERT_TRUE(journal_->Open(entry).has_value());
+        ASSERT_TRUE(journal_->Update(entry).has_value());
+        ASSERT_TRUE(journal_->Close(entry.run_id).confirmed_absent);
+      });
+    }
+  }
+  EXPECT_TRUE(fs::is_empty(runs_));
+}
+
+TEST_F(DirectoryJournalTest, AStateFolderThatOthersCanWriteIsRefused) {
+  fs::permissions(folder_.path(), fs::perms(0777));
+  const auto opened = DirectoryJournal::Open(folder_.path(), broker_id_);
+  EXPECT_EQ(opened.error().code, ErrorCode::kFailedPrecondition);
+}
+
+TEST_F(DirectoryJournalTest, ALinkInPlaceOfTheRunsFolderIsRefused) {
+  fs::remove(runs_);
+  fs::create_directory_symlink(aside_, runs_);
+  EXPECT_FALSE(DirectoryJournal::Open(folder_.path(), broker_id_).has_value());
+}
+
+TEST_F(DirectoryJournalTest, TextThatIsNotUtf8IsRefusedBeforeAnythingIsMade) {
+  run::JournalEntry entry = NewEntry();
+  entry.image = "\xFF";
+  EXPECT_EQ(journal_->Open(entry).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_TRUE(fs::is_empty(runs_));
+}
+
+}  // namespace
+}  // namespace tidewaiter::journal
