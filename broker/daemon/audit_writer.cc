@@ -1,0 +1,191 @@
+#include "broker/daemon/audit_writer.h"
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace tidewaiter::daemon {
+namespace {
+
+using audit::Record;
+using audit::RecordType;
+using run::AuditEvent;
+
+RecordType TypeOf(AuditEvent::Type type) {
+  switch (type) {
+    case AuditEvent::Type::kBrokerStarted: return RecordType::kBrokerStarted;
+    case AuditEvent::Type::kBrokerStopped: return RecordType::kBrokerStopped;
+    case AuditEvent::Type::kPolicyLoaded: return RecordType::kPolicyLoaded;
+    case AuditEvent::Type::kRunDenied: return RecordType::kRunDenied;
+    case AuditEvent::Type::kRunAdmitted: return RecordType::kRunAdmitted;
+    case AuditEvent::Type::kRunStarted: return RecordType::kRunStarted;
+    case AuditEvent::Type::kRunFinished: return RecordType::kRunFinished;
+    case AuditEvent::Type::kRunCancelled: return RecordType::kRunCancelled;
+    case AuditEvent::Type::kTeardownOverdue: return RecordType::kTeardownOverdue;
+    case AuditEvent::Type::kTeardownSettled: return RecordType::kTeardownSettled;
+  }
+  return RecordType::kBrokerStarted;
+}
+
+std::string NameOf(policy::NetworkMode mode) {
+  switch (mode) {
+    case policy::NetworkMode::kNone: return "none";
+    case policy::NetworkMode::kIsolated: return "isolated";
+    case policy::NetworkMode::kBridge: return "bridge";
+  }
+  return "unknown";
+}
+
+struct MountSource {
+  Record::Mount& mount;
+  void operator()(const std::monostate&) const { mount.type = "none"; }
+  void operator()(const policy::BindMount& bind) const {
+    mount.type = "bind";
+    mount.source = bind.source;
+  }
+  void operator()(const policy::TmpfsMount& tmpfs) const {
+    mount.type = "tmpfs";
+    mount.size_bytes = tmpfs.size_bytes;
+  }
+  void operator()(const policy::InputMount& input) const {
+    mount.type = "input";
+    mount.source = input.name;
+  }
+  void operator()(const policy::OutputMount& output) const {
+    mount.type = "output";
+    mount.source = output.name;
+  }
+  void operator()(const policy::VolumeMount& volume) const {
+    mount.type = "volume";
+    mount.source = volume.name;
+  }
+};
+
+std::vector<std::string> NamesOf(const std::map<std::string, std::string>& values) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : values) names.push_back(name);
+  return names;
+}
+
+Record::Limits LimitsOf(const policy::Limits& limits) {
+  return {.memory_bytes = limits.memory_bytes,
+          .cpu_millis = limits.cpu_millis,
+          .pids = limits.pids,
+          .timeout_ms = limits.timeout.count(),
+          .tmpfs_bytes = limits.tmpfs_bytes,
+          .log_bytes = limits.log_bytes,
+          .open_files = limits.open_files,
+          .input_bytes = limits.input_bytes,
+          .output_bytes = limits.output_bytes};
+}
+
+Record::Effective EffectiveOf(const policy::EffectiveRun& run) {
+  Record::Effective effective;
+  effective.backend = run.backend;
+  effective.capabilities = run.add_capabilities;
+  effective.env_names = NamesOf(run.env);
+  effective.label_names = NamesOf(run.labels);
+  for (const policy::Mount& mount : run.mounts) {
+    Record::Mount& added = effective.mounts.emplace_back();
+    added.target = mount.target;
+    added.read_only = mount.read_only;
+    std::visit(MountSource{added}, mount.source);
+  }
+  effective.network = NameOf(run.network);
+  effective.read_only_rootfs = run.read_only_rootfs;
+  effective.runtime = run.runtime;
+  effective.seccomp_profile = run.seccomp_profile;
+  effective.user = std::to_string(run.user.uid) + ":" + std::to_string(run.user.gid);
+  effective.verify_tag = run.verify_tag;
+  effective.working_dir = run.working_dir;
+  return effective;
+}
+
+Record::Outcome OutcomeOf(const run::Outcome& outcome) {
+  Record::Outcome result;
+  result.kind = run::ToString(outcome.kind);
+  result.reason = outcome.reason;
+  result.exit_code = outcome.exit_code;
+  result.oom_killed = outcome.oom_killed;
+  if (outcome.duration) result.duration_ms = outcome.duration->count();
+  return result;
+}
+
+Record::Receipt ReceiptOf(const run::Receipt& receipt) {
+  Record::Receipt result;
+  result.complete = receipt.Complete();
+  for (const run::Removal& removal : receipt.removals) {
+    result.removals.push_back({.kind = removal.kind,
+                               .id = removal.id,
+                               .confirmed_absent = removal.confirmed_absent,
+                               .error = removal.error});
+  }
+  return result;
+}
+
+}  // namespace
+
+Record ToRecord(const AuditEvent& event) {
+  Record record;
+  record.type = TypeOf(event.type);
+  record.run_id = event.run_id.value();
+  if (event.caller) {
+    record.caller = Record::Caller{.principal = event.caller->principal,
+                                   .uid = event.caller->uid,
+                                   .gid = event.caller->gid,
+                                   .pid = event.caller->pid};
+  }
+  record.requested_image = event.requested_image;
+  if (event.effective) {
+    record.image = event.effective->image.Canonical();
+    record.limits = LimitsOf(event.effective->limits);
+    record.effective = EffectiveOf(*event.effective);
+    const policy::Tenant& tenant = event.effective->tenant;
+    if (tenant != policy::Tenant()) {
+      record.tenant =
+          Record::Tenant{.challenge = tenant.challenge, .job = tenant.job, .task = tenant.task};
+    }
+  }
+  if (event.resolved) {
+    record.resolved_digest = event.resolved->digest;
+    record.image_id = event.resolved->image_id;
+  }
+  record.container_id = event.container_id;
+  record.policy = event.policy_name;
+  record.policy_hash = event.policy_hash;
+  for (const policy::Violation& violation : event.violations) {
+    record.violations.push_back({.rule = violation.rule,
+                                 .field = violation.field,
+                                 .message = violation.message,
+                                 .remedy = violation.remedy});
+  }
+  if (event.outcome) record.outcome = OutcomeOf(*event.outcome);
+  if (event.receipt) record.receipt = ReceiptOf(*event.receipt);
+  record.dropped_output_bytes = event.dropped_output_bytes;
+  record.detail = event.detail;
+  return record;
+}
+
+Result<void> AuditWriter::Append(const AuditEvent& event, Deadline deadline) {
+  const Result<std::uint64_t> index = log_.Append(ToRecord(event), deadline);
+  if (!index) return index.error();
+  return Ok();
+}
+
+void AuditWriter::AppendEventually(const AuditEvent& event, std::function<void()> on_durable) {
+  log_.AppendEventually(ToRecord(event), std::move(on_durable));
+}
+
+Result<std::map<RunId, run::AuditSink::Standing>> AuditWriter::Recall(const std::set<RunId>& runs) {
+  std::set<std::string> ids;
+  for (const RunId& run : runs) ids.insert(run.value());
+  TW_ASSIGN(const auto found, log_.Recall(ids));
+  std::map<RunId, Standing> standings;
+  for (const auto& [id, standing] : found) {
+    standings[RunId(id)] = Standing{.admitted = standing.admitted, .finished = standing.finished};
+  }
+  return standings;
+}
+
+}  // namespace tidewaiter::daemon

@@ -1,0 +1,35 @@
+// The broker's AuditSink: turns what the core tells into records of the audit log.
+//
+// Thread: any. What never gets into a record, whatever the event holds: values of the environment
+// and of labels, the command, and an outcome's message, since engines quote the command in theirs
+// (the record has the outcome's kind and reason instead).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+
+#include "audit/log.h"
+#include "audit/record.h"
+#include "broker/run/audit_sink.h"
+
+namespace tidewaiter::daemon {
+
+// The record of an event.
+audit::Record ToRecord(const run::AuditEvent& event);
+
+class AuditWriter final : public run::AuditSink {
+ public:
+  // `log` is borrowed.
+  explicit AuditWriter(audit::Log& log) : log_(log) {}
+
+  using run::AuditSink::AppendEventually;
+  Result<void> Append(const run::AuditEvent& event, Deadline deadline) override;
+  void AppendEventually(const run::AuditEvent& event, std::function<void()> on_durable) override;
+  Result<std::map<RunId, Standing>> Recall(const std::set<RunId>& runs) override;
+
+ private:
+  audit::Log& log_;
+};
+
+}  // namespace tidewaiter::daemon
