@@ -1,9 +1,6 @@
 #include "broker/journal/broker_identity.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-
-#include <cerrno>
 
 #include "base/printable.h"
 #include "broker/journal/durable_file.h"
@@ -32,13 +29,9 @@ Result<BrokerId> LoadOrCreateBrokerId(const std::string& state_dir) {
   TW_ASSIGN(const UniqueFd folder, OpenOwnFolder(AT_FDCWD, state_dir));
   Result<BrokerId> found = Read(folder.get());
   if (found || found.error().code != ErrorCode::kNotFound) return found;
-  // Of all who start at once, one makes it; the lock goes with the descriptor.
-  if (::flock(folder.get(), LOCK_EX) != 0) {
-    return ErrnoError(errno, "lock state directory " + Quoted(state_dir));
-  }
-  found = Read(folder.get());
-  if (found || found.error().code != ErrorCode::kNotFound) return found;
-  TW_TRY(CreateAtomically(folder.get(), kFileName, RandomId() + "\n"));
+  Result<void> created = CreateAtomically(folder.get(), kFileName, RandomId() + "\n");
+  // Another process was first: its id is the one.
+  if (!created && created.error().code != ErrorCode::kAlreadyExists) return created.error();
   return Read(folder.get());
 }
 

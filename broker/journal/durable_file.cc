@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/printable.h"
+#include "base/strong_id.h"
 
 namespace tidewaiter::journal {
 namespace {
@@ -47,15 +48,6 @@ Result<void> CreateFile(int folder, const std::string& name, std::string_view co
   return written;
 }
 
-// The content under the name `name`.new, synced; the name is returned.
-Result<std::string> CreateFresh(int folder, const std::string& name, std::string_view content) {
-  std::string fresh = name + ".new";
-  // Of an attempt that a crash cut short.
-  if (::unlinkat(folder, fresh.c_str(), 0) != 0 && errno != ENOENT) return Failed("remove", fresh);
-  TW_TRY(CreateFile(folder, fresh, content));
-  return fresh;
-}
-
 }  // namespace
 
 Result<UniqueFd> OpenOwnFolder(int parent, const std::string& name) {
@@ -77,7 +69,8 @@ Result<void> CreateDurably(int folder, const std::string& name, std::string_view
 }
 
 Result<void> CreateAtomically(int folder, const std::string& name, std::string_view content) {
-  TW_ASSIGN(const std::string fresh, CreateFresh(folder, name, content));
+  const std::string fresh = name + "." + RandomId();
+  TW_TRY(CreateFile(folder, fresh, content));
   // Unlike a rename, a link never replaces.
   const bool linked = ::linkat(folder, fresh.c_str(), folder, name.c_str(), 0) == 0;
   const int error = errno;
@@ -88,7 +81,10 @@ Result<void> CreateAtomically(int folder, const std::string& name, std::string_v
 }
 
 Result<void> ReplaceDurably(int folder, const std::string& name, std::string_view content) {
-  TW_ASSIGN(const std::string fresh, CreateFresh(folder, name, content));
+  const std::string fresh = name + ".new";
+  // Of an attempt that a crash cut short.
+  if (::unlinkat(folder, fresh.c_str(), 0) != 0 && errno != ENOENT) return Failed("remove", fresh);
+  TW_TRY(CreateFile(folder, fresh, content));
   if (::renameat(folder, fresh.c_str(), folder, name.c_str()) != 0) return Failed("replace", name);
   if (::fsync(folder) != 0) return Failed("sync folder of", name);
   return Ok();

@@ -22,7 +22,8 @@ Result<UniqueFd> OpenOwnFolder(int parent, const std::string& name);
 // crash meanwhile can leave it empty: the cheapest way, for a folder that says so itself.
 Result<void> CreateDurably(int folder, const std::string& name, std::string_view content);
 
-// The same by way of `name`.new: whole or not there, whatever happens. One caller at a time.
+// The same, but whole or not there, whatever happens and whoever does the same at once: by way of a
+// name of its own, which a crash can leave behind.
 Result<void> CreateAtomically(int folder, const std::string& name, std::string_view content);
 
 // Replaces `name` atomically and durably, by way of `name`.new. One caller at a time.

@@ -1,7 +1,9 @@
 #include "broker/journal/broker_identity.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 
 #include <filesystem>
 #include <mutex>
@@ -9,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "tests/unit/audit/scratch_folder.h"
 
 namespace tidewaiter::journal {
@@ -58,6 +61,19 @@ TEST_F(BrokerIdentityTest, ALinkIsRefused) {
   fs::rename(path_, folder_.File("id"));
   fs::create_symlink(folder_.File("id"), path_);
   EXPECT_FALSE(LoadOrCreateBrokerId(state_).has_value());
+}
+
+TEST_F(BrokerIdentityTest, IsMadeWhileTheFolderIsLocked) {
+  fs::create_directory(state_);
+  fs::permissions(state_, fs::perms(0700));
+  const UniqueFd folder(::open(state_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ASSERT_EQ(::flock(folder.get(), LOCK_EX | LOCK_NB), 0);
+  EXPECT_TRUE(LoadOrCreateBrokerId(state_).has_value());
+}
+
+TEST_F(BrokerIdentityTest, MakingItLeavesNothingElse) {
+  ASSERT_TRUE(LoadOrCreateBrokerId(state_).has_value());
+  EXPECT_EQ(std::distance(fs::directory_iterator(state_), fs::directory_iterator()), 1);
 }
 
 TEST_F(BrokerIdentityTest, AllWhoStartAtOnceGetTheSame) {
