@@ -31,13 +31,12 @@ Parsed Parse(const std::string& stream, std::size_t step) {
   LogFrames frames;
   for (std::size_t at = 0; at < stream.size(); at += step) {
     const std::string piece = stream.substr(at, step);
-    parsed.result = frames.Feed(std::as_bytes(std::span(piece)),
-                                [&](run::OutputStream s, std::span<const std::byte> data) {
-                                  EXPECT_FALSE(data.empty());
-                                  std::string& to =
-                                      s == run::OutputStream::kStdout ? parsed.out : parsed.err;
-                                  for (const std::byte b : data) to += std::to_integer<char>(b);
-                                });
+    parsed.result = frames.Feed(
+        std::as_bytes(std::span(piece)), [&](run::OutputStream s, std::span<const std::byte> data) {
+          EXPECT_FALSE(data.empty());
+          std::string& to = s == run::OutputStream::kStdout ? parsed.out : parsed.err;
+          for (const std::byte b : data) to += std::to_integer<char>(b);
+        });
   }
   parsed.finish = frames.Finish();
   return parsed;

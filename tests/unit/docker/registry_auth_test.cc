@@ -43,8 +43,7 @@ TEST(RegistryAuthTest, KeyWithAPathIsNoHost) {
 }
 
 TEST(RegistryAuthTest, DockerHubIsFoundUnderTheNameThatDockerWrites) {
-  EXPECT_TRUE(
-      Lookup(R"({"auths":{"https://index.docker.io/v1/":{"auth":"dTpw"}}})", "docker.io"));
+  EXPECT_TRUE(Lookup(R"({"auths":{"https://index.docker.io/v1/":{"auth":"dTpw"}}})", "docker.io"));
 }
 
 TEST(RegistryAuthTest, IdentityTokenStandsInForThePassword) {
@@ -90,12 +89,13 @@ TEST(RegistryAuthTest, FileThatOthersMayReadIsRefused) {
 }
 
 TEST(RegistryAuthTest, HeaderIsBase64UrlOfTheRegistrysJson) {
-  const auto header = RegistryAuthHeader({.username = "u", .password = "p", .identity_token = {}},
-                                         "docker.io");
+  const auto header =
+      RegistryAuthHeader({.username = "u", .password = "p", .identity_token = {}}, "docker.io");
   ASSERT_TRUE(header.has_value());
-  EXPECT_EQ(*header,
-            EncodeBase64Url(
-                R"({"password":"p","serveraddress":"https://index.docker.io/v1/","username":"u"})"));
+  EXPECT_EQ(
+      *header,
+      EncodeBase64Url(
+          R"({"password":"p","serveraddress":"https://index.docker.io/v1/","username":"u"})"));
 }
 
 }  // namespace

@@ -1,0 +1,229 @@
+#include "broker/docker/exit_watcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "tests/unit/docker/fake_http.h"
+
+namespace tidewaiter::docker {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const std::string kId(64, 'a');
+
+std::string Event(const std::string& action, const std::string& attributes = "") {
+  return R"({"Type":"container","Action":")" + action +
+         R"(","timeNano":5000000001,"Actor":{"ID":")" + kId + R"(","Attributes":{)" + attributes +
+         "}}}\n";
+}
+
+std::string State(const std::string& status, int code, bool oom = false) {
+  return R"({"Id":")" + kId + R"(","State":{"Status":")" + status + R"(","ExitCode":)" +
+         std::to_string(code) + R"(,"OOMKilled":)" + (oom ? "true" : "false") + "}}";
+}
+
+// An engine whose event stream the test speaks into. Each stream lasts until Break().
+class WatchedEngine {
+ public:
+  WatchedEngine()
+      : http_(
+            [this](const io::HttpRequest& request) -> Result<io::HttpResponse> {
+              if (request.url == "http://docker/version") return Answer(200, kVersionAnswer);
+              const std::lock_guard lock(mutex_);
+              ++inspections_;
+              return container_;
+            },
+            [this](const io::HttpRequest& request, const auto& on_open, const auto& on_data,
+                   const std::stop_token& stop) -> Result<io::HttpResponse> {
+              {
+                const std::lock_guard lock(mutex_);
+                urls_.push_back(request.url);
+                changed_.notify_all();
+                if (refuse_) return Fail(ErrorCode::kUnavailable, "refused", "CONNECT_FAILED");
+              }
+              on_open();
+              std::unique_lock lock(mutex_);
+              while (changed_.wait(lock, stop, [this] { return broken_ || !said_.empty(); })) {
+                if (std::exchange(broken_, false)) break;
+                const std::string text = std::exchange(said_, {});
+                lock.unlock();
+                const bool more = on_data(text);
+                lock.lock();
+                if (!more) break;
+              }
+              return Answer(200);
+            }),
+        client_(http_, "/s"),
+        api_(client_, settings_) {
+    settings_.broker_id = BrokerId("b");
+    settings_.event_retry_max = milliseconds(100);
+    settings_.event_loss_limit = milliseconds(400);
+  }
+
+  void Say(const std::string& text) {
+    const std::lock_guard lock(mutex_);
+    said_ += text;
+    changed_.notify_all();
+  }
+  void Break(bool refuse = false) {
+    const std::lock_guard lock(mutex_);
+    broken_ = true;
+    refuse_ = refuse;
+    changed_.notify_all();
+  }
+  void SetContainer(long status, const std::string& body) {
+    const std::lock_guard lock(mutex_);
+    container_ = Answer(status, body);
+  }
+  int inspections() {
+    const std::lock_guard lock(mutex_);
+    return inspections_;
+  }
+  // The URL of the stream number `count`, from 1, once it has been asked for.
+  std::string StreamUrl(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    const bool asked = changed_.wait_for(lock, seconds(10), [&] { return urls_.size() >= count; });
+    return asked ? urls_[count - 1] : "";
+  }
+
+  EngineApi& api() { return api_; }
+  const DockerSettings& settings() const { return settings_; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::string said_;
+  bool broken_ = false;
+  bool refuse_ = false;
+  int inspections_ = 0;
+  std::vector<std::string> urls_;
+  io::HttpResponse container_ = Answer(200, State("running", 0));
+  DockerSettings settings_;
+  FakeHttp http_;
+  EngineClient client_;
+  EngineApi api_;
+};
+
+class ExitWatcherTest : public ::testing::Test {
+ protected:
+  void Watch(bool forgeable = false) {
+    ASSERT_TRUE(watcher_.WaitUntilFollowing({.stop = {}, .deadline = Deadline::After(seconds(10))})
+                    .has_value());
+    watch_ = watcher_.Add(kId, forgeable);
+  }
+  std::optional<run::ContainerExit> Exit(milliseconds limit = seconds(10)) {
+    return watch_->exited().Wait({}, Deadline::After(limit));
+  }
+
+  WatchedEngine engine_;
+  ExitWatcher watcher_{engine_.api(), engine_.settings()};
+  std::unique_ptr<ExitWatcher::Watch> watch_;
+};
+
+TEST_F(ExitWatcherTest, DieEventEndsTheWatchWithoutAnotherCall) {
+  Watch();
+  engine_.Say(Event("die", R"("exitCode":"3")"));
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 3);
+  EXPECT_EQ(engine_.inspections(), 0);
+}
+
+TEST_F(ExitWatcherTest, OutOfMemoryEventIsRemembered) {
+  Watch();
+  engine_.Say(Event("oom") + Event("die", R"("exitCode":"137")"));
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_TRUE(exit->oom_killed);
+  EXPECT_EQ(engine_.inspections(), 0);
+}
+
+TEST_F(ExitWatcherTest, KilledWithoutSuchAnEventIsAskedAbout) {
+  Watch();
+  engine_.SetContainer(200, State("exited", 137, true));
+  engine_.Say(Event("die", R"("exitCode":"137")"));
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_TRUE(exit->oom_killed);
+  EXPECT_EQ(engine_.inspections(), 1);
+}
+
+TEST_F(ExitWatcherTest, CodeThatALabelCanForgeIsAskedFor) {
+  Watch(true);
+  engine_.SetContainer(200, State("exited", 9));
+  engine_.Say(Event("die", R"("exitCode":"0")"));
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 9);
+}
+
+TEST_F(ExitWatcherTest, ExitMissedByABrokenStreamIsFoundAfterwards) {
+  Watch();
+  engine_.SetContainer(200, State("exited", 5));
+  engine_.Break();
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 5);
+}
+
+TEST_F(ExitWatcherTest, RunningContainerStaysWatchedAfterABrokenStream) {
+  Watch();
+  engine_.Break();
+  EXPECT_FALSE(Exit(milliseconds(400)).has_value());
+  engine_.Say(Event("die", R"("exitCode":"6")"));
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 6);
+}
+
+TEST_F(ExitWatcherTest, NewStreamBeginsWhereTheOldOneEnded) {
+  Watch();
+  engine_.Say(Event("oom"));
+  engine_.Say(Event("die", R"("exitCode":"1")"));
+  ASSERT_TRUE(Exit().has_value());
+  engine_.Break();
+  EXPECT_THAT(engine_.StreamUrl(2), ::testing::HasSubstr("since=5.000000001"));
+}
+
+TEST_F(ExitWatcherTest, ContainerThatIsGoneAfterABrokenStreamIsLost) {
+  Watch();
+  engine_.SetContainer(404, R"({"message":"No such container"})");
+  engine_.Break();
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  ASSERT_TRUE(exit->lost.has_value());
+  EXPECT_EQ(exit->lost->Reason(), "CONTAINER_LOST");
+}
+
+TEST_F(ExitWatcherTest, RemovalBehindItsBackIsALoss) {
+  Watch();
+  engine_.Say(Event("destroy"));
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_TRUE(exit->lost.has_value());
+}
+
+TEST_F(ExitWatcherTest, GarbageInTheStreamIsAnsweredByAskingAboutEveryone) {
+  Watch();
+  engine_.SetContainer(200, State("exited", 8));
+  engine_.Say("garbage\n");
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 8);
+}
+
+TEST_F(ExitWatcherTest, EngineThatStaysAwayLosesItsContainers) {
+  Watch();
+  engine_.Break(/*refuse=*/true);
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  ASSERT_TRUE(exit->lost.has_value());
+  EXPECT_EQ(exit->lost->Reason(), "ENGINE_UNAVAILABLE");
+}
+
+}  // namespace
+}  // namespace tidewaiter::docker
