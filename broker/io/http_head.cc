@@ -61,8 +61,6 @@ bool IsHttpToken(std::string_view text) noexcept {
 }
 
 std::optional<HttpHeaders::value_type> ParseHttpHeader(std::string_view line) {
-  if (line.ends_with('\n')) line.remove_suffix(1);
-  if (line.ends_with('\r')) line.remove_suffix(1);
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
   const std::string_view name = line.substr(0, colon);

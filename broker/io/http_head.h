@@ -17,8 +17,7 @@ struct HttpHead {
 // `text` from the status line to the blank line, both included. Nothing where it is not HTTP/1.x.
 std::optional<HttpHead> ParseHttpHead(std::string_view text);
 
-// `Name: value`, its line end optional, the name in lower case. Nothing where it is no header
-// field.
+// `Name: value` without a line end, the name in lower case. Nothing where it is no header field.
 std::optional<HttpHeaders::value_type> ParseHttpHeader(std::string_view line);
 
 // The value of the first field of that lower-case name, or "".

@@ -211,12 +211,17 @@ bool HttpTransfer::AddHeaderLine(std::string_view line) {
     if (head_complete_ && Streaming() && sink_->on_open) sink_->on_open();
     return true;
   }
+  line = line.substr(0, line.find_last_not_of("\r\n") + 1);
   if (auto header = ParseHttpHeader(line)) response_.headers.push_back(*std::move(header));
   return true;
 }
 
 bool HttpTransfer::AddBody(std::string_view data) {
   last_heard_ = Deadline::Clock::now();
+  if (!head_complete_) {
+    refused_ = Fail(ErrorCode::kInternal, Subject() + ": the answer has no final status");
+    return false;
+  }
   if (Streaming()) {
     ended_by_sink_ = !sink_->on_data(data);
     return !ended_by_sink_;
