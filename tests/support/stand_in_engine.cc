@@ -175,9 +175,8 @@ void StandInEngine::Dispatch(const StandInRequest& request, const std::string& c
   } else if (call == "GET /_ping" || call == "HEAD /_ping") {
     connection.Answer(200, request.method == "GET" ? "OK" : "", "text/plain");
   } else if (call == "GET /info") {
-    connection.Answer(
-        200,
-        R"({"Runtimes":{"runc":{"path":"runc"}},"SecurityOptions":["name=seccomp,profile=default"]})");
+    connection.Answer(200, R"({"OSType":"linux","Runtimes":{"runc":{"path":"runc"}},)"
+                           R"("SecurityOptions":["name=seccomp,profile=default"]})");
   } else if (call == "GET /events") {
     Events(connection);
   } else if (call == "GET /containers/json") {
@@ -186,7 +185,7 @@ void StandInEngine::Dispatch(const StandInRequest& request, const std::string& c
     Create(request, connection);
   } else if (path.starts_with("/images/") && path.ends_with("/json")) {
     const std::string name = path.substr(8, path.size() - 8 - 5);
-    json image{{"Id", kImageId}, {"Config", Parse(kConfigDefaults)}};
+    json image{{"Id", kImageId}, {"Os", "linux"}, {"Config", Parse(kConfigDefaults)}};
     image["RepoDigests"] = json::array({name.substr(0, name.find('@')) + "@" + kDigest});
     connection.Answer(200, image.dump());
   } else if (path.starts_with("/networks")) {
@@ -298,21 +297,30 @@ json StandInEngine::Inspect(const Container& container) {
                         {"Propagation", mount.value("Type", "") == "bind" ? "rprivate" : ""}});
     }
   }
-  return json{
-      {"Id", container.id},
-      {"Name", "/" + container.name},
-      {"Image", config.value("Image", "")},
-      {"State",
-       {{"Status", container.status},
-        {"Running", container.status == "running"},
-        {"OOMKilled", false},
-        {"ExitCode", container.exit_code},
-        {"Error", ""}}},
-      {"HostConfig", host},
-      {"Config", config},
-      {"Mounts", mounts},
-      {"AppArmorProfile", ""},
-      {"NetworkSettings", {{"Networks", {{host.value("NetworkMode", "none"), json::object()}}}}}};
+  const json& command = config["Cmd"];
+  const bool has_command = command.is_array() && !command.empty();
+  // The engine lists networks by name, whatever they were asked for by.
+  const std::string mode = host.value("NetworkMode", "none");
+  const auto network = networks_.find(mode);
+  const std::string network_name =
+      network != networks_.end() ? network->second.value("Name", mode) : mode;
+  return json{{"Id", container.id},
+              {"Name", "/" + container.name},
+              {"Path", has_command ? command[0] : json("")},
+              {"Args", has_command ? json(json::array_t(command.begin() + 1, command.end()))
+                                   : json::array()},
+              {"Image", config.value("Image", "")},
+              {"State",
+               {{"Status", container.status},
+                {"Running", container.status == "running"},
+                {"OOMKilled", false},
+                {"ExitCode", container.exit_code},
+                {"Error", ""}}},
+              {"HostConfig", host},
+              {"Config", config},
+              {"Mounts", mounts},
+              {"AppArmorProfile", ""},
+              {"NetworkSettings", {{"Networks", {{network_name, json::object()}}}}}};
 }
 
 void StandInEngine::List(const StandInRequest&, StandInConnection& connection) {
