@@ -59,6 +59,7 @@ Result<int> ConnectionTable::Admit(UniqueFd socket, const PeerCredentials& crede
                                           .cookie = SocketCookie(number),
                                           .last_used = ++use_clock_,
                                           .calls = 0,
+                                          .spoke = false,
                                           .evicted = false});
   return number;
 }
@@ -68,6 +69,7 @@ std::optional<ConnectionTable::Lease> ConnectionTable::Begin(int number) {
   const auto found = entries_.find(number);
   if (found == entries_.end()) return std::nullopt;
   ++found->second.calls;
+  found->second.spoke = true;
   found->second.last_used = ++use_clock_;
   return Lease(this, number, found->second.credentials);
 }
@@ -124,7 +126,8 @@ bool ConnectionTable::EvictIdle(uid_t uid) {
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
     const Entry& entry = it->second;
     if (entry.evicted || entry.calls > 0 || entry.credentials.uid != uid) continue;
-    if (idlest == entries_.end() || entry.last_used < idlest->second.last_used) idlest = it;
+    const auto rank = [](const Entry& e) { return std::pair(e.spoke, e.last_used); };
+    if (idlest == entries_.end() || rank(entry) < rank(idlest->second)) idlest = it;
   }
   if (idlest == entries_.end()) return false;
   if (SocketCookie(idlest->first) == idlest->second.cookie) ::shutdown(idlest->first, SHUT_RDWR);

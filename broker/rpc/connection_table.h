@@ -51,9 +51,10 @@ class ConnectionTable {
   ConnectionTable& operator=(const ConnectionTable&) = delete;
 
   // Moves the accepted socket to a number of its own and notes whose it is. The number is the
-  // caller's to close, or gRPC's. At a bound, the connection that has been idle the longest (of the
-  // same uid at that uid's bound, else of the uid that has most) is shut down in its favour; where
-  // none is idle: RESOURCE_EXHAUSTED (TOO_MANY_CONNECTIONS).
+  // caller's to close, or gRPC's. At a bound an idle connection is shut down in its favour (of the
+  // same uid at that uid's bound, else of the uid that has most): first those that never made a
+  // call, then the one that has been idle the longest. Where none is idle: RESOURCE_EXHAUSTED
+  // (TOO_MANY_CONNECTIONS).
   Result<int> Admit(UniqueFd socket, const PeerCredentials& credentials);
 
   // While it lives the connection counts as busy.
@@ -93,6 +94,7 @@ class ConnectionTable {
     std::uint64_t cookie = 0;  // SO_COOKIE: unique to the socket for as long as the machine is up
     std::uint64_t last_used = 0;  // on use_clock_
     std::size_t calls = 0;
+    bool spoke = false;  // a call has come in on it
     bool evicted = false;
   };
   using Entries = std::unordered_map<int, Entry>;

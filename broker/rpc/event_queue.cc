@@ -48,8 +48,16 @@ void EventQueue::PushProgress(v1::ImageProgress progress, Clock::time_point now)
   ++progress_waiting_;
 }
 
+void EventQueue::ReleaseOutput(std::optional<v1::RunEvent> event) {
+  output_held_ = false;
+  if (!event) return;
+  const auto first_output = std::find_if(events_.begin(), events_.end(),
+                                         [](const v1::RunEvent& e) { return e.has_output(); });
+  events_.insert(first_output, *std::move(event));
+}
+
 bool EventQueue::Pop(v1::RunEvent& event) {
-  if (events_.empty()) return false;
+  if (events_.empty() || (output_held_ && events_.front().has_output())) return false;
   event = std::move(events_.front());
   events_.pop_front();
   if (event.has_output()) output_bytes_ -= event.output().data().size();

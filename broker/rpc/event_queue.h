@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <deque>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,7 +35,11 @@ class EventQueue {
   // in the same status, or where kMaxProgress is reached.
   void PushProgress(v1::ImageProgress progress, Clock::time_point now);
 
-  // Moves the oldest event out. False where there is none.
+  // Output waits until then: the engine's answer to the start and the first output race, and the
+  // contract has `started` come first. `event`, where there is one, goes in front of it.
+  void ReleaseOutput(std::optional<v1::RunEvent> event);
+
+  // Moves the oldest event out. False where there is none that may go.
   bool Pop(v1::RunEvent& event);
 
   [[nodiscard]] bool empty() const noexcept { return events_.empty(); }
@@ -50,6 +55,7 @@ class EventQueue {
   };
 
   std::deque<v1::RunEvent> events_;
+  bool output_held_ = true;
   std::size_t output_bytes_ = 0;
   std::size_t progress_waiting_ = 0;
   std::map<std::string, Told, std::less<>> told_;  // by layer

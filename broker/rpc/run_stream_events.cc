@@ -84,7 +84,10 @@ void RunStream::OnStarted(const run::ResolvedImage& image, const std::string& co
   event.mutable_started()->set_resolved_digest(image.digest);
   event.mutable_started()->set_image_id(image.image_id);
   event.mutable_started()->set_container_id(container_id);
-  Send(std::move(event));
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  queue_.ReleaseOutput(std::move(event));
+  PumpLocked();
 }
 
 void RunStream::OnTruncated(std::int64_t dropped_bytes, std::string_view reason) {
@@ -100,6 +103,7 @@ void RunStream::OnOutcome(const run::Outcome& outcome) {
   {
     const std::lock_guard lock(mutex_);
     answer_ = grpc::Status::OK;
+    queue_.ReleaseOutput(std::nullopt);
   }
   Send(std::move(event));
 }
@@ -127,6 +131,7 @@ void RunStream::OnDone() {
   std::shared_ptr<run::RunHandle> handle;  // let go of without the lock: the run may die with it
   const std::lock_guard lock(mutex_);
   handle = std::move(handle_);
+  queue_.ReleaseOutput(std::nullopt);
   if (!final_) {
     final_ = answer_.value_or(
         ToStatus(Fail(ErrorCode::kInternal, "run a container: the run ended without an outcome")));
