@@ -1,0 +1,67 @@
+#include "broker/config/ownership.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <string>
+
+#include "tests/support/scratch_folder.h"
+
+namespace tidewaiter::config {
+namespace {
+
+class Ownership : public ::testing::Test {
+ protected:
+  Ownership() {
+    config_.policy = folder_ / "policy.toml";
+    config_.state_dir = folder_ / "state";
+    config_.audit_dir = folder_ / "audit";
+    Write(folder_ / "tidewaiter.toml");
+    Write(config_.policy);
+  }
+
+  static void Write(const std::string& path) {
+    std::ofstream(path) << "x";
+    ::chmod(path.c_str(), 0600);
+  }
+
+  std::vector<OwnershipFinding> Find() {
+    return CheckOwnership(folder_ / "tidewaiter.toml", config_);
+  }
+
+  testing::ScratchFolder folder_;
+  BrokerConfig config_;
+};
+
+TEST_F(Ownership, OwnFilesAreTrusted) {
+  const auto findings = Find();
+  EXPECT_TRUE(findings.empty()) << findings.front().error.message;
+}
+
+TEST_F(Ownership, GroupWritablePolicyIsFoundInEveryMode) {
+  ::chmod(config_.policy.c_str(), 0620);
+  const auto findings = Find();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].what, "policy");
+  EXPECT_TRUE(findings[0].always);
+}
+
+TEST_F(Ownership, WritableStateFolderIsFound) {
+  ::mkdir(config_.state_dir.c_str(), 0700);
+  ::chmod(config_.state_dir.c_str(), 0777);
+  const auto findings = Find();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].path, config_.state_dir);
+}
+
+TEST_F(Ownership, FolderOnTheWayIsFoundButForgivable) {
+  ::chmod(folder_.path().c_str(), 0777);
+  const auto findings = Find();
+  ASSERT_FALSE(findings.empty());
+  EXPECT_EQ(findings[0].what, "configuration");
+  EXPECT_FALSE(findings[0].always);
+}
+
+}  // namespace
+}  // namespace tidewaiter::config

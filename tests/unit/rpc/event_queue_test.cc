@@ -1,0 +1,119 @@
+#include "broker/rpc/event_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace tidewaiter::rpc {
+namespace {
+
+using run::OutputStream;
+
+bool Push(EventQueue& queue, OutputStream stream, const std::string& text) {
+  return queue.PushOutput(stream, std::as_bytes(std::span(text)));
+}
+
+EventQueue Released() {
+  EventQueue queue;
+  queue.ReleaseOutput(std::nullopt);
+  return queue;
+}
+
+TEST(EventQueue, SmallWritesOfOneStreamBecomeOneMessage) {
+  EventQueue queue = Released();
+  Push(queue, OutputStream::kStdout, "a");
+  Push(queue, OutputStream::kStdout, "b");
+  Push(queue, OutputStream::kStderr, "c");
+  Push(queue, OutputStream::kStdout, "d");
+  std::vector<std::string> told;
+  v1::RunEvent event;
+  while (queue.Pop(event)) told.push_back(event.output().data());
+  EXPECT_EQ(told, (std::vector<std::string>{"ab", "c", "d"}));
+}
+
+TEST(EventQueue, MessagesAreAtMost64KiBAndLoseNothing) {
+  EventQueue queue = Released();
+  std::string sent;
+  for (int i = 0; i < 200'000; ++i) sent += static_cast<char>('a' + i % 26);
+  Push(queue, OutputStream::kStdout, sent);
+  std::string got;
+  v1::RunEvent event;
+  while (queue.Pop(event)) {
+    EXPECT_LE(event.output().data().size(), EventQueue::kMaxMessageBytes);
+    got += event.output().data();
+  }
+  EXPECT_EQ(got, sent);
+}
+
+TEST(EventQueue, IsFullAtItsBoundAndHasRoomAtHalf) {
+  EventQueue queue = Released();
+  EXPECT_TRUE(
+      Push(queue, OutputStream::kStdout, std::string(EventQueue::kMaxOutputBytes - 1, 'x')));
+  EXPECT_FALSE(Push(queue, OutputStream::kStdout, "x"));
+  EXPECT_FALSE(queue.HasRoom());
+  v1::RunEvent event;
+  queue.Pop(event);
+  EXPECT_FALSE(queue.HasRoom());
+  queue.Pop(event);
+  EXPECT_TRUE(queue.HasRoom());
+}
+
+TEST(EventQueue, OutputWaitsForStartedAndStartedGoesFirst) {
+  EventQueue queue;
+  Push(queue, OutputStream::kStdout, "early");
+  v1::RunEvent event;
+  EXPECT_FALSE(queue.Pop(event));
+  v1::RunEvent started;
+  started.mutable_started();
+  queue.ReleaseOutput(started);
+  ASSERT_TRUE(queue.Pop(event));
+  EXPECT_TRUE(event.has_started());
+  ASSERT_TRUE(queue.Pop(event));
+  EXPECT_EQ(event.output().data(), "early");
+}
+
+v1::ImageProgress Progress(const std::string& layer, std::int64_t bytes) {
+  v1::ImageProgress progress;
+  progress.set_layer(layer);
+  progress.set_status("Downloading");
+  progress.set_current_bytes(bytes);
+  return progress;
+}
+
+TEST(EventQueue, WaitingProgressOfALayerIsReplaced) {
+  EventQueue queue;
+  const auto now = EventQueue::Clock::now();
+  queue.PushProgress(Progress("a", 1), now);
+  queue.PushProgress(Progress("a", 2), now);
+  v1::RunEvent event;
+  ASSERT_TRUE(queue.Pop(event));
+  EXPECT_EQ(event.image_progress().current_bytes(), 2);
+  EXPECT_FALSE(queue.Pop(event));
+}
+
+TEST(EventQueue, ALayerIsToldOfAtMostEvery100Ms) {
+  EventQueue queue;
+  const auto now = EventQueue::Clock::now();
+  v1::RunEvent event;
+  queue.PushProgress(Progress("a", 1), now);
+  ASSERT_TRUE(queue.Pop(event));
+  queue.PushProgress(Progress("a", 2), now + std::chrono::milliseconds(99));
+  EXPECT_FALSE(queue.Pop(event));
+  queue.PushProgress(Progress("a", 3), now + std::chrono::milliseconds(100));
+  EXPECT_TRUE(queue.Pop(event));
+}
+
+TEST(EventQueue, AnImageOfManyLayersIsBounded) {
+  EventQueue queue;
+  for (int i = 0; i < 10'000; ++i) {
+    queue.PushProgress(Progress(std::to_string(i), 1), EventQueue::Clock::now());
+  }
+  std::size_t count = 0;
+  v1::RunEvent event;
+  while (queue.Pop(event)) ++count;
+  EXPECT_EQ(count, EventQueue::kMaxProgress);
+}
+
+}  // namespace
+}  // namespace tidewaiter::rpc

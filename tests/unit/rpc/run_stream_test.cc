@@ -1,0 +1,241 @@
+#include "broker/rpc/run_stream.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace tidewaiter::rpc {
+namespace {
+
+constexpr char kPolicy[] = R"(version = 1
+mode = "production"
+[[principal]]
+name = "tester"
+uid = 1000
+roles = ["run"]
+policy = "default"
+)";
+
+class FakeHandle : public run::RunHandle {
+ public:
+  void RequestStop(run::StopCause cause) override { causes.push_back(std::move(cause)); }
+  std::vector<run::StopCause> causes;
+};
+
+class FakePort : public StreamPort {
+ public:
+  void Read() override { ++reads; }
+  void Write(const v1::RunEvent& event) override { written.push_back(event); }
+  void Finish(const grpc::Status& status) override { finished.push_back(status); }
+  void Cancel() override { cancelled = true; }
+  void Linger(std::chrono::milliseconds) override { ++lingers; }
+
+  int reads = 0;
+  int lingers = 0;
+  bool cancelled = false;
+  std::vector<v1::RunEvent> written;
+  std::vector<grpc::Status> finished;
+};
+
+class RunStreamTest : public ::testing::Test {
+ protected:
+  RunStreamTest() {
+    stream_ = std::make_shared<RunStream>(
+        [this](run::RunRequest request) -> Result<std::shared_ptr<run::RunHandle>> {
+          ++launched_;
+          with_stdin_ = request.with_stdin;
+          if (refusal_) return *refusal_;
+          return std::shared_ptr<run::RunHandle>(handle_);
+        },
+        run::Caller{.uid = 1000, .gid = 1, .pid = 2, .principal = "tester"},
+        *policy::PolicySet::Parse(kPolicy, "policy.toml"), RunStream::Settings{});
+    stream_->Open(port_);
+  }
+
+  void Start(bool with_stdin = false) {
+    v1::RunRequest request;
+    request.mutable_start()->set_stdin(with_stdin);
+    stream_->OnRead(true, request);
+  }
+  void Cancel() {
+    v1::RunRequest request;
+    request.mutable_cancel();
+    stream_->OnRead(true, request);
+  }
+  // Lets every write succeed until none is under way.
+  void Flush() {
+    for (std::size_t done = flushed_; done < port_.written.size(); done = ++flushed_) {
+      stream_->OnWritten(true);
+    }
+  }
+  bool Output(std::size_t bytes) {
+    const std::string text(bytes, 'x');
+    return stream_->Write(run::OutputStream::kStdout, std::as_bytes(std::span(text)));
+  }
+  static run::Outcome Exited() {
+    run::Outcome outcome;
+    outcome.kind = run::Outcome::Kind::kExited;
+    return outcome;
+  }
+
+  FakePort port_;
+  std::shared_ptr<FakeHandle> handle_ = std::make_shared<FakeHandle>();
+  std::optional<Error> refusal_;
+  int launched_ = 0;
+  bool with_stdin_ = false;
+  std::size_t flushed_ = 0;
+  std::shared_ptr<RunStream> stream_;
+};
+
+TEST_F(RunStreamTest, StatusIsOkOnceAResultWasDelivered) {
+  Start();
+  stream_->OnOutcome(Exited());
+  stream_->OnReceipt({});
+  stream_->OnDone();
+  EXPECT_TRUE(port_.finished.empty());
+  Flush();
+  ASSERT_EQ(port_.written.size(), 2U);
+  EXPECT_TRUE(port_.written[0].has_result());
+  EXPECT_TRUE(port_.written[1].has_receipt());
+  ASSERT_EQ(port_.finished.size(), 1U);
+  EXPECT_TRUE(port_.finished[0].ok());
+}
+
+TEST_F(RunStreamTest, DenialIsAnEventAndThenAStatus) {
+  Start();
+  stream_->OnDenied({{"user.root", "user", "m", "r"}}, "default", "sha256:x");
+  stream_->OnDone();
+  Flush();
+  ASSERT_EQ(port_.written.size(), 1U);
+  EXPECT_EQ(port_.written[0].denied().violations(0).rule(), "user.root");
+  EXPECT_EQ(port_.finished.at(0).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST_F(RunStreamTest, RefusedLaunchEndsTheCallWithItsReason) {
+  refusal_ = Fail(ErrorCode::kResourceExhausted, "launch the run: full", "NO_CAPACITY");
+  Start();
+  EXPECT_EQ(port_.finished.at(0).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(RunStreamTest, OneWriteIsUnderWayAtATime) {
+  Start();
+  stream_->OnQueued(1);
+  stream_->OnQueued(0);
+  EXPECT_EQ(port_.written.size(), 1U);
+  stream_->OnWritten(true);
+  EXPECT_EQ(port_.written.size(), 2U);
+}
+
+TEST_F(RunStreamTest, ASlowClientPausesTheProducerAndAReaderResumesIt) {
+  Start();
+  int resumed = 0;
+  stream_->SetResume([&] { ++resumed; });
+  stream_->OnStarted({}, "id");
+  bool going = true;
+  std::size_t sent = 0;
+  while (going && sent < (1U << 24U)) {
+    going = Output(32 * 1024);
+    sent += 32 * 1024;
+  }
+  EXPECT_LE(sent, EventQueue::kMaxOutputBytes + 64 * 1024);
+  EXPECT_EQ(resumed, 0);
+  Flush();
+  EXPECT_EQ(resumed, 1);
+  stream_->SetResume({});
+}
+
+TEST_F(RunStreamTest, AVanishedClientStopsTheRunAndReleasesTheProducer) {
+  Start();
+  int resumed = 0;
+  stream_->SetResume([&] { ++resumed; });
+  stream_->OnCancelled();
+  ASSERT_EQ(handle_->causes.size(), 1U);
+  EXPECT_EQ(handle_->causes[0].kind, run::StopCause::Kind::kClientGone);
+  EXPECT_EQ(resumed, 1);
+  EXPECT_EQ(port_.finished.size(), 1U);
+  EXPECT_TRUE(Output(1U << 20U));  // dropped: nothing waits, nothing pauses
+  stream_->OnOutcome(Exited());
+  stream_->OnDone();
+  EXPECT_TRUE(port_.written.empty());
+  EXPECT_EQ(port_.finished.size(), 1U);
+}
+
+TEST_F(RunStreamTest, CancelMessageKeepsTheStream) {
+  Start();
+  Cancel();
+  ASSERT_EQ(handle_->causes.size(), 1U);
+  EXPECT_EQ(handle_->causes[0], (run::StopCause{run::StopCause::Kind::kCancelled, "tester"}));
+  EXPECT_TRUE(port_.finished.empty());
+}
+
+TEST_F(RunStreamTest, ProtocolViolationsEndTheCall) {
+  Cancel();
+  ASSERT_EQ(port_.finished.size(), 1U);
+  EXPECT_EQ(port_.finished[0].error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(launched_, 0);
+}
+
+TEST_F(RunStreamTest, SecondStartStopsTheFirst) {
+  Start();
+  Start();
+  EXPECT_EQ(launched_, 1);
+  ASSERT_EQ(handle_->causes.size(), 1U);
+  EXPECT_EQ(port_.finished.at(0).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(RunStreamTest, UnaskedStdinIsAViolation) {
+  Start(false);
+  v1::RunRequest request;
+  request.set_stdin("x");
+  stream_->OnRead(true, request);
+  EXPECT_EQ(port_.finished.at(0).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(RunStreamTest, TheNextMessageIsReadOnlyWhenStdinHasRoom) {
+  Start(true);
+  EXPECT_TRUE(with_stdin_);
+  EXPECT_EQ(port_.reads, 2);
+  v1::RunRequest request;
+  request.set_stdin(std::string(1U << 20U, 'x'));
+  stream_->OnRead(true, request);
+  EXPECT_EQ(port_.reads, 2);
+  stream_->OnAttachmentClosing();  // the container is gone: what waits is dropped
+  EXPECT_EQ(port_.reads, 3);
+}
+
+TEST_F(RunStreamTest, HalfCloseAfterTheStartIsNoCancel) {
+  Start();
+  stream_->OnRead(false, {});
+  EXPECT_TRUE(handle_->causes.empty());
+  EXPECT_TRUE(port_.finished.empty());
+}
+
+TEST_F(RunStreamTest, HalfCloseBeforeTheStartIsAViolation) {
+  stream_->OnRead(false, {});
+  EXPECT_EQ(port_.finished.at(0).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(RunStreamTest, AClientThatReadsNothingAfterTheEndIsCutOff) {
+  Start();
+  stream_->OnOutcome(Exited());
+  stream_->OnReceipt({});
+  stream_->OnDone();
+  EXPECT_EQ(port_.lingers, 1);
+  stream_->OnLingered();
+  EXPECT_TRUE(port_.cancelled);
+}
+
+TEST_F(RunStreamTest, AClientThatReadsSlowlyAfterTheEndIsNot) {
+  Start();
+  stream_->OnOutcome(Exited());
+  stream_->OnReceipt({});
+  stream_->OnDone();
+  stream_->OnWritten(true);
+  stream_->OnLingered();
+  EXPECT_FALSE(port_.cancelled);
+  EXPECT_EQ(port_.lingers, 2);
+}
+
+}  // namespace
+}  // namespace tidewaiter::rpc
