@@ -26,7 +26,7 @@
 namespace tidewaiter::daemon {
 namespace {
 
-constexpr std::chrono::seconds kServerPatience(2);
+constexpr std::chrono::seconds kServerPatience(1);
 constexpr std::chrono::seconds kAuditPatience(5);
 
 // Two brokers on one state folder would each take the other's runs for its own leftovers.

@@ -6,6 +6,8 @@
 #include <csignal>
 #include <iostream>
 #include <optional>
+#include <sstream>
+#include <string>
 #include <thread>
 
 #include "broker/daemon/check.h"
@@ -33,21 +35,22 @@ bool WaitForSignal(const sigset_t& signals, std::optional<std::chrono::microseco
   return ::sigtimedwait(&signals, nullptr, &wait) > 0;
 }
 
+// A file's problems are a line each, and so are the log's events.
+int FailStart(Log& log, const Error& error) {
+  std::istringstream lines("start: " + error.message);
+  for (std::string line; std::getline(lines, line);) log.Write(LogLevel::kError, line);
+  return 1;
+}
+
 int Serve(const std::string& config_path) {
   SetUpProcess();
   const sigset_t signals = BlockStopSignals();
   Result<Preparation> preparation = Prepare(config_path);
   StderrLog log(preparation ? preparation->config.log_level : "info");
-  if (!preparation) {
-    log.Write(LogLevel::kError, "start: " + preparation.error().message);
-    return 1;
-  }
+  if (!preparation) return FailStart(log, preparation.error());
   ServiceManager manager;
   Result<std::unique_ptr<Daemon>> daemon = Daemon::Start(*std::move(preparation), log);
-  if (!daemon) {
-    log.Write(LogLevel::kError, "start: " + daemon.error().message);
-    return 1;
-  }
+  if (!daemon) return FailStart(log, daemon.error());
   manager.Ready();
   while (!WaitForSignal(signals, manager.watchdog_interval())) {
     if ((*daemon)->LoopIsAlive()) manager.FeedWatchdog();
