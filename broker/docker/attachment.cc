@@ -7,8 +7,7 @@ namespace tidewaiter::docker {
 Result<std::unique_ptr<EngineAttachment>> EngineAttachment::Open(
     io::EventLoop& loop, const std::string& unix_socket, const std::string& target,
     run::OutputSink& sink, bool with_stdin, const run::Patience& patience) {
-  // Not make_unique: the constructor is private.
-  std::unique_ptr<EngineAttachment> attachment(new EngineAttachment(sink, with_stdin));
+  auto attachment = std::make_unique<EngineAttachment>(OnlyOpen(), sink, with_stdin);
   EngineAttachment* self = attachment.get();
   io::DuplexStream::Callbacks callbacks;
   callbacks.on_data = [self](std::span<const std::byte> data) { return self->OnData(data); };

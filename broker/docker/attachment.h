@@ -17,7 +17,11 @@
 namespace tidewaiter::docker {
 
 class EngineAttachment final : public run::Attachment {
+  struct OnlyOpen {};  // keeps the constructor to Open()
+
  public:
+  EngineAttachment(OnlyOpen, run::OutputSink& sink, bool with_stdin)
+      : sink_(sink), with_stdin_(with_stdin) {}
   // Connects to `target` (EngineApi::AttachTarget) and blocks until the engine has attached.
   static Result<std::unique_ptr<EngineAttachment>> Open(io::EventLoop& loop,
                                                         const std::string& unix_socket,
