@@ -65,7 +65,8 @@ std::optional<HttpHeaders::value_type> ParseHttpHeader(std::string_view line) {
   if (colon == std::string_view::npos) return std::nullopt;
   const std::string_view name = line.substr(0, colon);
   const std::string_view value = Trimmed(line.substr(colon + 1));
-  if (!IsHttpToken(name) || value.find_first_of(std::string_view("\r\n\0", 3)) != value.npos) {
+  if (!IsHttpToken(name) ||
+      value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
     return std::nullopt;
   }
   return HttpHeaders::value_type(Lower(name), std::string(value));

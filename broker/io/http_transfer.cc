@@ -131,9 +131,9 @@ bool HttpTransfer::PrepareHeaders() {
 }
 
 std::string HttpTransfer::Subject() const {
-  const std::string_view url(request_.url);
-  return "send " +
-         Quoted(request_.method + " " + std::string(url.substr(0, url.find('?'))), kMaxUrlInErrors);
+  std::string line = request_.method;
+  line.append(" ").append(request_.url, 0, request_.url.find('?'));
+  return "send " + Quoted(line, kMaxUrlInErrors);
 }
 
 Deadline HttpTransfer::SilentAt() const noexcept {

@@ -46,7 +46,7 @@ std::string ScriptedConnection::ReadAll() {
   return std::exchange(unread_, {});
 }
 
-bool ScriptedConnection::Send(std::string_view data) {
+bool ScriptedConnection::Send(std::string_view data) const {
   while (!data.empty()) {
     const ssize_t sent = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
@@ -56,7 +56,7 @@ bool ScriptedConnection::Send(std::string_view data) {
   return true;
 }
 
-std::size_t ScriptedConnection::SendSome(std::string_view data) {
+std::size_t ScriptedConnection::SendSome(std::string_view data) const {
   std::size_t sent = 0;
   while (sent < data.size()) {
     const std::string_view rest = data.substr(sent);
@@ -67,11 +67,11 @@ std::size_t ScriptedConnection::SendSome(std::string_view data) {
   return sent;
 }
 
-void ScriptedConnection::FinishSending() {
+void ScriptedConnection::FinishSending() const {
   ::shutdown(fd_, SHUT_WR);
 }
 
-bool ScriptedConnection::Answer(int status, std::string_view body) {
+bool ScriptedConnection::Answer(int status, std::string_view body) const {
   return Send("HTTP/1.1 " + std::to_string(status) + " Scripted\r\nContent-Length: " +
               std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
 }

@@ -31,13 +31,13 @@ class ScriptedConnection {
   // Everything until the peer closes or half-closes.
   std::string ReadAll();
   // False where the peer is gone. Blocks while the peer does not read.
-  bool Send(std::string_view data);
+  bool Send(std::string_view data) const;
   // What the kernel takes at once, where the peer does not read.
-  std::size_t SendSome(std::string_view data);
+  std::size_t SendSome(std::string_view data) const;
   // Half-closes: the peer reads to the end and may still write.
-  void FinishSending();
+  void FinishSending() const;
   // An answer of HTTP with a length.
-  bool Answer(int status, std::string_view body);
+  bool Answer(int status, std::string_view body) const;
 
  private:
   bool Receive();
