@@ -96,11 +96,10 @@ Result<std::uint64_t> Log::Append(const Record& record, Deadline deadline) {
 }
 
 Error Log::GiveUp(State& state, const EntryPtr& entry) {
-  ++state.untold.refused;
-  entry->given_up = true;
   if (!entry->in_flight) {
     std::erase(state.queue, entry);
     --state.waiting;
+    ++state.untold.refused;
   }
   Error error = Unavailable(entry->record, "the disk did not answer in time");
   if (entry->in_flight) error.code = ErrorCode::kDeadlineExceeded;
@@ -132,7 +131,9 @@ void Log::PushEventual(State& state, EntryPtr entry) {
 
 Result<void> Log::Drain(Deadline deadline) {
   auto state = state_.Lock();
-  const auto idle = [&state] { return state->queue.empty() && state->in_flight.empty(); };
+  const auto idle = [&state] {
+    return state->queue.empty() && state->in_flight.empty() && !state->untold.Any();
+  };
   if (state.Wait(settled_, {}, deadline, idle)) return Ok();
   std::string message = "drain audit log: " + std::to_string(state->eventual + state->waiting) +
                         " records are not on disk";

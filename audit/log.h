@@ -100,7 +100,6 @@ class Log {
     EncodedRecord record;
     bool waited_for = false;
     bool is_gap = false;  // made for one batch, and anew for the next where that fails
-    bool given_up = false;
     bool in_flight = false;
     std::function<void()> on_durable;
     Completion<Result<std::uint64_t>> done;
@@ -112,6 +111,7 @@ class Log {
   struct Untold {
     std::int64_t lost = 0;
     std::int64_t refused = 0;
+    [[nodiscard]] bool Any() const noexcept { return lost > 0 || refused > 0; }
   };
 
   struct State {

@@ -70,14 +70,14 @@ bool Log::GatherBatch(Batch& batch) {
   auto state = state_.Lock();
   const auto ready = [&state] {
     if (state->stopping) return true;
-    if (!state->failure) return !state->queue.empty();
+    if (!state->failure) return !state->queue.empty() || state->untold.Any();
     // A caller that waits is worth an attempt at once; the rest keeps to the backoff.
     return state->waiting > 0 || state->retry.Passed();
   };
   while (!ready()) {
     state.Wait(work_, {}, state->failure ? state->retry : Deadline::Never(), ready);
   }
-  const bool untold = state->failure || state->untold.lost > 0;
+  const bool untold = state->failure || state->untold.Any();
   if (state->stopping && (state->last_try_failed || (state->queue.empty() && !untold))) {
     return false;
   }
@@ -98,7 +98,7 @@ bool Log::GatherBatch(Batch& batch) {
 void Log::AddGap(State& state, Batch& batch) const {
   state.telling = state.untold;
   Record gap = OwnRecord(RecordType::kAuditGap,
-                         state.failure ? state.failure->message : "too many records waited");
+                         state.failure ? state.failure->message : "the disk was too slow");
   gap.log->lost_records = state.untold.lost;
   gap.log->refused_records = state.untold.refused;
   batch.push_back(MakeEntry(gap));
@@ -162,7 +162,7 @@ void Log::OnFailed(State& state, const Error& error) {
       return;
     }
     --state.waiting;
-    if (!entry->given_up) ++state.untold.refused;
+    ++state.untold.refused;
     Error refusal = state.failure->Within("write audit record '" +
                                           std::string(ToString(entry->record.type())) + "'");
     if (entry->in_flight && state.torn) refusal.code = ErrorCode::kDeadlineExceeded;

@@ -236,7 +236,8 @@ TEST_F(LogTest, ARecordThatStillWaitedAtItsDeadlineNeverArrives) {
   EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
   files_.Release();
   Drain();
-  EXPECT_THAT(Lines(), ElementsAre("run.finished first"));
+  EXPECT_THAT(Lines(), ElementsAre("run.finished first", "audit.gap "));
+  EXPECT_EQ(Records()[1]["log"]["refused_records"], 1);
   EXPECT_FALSE(log_->Recall({"late"})->at("late").admitted);
 }
 
