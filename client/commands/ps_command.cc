@@ -2,7 +2,6 @@
 #include <array>
 #include <chrono>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -72,7 +71,7 @@ int Ps(const Invocation& invocation, bool json) {
   if (!list) return Complain(list.error(), client::kExitNo);
   if (!json) return Print(Table(*list, client::Terminal::Of(1)), client::kExitYes);
   std::string out;
-  for (const v1::RunInfo& run : list->runs()) out += JsonLine(ToJson(run)) + '\n';
+  for (const v1::RunInfo& run : list->runs()) out += FullLine(run) + '\n';
   return Print(out, client::kExitYes);
 }
 

@@ -12,7 +12,6 @@
 #include "client/exit_status.h"
 #include "client/terminal_text.h"
 #include "client/violation_text.h"
-#include "wire/spec_json.h"
 
 namespace tidewaiter::cli {
 namespace {
@@ -23,9 +22,17 @@ std::chrono::milliseconds ToMillis(const google::protobuf::Duration& duration) {
   return std::chrono::milliseconds(seconds * 1000 + duration.nanos() / 1'000'000);
 }
 
+// The engine's ids are 64 hexadecimal digits, of which docker, too, shows people twelve.
+std::string ShortId(std::string_view id) {
+  constexpr std::size_t kFullId = 64;
+  constexpr std::size_t kShortId = 12;
+  const bool hexadecimal = id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return client::TerminalSafe(
+      id.substr(0, id.size() == kFullId && hexadecimal ? kShortId : id.size()));
+}
+
 std::string RemovalText(const v1::Removal& removal) {
-  std::string line = client::TerminalSafe(removal.kind()) + ' ' +
-                     client::TerminalSafe(removal.id()) +
+  std::string line = client::TerminalSafe(removal.kind()) + ' ' + ShortId(removal.id()) +
                      (removal.confirmed_absent() ? ": removed" : ": not removed");
   if (!removal.error().empty()) line += ": " + client::TerminalSafe(removal.error());
   return line;
@@ -51,7 +58,7 @@ Result<void> RunPresenter::Show(const v1::RunEvent& event) {
     case v1::RunEvent::kResult: exit_status_ = client::ExitStatusOf(event.result()); break;
     default: break;
   }
-  if (display_.json) return stdout_.Write(wire::MessageToJson(event) + '\n');
+  if (display_.json) return stdout_.Write(EventLine(event) + '\n');
   switch (event.event_case()) {
     case v1::RunEvent::kDenied:
       denial_shown_ = true;
