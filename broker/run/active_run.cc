@@ -4,8 +4,8 @@
 
 namespace tidewaiter::run {
 
-ActiveRun::ActiveRun(RunId run_id, std::uint64_t sequence, Caller caller, AuditSink& audit)
-    : run_id_(std::move(run_id)), sequence_(sequence), caller_(std::move(caller)), audit_(audit) {
+ActiveRun::ActiveRun(RunId run_id, Caller caller, AuditSink& audit)
+    : run_id_(std::move(run_id)), caller_(std::move(caller)), audit_(audit) {
   auto info = info_.Lock();
   info->run_id = run_id_;
   info->principal = caller_.principal;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -18,11 +17,9 @@ namespace tidewaiter::run {
 
 class ActiveRun : public RunHandle {
  public:
-  ActiveRun(RunId run_id, std::uint64_t sequence, Caller caller, AuditSink& audit);
+  ActiveRun(RunId run_id, Caller caller, AuditSink& audit);
 
   [[nodiscard]] const RunId& run_id() const noexcept { return run_id_; }
-  // Rises with every launch: the order of List.
-  [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
   [[nodiscard]] const Caller& caller() const noexcept { return caller_; }
 
   // The run's own stream asks.
@@ -57,7 +54,6 @@ class ActiveRun : public RunHandle {
   void RecordCancel(const Caller& by);
 
   const RunId run_id_;
-  const std::uint64_t sequence_;
   const Caller caller_;
   AuditSink& audit_;
   std::stop_source stop_;

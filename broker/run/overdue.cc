@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/printable.h"
 #include "broker/run/run_events.h"
 #include "broker/run/teardown.h"
 
@@ -21,11 +22,19 @@ std::string WhatIsLeft(const Overdue& overdue) {
   return text;
 }
 
+}  // namespace
+
 void Announce(const Environment& environment, Overdue& overdue) {
   if (!overdue.announced) {
     overdue.announced = true;
-    environment.audit->AppendEventually(TeardownEvent(AuditEvent::Type::kTeardownOverdue,
-                                                      overdue.entry.run_id, WhatIsLeft(overdue)));
+    const std::string left = WhatIsLeft(overdue);
+    environment.audit->AppendEventually(
+        TeardownEvent(AuditEvent::Type::kTeardownOverdue, overdue.entry.run_id, left));
+    if (environment.log != nullptr) {
+      environment.log->Write(LogLevel::kWarning, "tear down run " +
+                                                     Quoted(overdue.entry.run_id.value()) +
+                                                     ": overdue, trying again: " + left);
+    }
   }
   // What is left, with the engine's ids and the state of the log: a later process need not ask.
   // Only an optimisation, so a failure costs nothing.
@@ -34,8 +43,6 @@ void Announce(const Environment& environment, Overdue& overdue) {
     static_cast<void>(environment.journal->Update(overdue.entry));
   }
 }
-
-}  // namespace
 
 void RemoveResources(const Environment& environment, Overdue& overdue) {
   const Deadline deadline = Deadline::After(environment.settings.teardown_timeout);

@@ -25,6 +25,10 @@ struct Overdue {
   bool announced = false;  // kTeardownOverdue is in the log: kTeardownSettled must follow
 };
 
+// Says in the log, once, what is left, so that a later kTeardownSettled has its beginning; and
+// writes it to the journal as soon as the end of the run is on disk.
+void Announce(const Environment& environment, Overdue& overdue);
+
 // Tries once more to remove what is left.
 void RemoveResources(const Environment& environment, Overdue& overdue);
 
@@ -34,7 +38,7 @@ void RecordEnd(const Environment& environment, Overdue& overdue,
                const AuditSink::Standing& standing);
 
 // Where nothing is left and the end is on disk: closes the journal. True where the run is done
-// with. Where something is left, says so in the log and in the journal, once.
+// with. Where something is left, announces it.
 bool Settle(const Environment& environment, Overdue& overdue);
 
 }  // namespace tidewaiter::run

@@ -17,6 +17,7 @@ Reaper::Reaper(const Environment& environment, std::function<bool(const RunId&)>
 
 void Reaper::Adopt(Overdue overdue) {
   overdue.info.state = RunState::kOverdue;
+  if (overdue.recorded && !overdue.entry.resources.empty()) Announce(environment_, overdue);
   auto item = std::make_shared<Item>(Item{.overdue = std::move(overdue),
                                           .next_attempt = Clock::now(),
                                           .pause = environment_.settings.reap_retry_min});
@@ -94,16 +95,9 @@ void Reaper::Attempt(const Items& due, const std::stop_token& stop) {
   }
   AskLog(due);
   for (const auto& item : due) {
-    const bool announced = item->overdue.announced;
-    const bool settled = Settle(environment_, item->overdue);
-    const std::string run = "run " + Quoted(item->overdue.entry.run_id.value());
-    if (item->overdue.announced && !announced) {
-      Write(LogLevel::kWarning, "remove the resources of " + run + ": overdue, trying again");
-    }
-    if (settled) {
-      Write(LogLevel::kInfo, "settle " + run + ": done");
-      state_.Lock()->items.erase(item->overdue.entry.run_id);
-    }
+    if (!Settle(environment_, item->overdue)) continue;
+    Write(LogLevel::kInfo, "settle run " + Quoted(item->overdue.entry.run_id.value()) + ": done");
+    state_.Lock()->items.erase(item->overdue.entry.run_id);
   }
 }
 

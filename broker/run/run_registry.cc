@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/guarded.h"
@@ -54,8 +55,7 @@ class RunRegistry::Impl {
                   "SHUTTING_DOWN");
     }
     if (state->runs.size() >= places) return NoCapacity("every slot and the queue are taken");
-    auto run = std::make_shared<ActiveRun>(RunId(RandomId()), state->next_sequence++,
-                                           request.caller, *environment_.audit);
+    auto run = std::make_shared<ActiveRun>(RunId(RandomId()), request.caller, *environment_.audit);
     // The thread cannot end its run before this function has put it into the table: that takes the
     // lock.
     auto thread = SizedThread::Start(
@@ -70,20 +70,16 @@ class RunRegistry::Impl {
   }
 
   std::vector<RunInfo> List(const Viewer& viewer) {
-    std::vector<RunInfo> infos;
-    std::set<RunId> listed;
-    for (const auto& run : Runs()) {
+    const auto runs = Runs();
+    // Asked second: a run that is just being handed over is in both, and overdue already.
+    std::vector<RunInfo> infos = reaper_.List();
+    std::set<RunId> overdue;
+    for (const RunInfo& info : infos) overdue.insert(info.run_id);
+    for (const auto& run : runs) {
       auto info = run->Info();
-      if (!info || !MaySee(viewer, info->principal)) continue;
-      listed.insert(info->run_id);
-      infos.push_back(*std::move(info));
+      if (info && !overdue.contains(info->run_id)) infos.push_back(*std::move(info));
     }
-    // A run that is just being handed over is in both.
-    std::vector<RunInfo> overdue = reaper_.List();
-    std::erase_if(overdue, [&](const RunInfo& info) {
-      return !MaySee(viewer, info.principal) || listed.contains(info.run_id);
-    });
-    infos.insert(infos.end(), overdue.begin(), overdue.end());
+    std::erase_if(infos, [&](const RunInfo& info) { return !MaySee(viewer, info.principal); });
     std::stable_sort(infos.begin(), infos.end(), [](const RunInfo& a, const RunInfo& b) {
       return a.admitted_at < b.admitted_at;
     });
@@ -135,7 +131,6 @@ class RunRegistry::Impl {
   };
   struct State {
     std::map<RunId, Entry> runs;
-    std::uint64_t next_sequence = 0;
     bool closed = false;
     // The thread that left last: the next one, or the destructor, joins it.
     SizedThread last_thread;

@@ -54,9 +54,10 @@ class RunRegistry {
   RunRegistry(const RunRegistry&) = delete;
   RunRegistry& operator=(const RunRegistry&) = delete;
 
+  // `request.policies` and `request.observer` must not be null.
   // Starts the run's thread, which decides, records, runs and tears down, telling
-  // `request.observer`. RESOURCE_EXHAUSTED (NO_CAPACITY) where max_runs + max_queued are taken;
-  // UNAVAILABLE (SHUTTING_DOWN).
+  // `request.observer`. RESOURCE_EXHAUSTED (NO_CAPACITY) where max_runs + max_queued are taken, or
+  // as many are overdue; UNAVAILABLE (SHUTTING_DOWN).
   Result<std::shared_ptr<RunHandle>> Launch(RunRequest request);
 
   // In the order of admission.
@@ -74,8 +75,9 @@ class RunRegistry {
   [[nodiscard]] Counts Count() const;
 
   // Finishes what a former process of this broker left: runs whose directory is still there are
-  // torn down by exact name and recorded as LOST. Returns at once; the reaper's thread does it.
-  // Serving need not wait.
+  // torn down by exact name and recorded as LOST. Reads the directories on the caller's thread; the
+  // reaper's thread does the rest, and serving need not wait. Until it has been called, strays on
+  // the engine are left alone.
   void RecoverLeftovers();
 
   // Admits nothing more, lets what runs end by itself until `drain`, stops the rest (kShutdown) and

@@ -164,10 +164,10 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
                     .error = durable ? "kept until everything in it is removed"
                                      : "kept until the audit log has recorded the end"};
   if (durable && resources.empty()) directory = journal.Close(run.run_id());
-  receipt.removals.push_back(std::move(directory));
   Write(environment, LogLevel::kInfo, subject + ": " + std::string(ToString(outcome.kind)));
-  if (!receipt.Complete()) {
+  if (!directory.confirmed_absent) {
     Overdue overdue;
+    overdue.receipt = receipt;
     overdue.entry = entry;
     overdue.entry.resources = std::move(resources);
     overdue.recorded = recorded;
@@ -175,6 +175,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
     overdue.info = run.Snapshot();
     reaper.Adopt(std::move(overdue));
   }
+  receipt.removals.push_back(std::move(directory));
   if (!no_capacity) observer.OnReceipt(receipt);
   observer.OnDone();
 }

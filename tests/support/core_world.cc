@@ -39,6 +39,7 @@ CoreWorld::CoreWorld() {
   environment.audit = &audit;
   environment.journal = &journal;
   environment.host_paths = &host_paths;
+  environment.log = &log;
   using std::chrono::milliseconds;
   environment.settings = {.max_runs = 4,
                           .max_queued = 4,

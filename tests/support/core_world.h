@@ -26,6 +26,14 @@ class NoHostPaths final : public policy::HostPaths {
   }
 };
 
+class FakeLog final : public Log {
+ public:
+  void Write(LogLevel /*level*/, std::string_view message) override {
+    lines.Add(std::string(message));
+  }
+  FakeTrace lines;
+};
+
 // A launched run, as its client sees it.
 struct Client {
   std::shared_ptr<FakeObserver> observer;
@@ -65,6 +73,7 @@ class CoreWorld {
   FakeAudit audit{trace};
   FakeJournal journal{trace};
   NoHostPaths host_paths;
+  FakeLog log;
   run::Environment environment;
   std::shared_ptr<const policy::PolicySet> policies;
 

@@ -33,6 +33,10 @@ void FakeContainerState::Exit(ContainerExit exit, bool keep_output) {
   if (!keep_output) EndOutput();
 }
 
+void FakeContainerState::EndOutput(std::optional<Error> error) {
+  ended_.Set(std::move(error));
+}
+
 bool FakeContainerState::Emit(std::string_view text) {
   const std::lock_guard lock(mutex_);
   if (sink_ == nullptr) return true;

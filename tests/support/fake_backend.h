@@ -29,7 +29,7 @@ class FakeContainerState {
   void Exit(std::int32_t code) { Exit(ExitedWith(code)); }
   // Ends the output too, unless `keep_output`.
   void Exit(run::ContainerExit exit, bool keep_output = false);
-  void EndOutput(std::optional<Error> error = std::nullopt) { ended_.Set(std::move(error)); }
+  void EndOutput(std::optional<Error> error = std::nullopt);
   // As the I/O thread would. False: paused until Resumed().
   bool Emit(std::string_view text);
   // How often the producer was asked to go on.

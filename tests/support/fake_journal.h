@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/run/run_journal.h"
@@ -28,6 +29,7 @@ class FakeJournal final : public run::RunJournal {
     const std::lock_guard lock(mutex_);
     entries_[entry.run_id] = entry;
   }
+  void SetAside(std::string reason) { set_aside_.push_back(std::move(reason)); }
   [[nodiscard]] std::vector<run::JournalEntry> Entries() const {
     std::vector<run::JournalEntry> entries;
     const std::lock_guard lock(mutex_);
@@ -67,12 +69,13 @@ class FakeJournal final : public run::RunJournal {
         return Fail(ErrorCode::kUnavailable, "read the run directories: input/output error");
       }
     }
-    return Found{.entries = Entries(), .set_aside = {}};
+    return Found{.entries = Entries(), .set_aside = set_aside_};
   }
 
  private:
   FakeTrace& trace_;
   bool fail_open_ = false;
+  std::vector<std::string> set_aside_;
   mutable std::mutex mutex_;
   int failing_closes_ = 0;
   int failing_loads_ = 0;

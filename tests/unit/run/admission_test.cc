@@ -95,6 +95,18 @@ TEST_F(Admission, AdmissionThatArrivesAfterItsDeadlineStillGetsItsEnd) {
   ExpectNothingLeft();
 }
 
+TEST_F(Admission, AdmissionThatNeverArrivesGetsNoEnd) {
+  environment.settings.audit_deadline = std::chrono::milliseconds(20);
+  audit.Set(FakeAudit::Way::kHangs);
+  Client client = Launch();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_THAT(client->told().All(), ElementsAre("refused AUDIT_UNAVAILABLE", "done"));
+  audit.Repair();
+  ASSERT_TRUE(trace.WaitFor("journal:close"));
+  EXPECT_THAT(trace.Of("engine:"), IsEmpty());
+  ExpectNothingLeft(0);
+}
+
 TEST_F(Admission, JournalThatCannotBeWrittenRefusesTheRunUnrecorded) {
   journal.FailOpen();
   Client client = Launch();

@@ -10,6 +10,7 @@ namespace tidewaiter::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Kind = run::Outcome::Kind;
@@ -167,6 +168,24 @@ TEST_F(Reaping, OverdueRunOfAFormerProcessIsFinishedByTheNext) {
   registry().RecoverLeftovers();
   ASSERT_TRUE(trace.WaitFor("audit:settled"));
   ExpectNothingLeft();
+}
+
+TEST_F(Reaping, LeftoverOfABackendThatIsOffStaysOverdueAndSaysSo) {
+  run::JournalEntry entry = LeaveRun(/*admitted=*/true, /*finished=*/false);
+  entry.backend = "kubernetes";
+  journal.Leave(entry);
+  registry().RecoverLeftovers();
+  ASSERT_TRUE(trace.WaitFor("audit:overdue"));
+  EXPECT_THAT(audit.Of(Type::kTeardownOverdue).at(0).detail,
+              HasSubstr("backend 'kubernetes' is not configured"));
+  EXPECT_EQ(audit.Count(Type::kRunFinished), 1U);
+  EXPECT_EQ(registry().Count().overdue, 1U);
+}
+
+TEST_F(Reaping, DirectoryThatWasSetAsideIsLogged) {
+  journal.SetAside("abc: torn");
+  registry().RecoverLeftovers();
+  EXPECT_EQ(log.lines.Count("recover leftovers: set aside 'abc: torn'"), 1U);
 }
 
 TEST_F(Reaping, EntryOfAnotherBrokerIsLeftAlone) {
