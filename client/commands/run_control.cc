@@ -44,8 +44,7 @@ void RunControl::OnSignal() {
   } else if (step_ == Step::kCancelled) {
     step_ = Step::kAborted;
     presenter_->Remark("no longer waiting; the broker goes on cleaning up");
-    const std::uint64_t one = 1;
-    static_cast<void>(::write(abort_.get(), &one, sizeof(one)));
+    ::eventfd_write(abort_.get(), 1);
     session_->Abort();
   }
 }

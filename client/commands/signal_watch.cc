@@ -49,8 +49,7 @@ Result<SignalWatch> SignalWatch::Start(std::function<void(int)> on_signal) {
 
 SignalWatch::~SignalWatch() {
   if (!thread_.joinable()) return;
-  const std::uint64_t one = 1;
-  static_cast<void>(::write(stop_.get(), &one, sizeof(one)));
+  ::eventfd_write(stop_.get(), 1);
   thread_.join();
 }
 

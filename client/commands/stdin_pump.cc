@@ -41,8 +41,7 @@ Result<StdinPump> StdinPump::Start(int fd, client::RunSession& session) {
 
 StdinPump::~StdinPump() {
   if (!thread_.joinable()) return;
-  const std::uint64_t one = 1;
-  static_cast<void>(::write(stop_.get(), &one, sizeof(one)));
+  ::eventfd_write(stop_.get(), 1);
   thread_.join();
 }
 
