@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/printable.h"
+#include "wire/json_scalar.h"
 
 namespace tidewaiter::wire {
 namespace {
@@ -35,13 +36,13 @@ class ShapeReader : public nlohmann::json::json_sax_t {
 
   [[nodiscard]] std::optional<policy::Violation> TakeFault() { return std::move(fault_); }
 
-  bool null() override { return Value(); }
-  bool boolean(bool) override { return Value(); }
-  bool number_integer(number_integer_t) override { return Value(); }
-  bool number_unsigned(number_unsigned_t) override { return Value(); }
-  bool number_float(number_float_t, const string_t&) override { return Value(); }
-  bool string(string_t&) override { return Value(); }
-  bool binary(binary_t&) override { return Value(); }
+  bool null() override { return Value(nullptr); }
+  bool boolean(bool value) override { return Value(value); }
+  bool number_integer(number_integer_t value) override { return Value(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Value(value); }
+  bool number_float(number_float_t value, const string_t&) override { return Value(value); }
+  bool string(string_t& value) override { return Value(std::string_view(value)); }
+  bool binary(binary_t&) override { return NotAnObject(); }  // JSON text holds none
 
   bool start_object(std::size_t) override {
     if (!Enter()) return false;
@@ -49,16 +50,19 @@ class ShapeReader : public nlohmann::json::json_sax_t {
       levels_.push_back(Level{.kind = Level::Kind::kMessage, .message = &root_});
       return true;
     }
-    const FieldDescriptor* field = ValueField();
-    Level level{.field = field, .path = ValuePath()};
-    if (field->is_map() && levels_.back().field != field) {
+    const FieldDescriptor& field = *ValueField();
+    Level level{.field = &field, .path = ValuePath()};
+    if (field.is_map()) {
       level.kind = Level::Kind::kMap;
-    } else if (field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !field->is_map()) {
-      level.message = field->message_type();
+    } else if (LacksArray(field)) {
+      return WrongType("an object, where a list belongs", "a list");
+    } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE && !IsDuration(field)) {
+      level.message = field.message_type();
     } else {
-      return Fault("spec.wrong-type", level.path, "an object, where a plain value belongs",
-                   "see the field in run_spec.proto");
+      return WrongType(fmt::format("an object, where {} belongs", ExpectedKind(field)),
+                       std::string(ExpectedKind(field)));
     }
+    Taken();
     levels_.push_back(std::move(level));
     return true;
   }
@@ -66,7 +70,7 @@ class ShapeReader : public nlohmann::json::json_sax_t {
   bool key(string_t& name) override {
     Level& level = levels_.back();
     if (level.kind == Level::Kind::kMap) {
-      level.value_field = level.field;
+      level.value_field = level.field->message_type()->map_value();
       level.value_path = fmt::format("{}[{}]", level.path, Quoted(name, 64));
       return level.seen.insert(name).second || Duplicate(level.value_path);
     }
@@ -89,13 +93,11 @@ class ShapeReader : public nlohmann::json::json_sax_t {
   bool start_array(std::size_t) override {
     if (!Enter()) return false;
     if (levels_.empty()) return NotAnObject();
-    const FieldDescriptor* field = ValueField();
-    std::string path = ValuePath();
-    if (!field->is_repeated() || field->is_map() || levels_.back().kind == Level::Kind::kArray) {
-      return Fault("spec.wrong-type", std::move(path), "a list, where one value belongs",
-                   "see the field in run_spec.proto");
+    const FieldDescriptor& field = *ValueField();
+    if (!field.is_repeated() || field.is_map() || levels_.back().kind == Level::Kind::kArray) {
+      return WrongType("a list, where one value belongs", "see the field in run_spec.proto");
     }
-    levels_.push_back(Level{.kind = Level::Kind::kArray, .field = field, .path = std::move(path)});
+    levels_.push_back(Level{.kind = Level::Kind::kArray, .field = &field, .path = ValuePath()});
     return true;
   }
 
@@ -109,10 +111,31 @@ class ShapeReader : public nlohmann::json::json_sax_t {
   }
 
  private:
-  bool Value() {
+  bool Value(const JsonScalar& value) {
     if (levels_.empty()) return NotAnObject();
-    if (levels_.back().kind == Level::Kind::kArray) ++levels_.back().next_index;
+    const FieldDescriptor& field = *ValueField();
+    const bool is_null = std::holds_alternative<std::nullptr_t>(value);
+    // A null leaves a field of a message absent; an element or a map's value cannot be that, and a
+    // list that is none is more likely a template's mistake than a wish.
+    if (is_null && levels_.back().kind == Level::Kind::kMessage && !field.is_repeated())
+      return true;
+    if (field.is_map()) return WrongType("a plain value, where an object belongs", "an object");
+    if (LacksArray(field)) return WrongType("a plain value, where a list belongs", "a list");
+    if (auto misfit = FindMisfit(value, field)) {
+      return WrongType(std::move(misfit->message), std::move(misfit->remedy));
+    }
+    Taken();
     return true;
+  }
+
+  // Whether `field`, whose value comes next, is repeated and no list has been opened for it.
+  [[nodiscard]] bool LacksArray(const FieldDescriptor& field) const {
+    return field.is_repeated() && levels_.back().kind != Level::Kind::kArray;
+  }
+
+  // The value that ValuePath() names has been read, or is being entered.
+  void Taken() {
+    if (levels_.back().kind == Level::Kind::kArray) ++levels_.back().next_index;
   }
 
   bool Enter() {
@@ -126,10 +149,10 @@ class ShapeReader : public nlohmann::json::json_sax_t {
     return level.kind == Level::Kind::kArray ? level.field : level.value_field;
   }
 
-  std::string ValuePath() {
-    Level& level = levels_.back();
+  [[nodiscard]] std::string ValuePath() const {
+    const Level& level = levels_.back();
     if (level.kind != Level::Kind::kArray) return level.value_path;
-    return fmt::format("{}[{}]", level.path, level.next_index++);
+    return fmt::format("{}[{}]", level.path, level.next_index);
   }
 
   // Both spellings that protobuf JSON reads.
@@ -151,6 +174,9 @@ class ShapeReader : public nlohmann::json::json_sax_t {
 
   bool Duplicate(std::string path) {
     return Fault("spec.duplicate-field", std::move(path), "given twice", "give it once");
+  }
+  bool WrongType(std::string message, std::string remedy) {
+    return Fault("spec.wrong-type", ValuePath(), std::move(message), std::move(remedy));
   }
   bool NotAnObject() {
     return Fault("spec.wrong-type", "", "the text is no JSON object", "{\"image\": \"...\"}");

@@ -1,5 +1,6 @@
-// Walks a JSON text against a protobuf message's descriptor: every key must be a field's, and no
-// field may come twice. Never builds a tree; depth and size are the caller's to bound by arguments.
+// Walks a JSON text against a protobuf message's descriptor: every key must be a field's, no field
+// may come twice, and every value must be of its field's type. Never builds a tree; depth and size
+// are the caller's to bound by arguments.
 #pragma once
 
 #include <google/protobuf/descriptor.h>
@@ -13,7 +14,8 @@
 
 namespace tidewaiter::wire {
 
-// The first fault as ParseSpecJson tells it, or nothing. Types of values are not checked here.
+// The first fault as ParseSpecJson tells it, or nothing. What only protobuf's own parser finds
+// after that: a Duration's syntax and two members of one oneof.
 std::optional<policy::Violation> FindShapeFault(std::string_view json,
                                                 const google::protobuf::Descriptor& message,
                                                 std::size_t max_depth);

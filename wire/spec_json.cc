@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "base/printable.h"
 #include "wire/json_shape.h"
@@ -16,20 +18,37 @@ policy::Violation Fault(std::string rule, std::string field, std::string message
   return {std::move(rule), std::move(field), std::move(message), std::move(remedy)};
 }
 
-// protobuf says "(limits.memory_bytes): invalid value ..." or "limits.cpus: ...": the place is
-// taken out where it can be found, since it is what a reader needs.
-policy::Violation FromProtobufError(std::string_view text) {
+// "limits.memory_bytes" as "limits.memoryBytes". What is no field of `message` stays as it is.
+std::string JsonPath(std::string_view path, const google::protobuf::Descriptor* message) {
+  std::string out;
+  while (!path.empty()) {
+    const std::size_t name_end = std::min(path.find_first_of(".["), path.size());
+    const std::size_t step_end = std::min(path.find('.', name_end), path.size());
+    const std::string name(path.substr(0, name_end));
+    const auto* field = message == nullptr ? nullptr : message->FindFieldByName(name);
+    message = field == nullptr ? nullptr : field->message_type();
+    if (!out.empty()) out += '.';
+    out += field == nullptr ? name : field->json_name();
+    out += path.substr(name_end, step_end - name_end);
+    path.remove_prefix(std::min(step_end + 1, path.size()));
+  }
+  return out;
+}
+
+// protobuf says "(mounts[1].size_bytes): invalid value ...": the place is taken out where it can be
+// found, since it is what a reader needs.
+policy::Violation FromProtobufError(std::string text) {
   std::string field;
   if (text.starts_with('(')) {
     const std::size_t end = text.find(')');
-    if (end != std::string_view::npos) {
-      field = std::string(text.substr(1, end - 1));
-      text.remove_prefix(end + 1);
-      while (text.starts_with(':') || text.starts_with(' ')) text.remove_prefix(1);
+    if (end != std::string::npos) {
+      field = JsonPath(std::string_view(text).substr(1, end - 1), v1::RunSpec::descriptor());
+      text.erase(0, text.find_first_not_of(": ", end + 1));
     }
   }
+  std::replace(text.begin(), text.end(), '\'', '"');  // else Printable() escapes them
   return Fault("spec.wrong-type", Printable(field), Printable(text, 400),
-               "the type that run_spec.proto gives the field");
+               "what run_spec.proto says of the field");
 }
 
 }  // namespace
@@ -47,8 +66,8 @@ tl::expected<v1::RunSpec, policy::Violation> ParseSpecJson(std::string_view json
     const auto status = google::protobuf::util::JsonStringToMessage(
         google::protobuf::StringPiece(json.data(), json.size()), &spec);
     if (status.ok()) return spec;
-    const std::string text(status.message().data(), status.message().size());
-    return tl::unexpected(FromProtobufError(text));
+    return tl::unexpected(
+        FromProtobufError(std::string(status.message().data(), status.message().size())));
   } catch (const std::exception& failure) {
     return tl::unexpected(
         Fault("spec.syntax", "", Printable(failure.what()), "one JSON object, RFC 8259"));

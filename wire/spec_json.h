@@ -2,8 +2,9 @@
 // command line, read strictly.
 //
 // protobuf's own parser takes more than a gate may take: of two equal keys the last wins (and
-// "readOnlyRootfs" beside "read_only_rootfs" are equal keys), and it forgives what is no JSON. So
-// the text is first walked against the message's descriptor. Pure; any thread; no exception leaves.
+// "readOnlyRootfs" beside "read_only_rootfs" are equal keys), it converts types ("false" to false,
+// an object to a list of one), and it forgives what is no JSON. So the text is first walked against
+// the message's descriptor. Pure; any thread; no exception leaves.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,8 @@ inline constexpr std::size_t kMaxSpecJsonDepth = 32;
 // What is wrong with a spec that is no RunSpec, in the form of a violation, since it is told beside
 // them. Rules: "spec.too-large", "spec.syntax" (no JSON, or nested too deeply),
 // "spec.unknown-field", "spec.duplicate-field", "spec.wrong-type". `field` is the JSON path,
-// "mounts[1].bind.sorce"; empty where the fault is the text's as a whole. The first fault ends the
-// reading.
+// "mounts[1].bind.sorce", in lowerCamelCase whatever spelling came in; empty where the fault is the
+// text's as a whole. The first fault ends the reading.
 tl::expected<v1::RunSpec, policy::Violation> ParseSpecJson(std::string_view json);
 
 // One line, lowerCamelCase names, absent and default values left out.

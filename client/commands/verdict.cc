@@ -57,7 +57,7 @@ std::string ToText(const std::string& path, const v1::ExplainResponse& verdict) 
   return out + client::DenialText(denied, terminal);
 }
 
-// Empty: the file cannot be read, which has been said.
+// Empty: the file cannot be read, which has been said. An error: no spec can be judged.
 std::optional<Result<v1::ExplainResponse>> JudgeFile(const std::string& path, Judge& judge) {
   const auto content = ReadFile(path, kSpecBytes);
   if (!content && content.error().code == ErrorCode::kResourceExhausted) {
@@ -68,7 +68,14 @@ std::optional<Result<v1::ExplainResponse>> JudgeFile(const std::string& path, Ju
     return std::nullopt;
   }
   const auto spec = wire::ParseSpecJson(*content);
-  return spec ? judge.Decide(*spec) : NoSpec(spec.error());
+  if (!spec) return NoSpec(spec.error());
+  Result<v1::ExplainResponse> verdict = judge.Decide(*spec);
+  // What the judge's version does not know is this spec's own fault: the next ones have a verdict.
+  if (!verdict && verdict.error().code == ErrorCode::kInvalidArgument) {
+    return NoSpec({"spec.unknown-field", "", verdict.error().message,
+                   "the fields and values that this version knows"});
+  }
+  return verdict;
 }
 
 }  // namespace

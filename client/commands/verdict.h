@@ -13,7 +13,8 @@ namespace tidewaiter::cli {
 // The longest spec file that is read: twice what a message to the broker may hold.
 inline constexpr std::size_t kSpecBytes = std::size_t{8} << 20;
 
-// What a command does with one spec; its error ends the command.
+// What a command does with one spec. INVALID_ARGUMENT is that spec's fault and told as its verdict;
+// any other error ends the command.
 class Judge {
  public:
   virtual ~Judge() = default;

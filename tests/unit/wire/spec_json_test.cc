@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 
 namespace tidewaiter::wire {
@@ -49,7 +50,10 @@ TEST(SpecJson, BothSpellingsOfAFieldAreADuplicate) {
 }
 
 TEST(SpecJson, TwoSourcesOfAMountAreAnError) {
-  FaultOf(R"({"mounts": [{"target": "/a", "bind": {"source": "/b"}, "volume": {"name": "v"}}]})");
+  const policy::Violation fault =
+      FaultOf(R"({"mounts": [{}, {"bind": {"source": "/b"}, "volume": {"name": "v"}}]})");
+  EXPECT_EQ(fault.rule, "spec.wrong-type");
+  EXPECT_EQ(fault.field, "mounts[1]");
 }
 
 TEST(SpecJson, EscapedKeyIsTheSameKey) {
@@ -63,7 +67,161 @@ TEST(SpecJson, WrongTypeIsAnError) {
   EXPECT_EQ(FaultOf(R"({"command": [["a"]]})").field, "command[0]");
   EXPECT_EQ(FaultOf(R"([])").rule, "spec.wrong-type");
   EXPECT_EQ(FaultOf(R"("x")").rule, "spec.wrong-type");
-  FaultOf(R"({"network": {"mode": "HOST"}})");
+}
+
+struct WrongType {
+  const char* name;
+  const char* json;
+  const char* field;
+};
+
+class SpecJsonOfWrongType : public testing::TestWithParam<WrongType> {};
+
+TEST_P(SpecJsonOfWrongType, IsRefusedByItsPath) {
+  const policy::Violation fault = FaultOf(GetParam().json);
+  EXPECT_EQ(fault.rule, "spec.wrong-type");
+  EXPECT_EQ(fault.field, GetParam().field);
+}
+
+std::string NameOf(const testing::TestParamInfo<WrongType>& info) {
+  return info.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Boolean, SpecJsonOfWrongType,
+    testing::Values(
+        WrongType{"Text", R"({"readOnlyRootfs": "false"})", "readOnlyRootfs"},
+        WrongType{"Number", R"({"readOnlyRootfs": 0})", "readOnlyRootfs"},
+        WrongType{"OtherSpelling", R"({"read_only_rootfs": "false"})", "readOnlyRootfs"},
+        WrongType{"InMount", R"({"mounts": [{}, {"readOnly": "true"}]})", "mounts[1].readOnly"}),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(String, SpecJsonOfWrongType,
+                         testing::Values(WrongType{"Number", R"({"image": 7})", "image"},
+                                         WrongType{"Boolean", R"({"user": false})", "user"},
+                                         WrongType{"InMount",
+                                                   R"({"mounts": [{}, {"bind": {"source": 1}}]})",
+                                                   "mounts[1].bind.source"}),
+                         NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    List, SpecJsonOfWrongType,
+    testing::Values(WrongType{"Text", R"({"command": "x"})", "command"},
+                    WrongType{"Object", R"({"mounts": {"target": "/a"}})", "mounts"},
+                    WrongType{"Null", R"({"mounts": null})", "mounts"},
+                    WrongType{"NullElement", R"({"command": [null, "a"]})", "command[0]"},
+                    WrongType{"NullObject", R"({"mounts": [{}, null]})", "mounts[1]"},
+                    WrongType{"PlainObject", R"({"mounts": ["/a"]})", "mounts[0]"},
+                    WrongType{"NumberElement", R"({"command": ["a", 1]})", "command[1]"}),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    Map, SpecJsonOfWrongType,
+    testing::Values(WrongType{"NullValue", R"({"env": {"A": null}})", "env['A']"},
+                    WrongType{"NumberValue", R"({"env": {"A": 1}})", "env['A']"},
+                    WrongType{"ObjectValue", R"({"env": {"A": {}}})", "env['A']"},
+                    WrongType{"ListValue", R"({"env": {"A": ["b"]}})", "env['A']"},
+                    WrongType{"List", R"({"env": ["A=b"]})", "env"},
+                    WrongType{"Text", R"({"labels": "a=b"})", "labels"},
+                    WrongType{"Null", R"({"env": null})", "env"}),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(Message, SpecJsonOfWrongType,
+                         testing::Values(WrongType{"Text", R"({"limits": "x"})", "limits"},
+                                         WrongType{"List", R"({"limits": [{}]})", "limits"},
+                                         WrongType{"OfAMount", R"({"mounts": [{"bind": "/a"}]})",
+                                                   "mounts[0].bind"}),
+                         NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    WholeNumber, SpecJsonOfWrongType,
+    testing::Values(
+        WrongType{"Fraction", R"({"limits": {"pids": 1.5}})", "limits.pids"},
+        WrongType{"ZeroFraction", R"({"limits": {"pids": 1.0}})", "limits.pids"},
+        WrongType{"Boolean", R"({"limits": {"pids": true}})", "limits.pids"},
+        WrongType{"Unit", R"({"limits": {"memory_bytes": "1g"}})", "limits.memoryBytes"},
+        WrongType{"Blank", R"({"limits": {"memoryBytes": ""}})", "limits.memoryBytes"},
+        WrongType{"Spaced", R"({"limits": {"memoryBytes": " 1"}})", "limits.memoryBytes"},
+        WrongType{"BeyondSigned", R"({"limits": {"memoryBytes": 9223372036854775808}})",
+                  "limits.memoryBytes"},
+        WrongType{"TextBeyondSigned", R"({"limits": {"memoryBytes": "9223372036854775808"}})",
+                  "limits.memoryBytes"}),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    Number, SpecJsonOfWrongType,
+    testing::Values(WrongType{"Boolean", R"({"limits": {"cpus": true}})", "limits.cpus"},
+                    WrongType{"Text", R"({"limits": {"cpus": "two"}})", "limits.cpus"},
+                    WrongType{"OtherSpellingOfNan", R"({"limits": {"cpus": "nan"}})",
+                              "limits.cpus"},
+                    WrongType{"Blank", R"({"limits": {"cpus": ""}})", "limits.cpus"}),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    Duration, SpecJsonOfWrongType,
+    testing::Values(WrongType{"Object", R"({"limits": {"timeout": {"seconds": 3}}})",
+                              "limits.timeout"},
+                    WrongType{"Number", R"({"limits": {"timeout": 3}})", "limits.timeout"},
+                    WrongType{"NoUnit", R"({"limits": {"timeout": "3"}})", "limits.timeout"}),
+    NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    Enum, SpecJsonOfWrongType,
+    testing::Values(WrongType{"Fraction", R"({"network": {"mode": 1.0}})", "network.mode"},
+                    WrongType{"UnknownNumber", R"({"network": {"mode": 7}})", "network.mode"},
+                    WrongType{"HugeNumber", R"({"network": {"mode": 4294967297}})", "network.mode"},
+                    WrongType{"UnknownName", R"({"network": {"mode": "HOST"}})", "network.mode"},
+                    WrongType{"OtherCase", R"({"network": {"mode": "none"}})", "network.mode"},
+                    WrongType{"Boolean", R"({"network": {"mode": true}})", "network.mode"}),
+    NameOf);
+
+TEST(SpecJson, NullLeavesASingularFieldAbsent) {
+  const auto spec = ParseSpecJson(R"({"image": null, "network": null, "readOnlyRootfs": null,
+      "limits": {"memoryBytes": null, "timeout": null}})");
+  ASSERT_TRUE(spec.has_value()) << spec.error().message;
+  EXPECT_FALSE(spec->has_network());
+  EXPECT_FALSE(spec->has_read_only_rootfs());
+  EXPECT_FALSE(spec->limits().has_memory_bytes());
+  EXPECT_FALSE(spec->limits().has_timeout());
+}
+
+TEST(SpecJson, WholeNumberMayBeText) {
+  const auto spec = ParseSpecJson(R"({"limits": {"pids": 9, "logBytes": "-9"}})");
+  ASSERT_TRUE(spec.has_value()) << spec.error().message;
+  EXPECT_EQ(spec->limits().pids(), 9);
+  EXPECT_EQ(spec->limits().log_bytes(), -9);
+}
+
+TEST(SpecJson, NumberMayBeTextOrWhole) {
+  for (const char* text : {"2", "2.0", "\"2\"", "\"2e0\""}) {
+    const auto spec = ParseSpecJson(std::string(R"({"limits": {"cpus": )") + text + "}}");
+    ASSERT_TRUE(spec.has_value()) << text;
+    EXPECT_EQ(spec->limits().cpus(), 2.0) << text;
+  }
+}
+
+TEST(SpecJson, NumberThatIsNotFiniteIsLeftToThePolicy) {
+  for (const char* text : {"NaN", "Infinity", "-Infinity"}) {
+    const auto spec = ParseSpecJson(std::string(R"({"limits": {"cpus": ")") + text + "\"}}");
+    ASSERT_TRUE(spec.has_value()) << text;
+    EXPECT_FALSE(std::isfinite(spec->limits().cpus())) << text;
+  }
+}
+
+TEST(SpecJson, EnumMayBeItsKnownNumber) {
+  const auto spec = ParseSpecJson(R"({"network": {"mode": 2}})");
+  ASSERT_TRUE(spec.has_value()) << spec.error().message;
+  EXPECT_EQ(spec->network().mode(), v1::Network::ISOLATED);
+}
+
+TEST(SpecJson, UnknownEnumValueIsAnsweredWithTheKnownOnes) {
+  const policy::Violation fault = FaultOf(R"({"network": {"mode": 7}})");
+  EXPECT_EQ(fault.message, "7 is no known value");
+  EXPECT_EQ(fault.remedy, "one of MODE_UNSPECIFIED, NONE, ISOLATED, BRIDGE");
+}
+
+TEST(SpecJson, ElementAfterAnObjectHasTheNextIndex) {
+  EXPECT_EQ(FaultOf(R"({"mounts": [{}, {}, {"target": 1}]})").field, "mounts[2].target");
 }
 
 TEST(SpecJson, WhatIsNoJsonIsAnError) {
