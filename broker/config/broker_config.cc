@@ -171,6 +171,9 @@ void ReadConnectionSettings(TomlTable& root, BrokerConfig& config) {
                config.connection_idle_timeout);
   ReadSize(root, "max_message", std::int64_t{1} << 20U, std::int64_t{64} << 20U,
            config.max_message_bytes);
+  // At least the largest message that could be allowed.
+  ReadSize(root, "max_receive_memory", std::int64_t{64} << 20U, std::int64_t{1} << 40U,
+           config.max_receive_memory_bytes);
 }
 
 }  // namespace

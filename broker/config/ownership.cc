@@ -13,11 +13,12 @@ namespace tidewaiter::config {
 namespace {
 
 // The object alone. A relaxed mode forgives a scratch folder under /tmp, never a file that others
-// write to: the policy's own `mode` line could then be turned to "development" by anyone.
-bool WritableByOthers(const std::string& path) {
+// write to: the policy's own `mode` line could then be turned to "development" by anyone. A link is
+// no better, since what it names is looked at by nobody. What is not there yet is forgivable.
+bool NeverForgivable(const std::string& path) {
   struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) return false;
-  if (S_ISLNK(status.st_mode)) return false;
+  if (::lstat(path.c_str(), &status) != 0) return errno != ENOENT;
+  if (S_ISLNK(status.st_mode)) return true;
   const bool ours = status.st_uid == 0 || status.st_uid == ::geteuid();
   return !ours || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 }
@@ -43,7 +44,7 @@ class Inspection {
  private:
   void Note(std::string what, const std::string& path, const Result<void>& result) {
     if (result) return;
-    findings_.push_back({std::move(what), path, result.error(), WritableByOthers(path)});
+    findings_.push_back({std::move(what), path, result.error(), NeverForgivable(path)});
   }
 
   std::vector<OwnershipFinding> findings_;

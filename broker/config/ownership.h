@@ -15,7 +15,8 @@ struct OwnershipFinding {
   std::string what;  // "configuration", "policy", "state folder", ...
   std::string path;
   Error error;
-  // Holds in development too: the file itself, not the way to it, is writable by others.
+  // Holds in development too: the object itself, not the way to it, is a symbolic link, belongs to
+  // someone else or is writable by others.
   bool always = false;
 };
 

@@ -71,6 +71,7 @@ rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
               {.max_connections = config.max_connections,
                .max_per_uid = config.max_connections_per_uid}),
           .max_message_bytes = static_cast<int>(config.max_message_bytes),
+          .max_receive_memory_bytes = static_cast<std::size_t>(config.max_receive_memory_bytes),
           .max_calls_per_connection = static_cast<int>(config.max_calls_per_connection),
           .idle_timeout = config.connection_idle_timeout,
           .stream = {.linger = config.output_stall}};
@@ -202,8 +203,10 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Preparation preparation, Log& log)
   TW_TRY(parts->OpenState());
   parts->Announce();
   TW_TRY(parts->ConnectBackend());
-  TW_TRY(parts->Serve());
+  // Before the first run is taken in: a run directory that is being made must not look like one
+  // that a crash has left. What is found is torn down while the broker serves.
   parts->registry->RecoverLeftovers();
+  TW_TRY(parts->Serve());
   struct Enabler : Daemon {
     explicit Enabler(std::unique_ptr<Parts> p) : Daemon(std::move(p)) {}
   };

@@ -1,5 +1,7 @@
 #include "broker/rpc/audit_service.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <memory>
 #include <string>
@@ -107,10 +109,25 @@ WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context, Reader r
   if (!identity->principal->roles.audit) {
     return EndedStream<WriteReactor>::With(RoleMissing(identity->caller.principal, "audit"));
   }
-  const auto stream = AuditStream::Make(*std::move(identity), stop_.get_token());
+  const std::string& principal = identity->caller.principal;
+  std::shared_ptr<void> place = places_.Take(principal);
+  if (place == nullptr) {
+    return EndedStream<WriteReactor>::With(
+        ToStatus(Fail(ErrorCode::kResourceExhausted,
+                      fmt::format("read the audit log: principal {} has {} readers already",
+                                  Quoted(principal), kMaxCallsPerPrincipal),
+                      "BUSY")));
+  }
+  const auto stream = AuditStream::Make(*context, *std::move(identity), stop_.get_token());
   AuditStream* const reactor = stream.get();
   // Held by the task too: gRPC may be done with the call before the reader is.
-  if (!readers_.Submit([stream, reader = std::move(reader)] { stream->Finish(reader(*stream)); })) {
+  const bool taken =
+      readers_.Submit([stream, reader = std::move(reader), place = std::move(place)]() mutable {
+        const grpc::Status status = reader(*stream);
+        place.reset();  // before the caller learns of the end: it may ask again at once
+        stream->Finish(status);
+      });
+  if (!taken) {
     reactor->Finish(ToStatus(Fail(ErrorCode::kResourceExhausted,
                                   "read the audit log: too many readers already", "BUSY")));
   }

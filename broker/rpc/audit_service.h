@@ -7,6 +7,7 @@
 
 #include "audit/log.h"
 #include "broker/rpc/identity.h"
+#include "broker/rpc/reader_places.h"
 #include "broker/rpc/worker.h"
 #include "tidewaiter/v1/audit.grpc.pb.h"
 
@@ -15,10 +16,14 @@ namespace tidewaiter::rpc {
 class AuditService final : public v1::Audit::CallbackService {
  public:
   static constexpr std::size_t kMaxCalls = 16;
+  static constexpr std::size_t kMaxCallsPerPrincipal = 4;
 
   // Both borrowed; they must outlive the server.
   AuditService(Identifier& identifier, audit::Log& log)
-      : identifier_(identifier), log_(log), readers_(kMaxCalls, 0) {}
+      : identifier_(identifier),
+        log_(log),
+        places_(kMaxCallsPerPrincipal),
+        readers_(kMaxCalls, 0) {}
 
   grpc::ServerWriteReactor<v1::AuditRecord>* Query(grpc::CallbackServerContext* context,
                                                    const v1::QueryRequest* request) override;
@@ -36,6 +41,7 @@ class AuditService final : public v1::Audit::CallbackService {
   Identifier& identifier_;
   audit::Log& log_;
   std::stop_source stop_;
+  ReaderPlaces places_;
   Worker readers_;
 };
 

@@ -1,29 +1,42 @@
 #include "broker/rpc/audit_stream.h"
 
+#include <grpcpp/server_context.h>
+
 #include <utility>
 
 namespace tidewaiter::rpc {
 
-std::shared_ptr<AuditStream> AuditStream::Make(Identity identity, const std::stop_token& stop_all) {
-  auto stream = std::make_shared<AuditStream>(std::move(identity), stop_all);
+std::shared_ptr<AuditStream> AuditStream::Make(grpc::CallbackServerContext& context,
+                                               Identity identity, const std::stop_token& stop_all) {
+  auto stream = std::make_shared<AuditStream>(context, std::move(identity), stop_all);
   stream->self_ = stream;
   return stream;
 }
 
-AuditStream::AuditStream(Identity identity, const std::stop_token& stop_all)
-    : identity_(std::move(identity)), on_stop_all_(stop_all, RequestStop{stop_}) {}
+AuditStream::AuditStream(grpc::CallbackServerContext& context, Identity identity,
+                         const std::stop_token& stop_all)
+    : context_(context),
+      identity_(std::move(identity)),
+      on_stop_all_(stop_all, RequestStop{stop_}) {}
 
 bool AuditStream::Send(std::string_view line) {
   if (stop_.stop_requested()) return false;
   record_.set_json(std::string(line));
   *written_.Lock() = std::nullopt;
   StartWrite(&record_);
-  auto written = written_.Lock();
+  const auto answered = [this](Deadline deadline) {
+    auto written = written_.Lock();
+    return written.Wait(changed_, std::stop_token(), deadline,
+                        [&] { return written->has_value(); });
+  };
   // Without the stop token: gRPC answers every write, of a cancelled call too, and `record_` is its
   // until then.
-  written.Wait(changed_, std::stop_token(), Deadline::Never(),
-               [&] { return written->has_value(); });
-  return written->value_or(false) && !stop_.stop_requested();
+  if (!answered(Deadline::After(kStallTime))) {
+    stop_.request_stop();
+    context_.TryCancel();
+    answered(Deadline::Never());
+  }
+  return written_.Lock()->value_or(false) && !stop_.stop_requested();
 }
 
 void AuditStream::OnWriteDone(bool ok) noexcept {

@@ -4,6 +4,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <optional>
@@ -18,11 +19,18 @@ namespace tidewaiter::rpc {
 
 class AuditStream final : public grpc::ServerWriteReactor<v1::AuditRecord> {
  public:
-  // Owns itself until gRPC is done with it. `stop_all` ends it like a cancelled call.
-  static std::shared_ptr<AuditStream> Make(Identity identity, const std::stop_token& stop_all);
-  AuditStream(Identity identity, const std::stop_token& stop_all);
+  // How long a client may take nothing of what it asked for.
+  static constexpr std::chrono::seconds kStallTime{30};
 
-  // The reader's side. False: nobody listens any more.
+  // Owns itself until gRPC is done with it, as `context` lives until then. `stop_all` ends it like
+  // a cancelled call.
+  static std::shared_ptr<AuditStream> Make(grpc::CallbackServerContext& context, Identity identity,
+                                           const std::stop_token& stop_all);
+  AuditStream(grpc::CallbackServerContext& context, Identity identity,
+              const std::stop_token& stop_all);
+
+  // The reader's side. False: nobody listens any more, or takes nothing; the call is cancelled
+  // then, for a status would wait behind the record that is not taken.
   bool Send(std::string_view line);
   // Stopped when the call is over.
   [[nodiscard]] std::stop_token stop() const { return stop_.get_token(); }
@@ -37,6 +45,7 @@ class AuditStream final : public grpc::ServerWriteReactor<v1::AuditRecord> {
     void operator()() const noexcept { static_cast<void>(std::stop_source(stop).request_stop()); }
   };
 
+  grpc::CallbackServerContext& context_;
   const Identity identity_;
   std::stop_source stop_;
   const std::stop_callback<RequestStop> on_stop_all_;

@@ -18,13 +18,14 @@ bool EventQueue::PushOutput(run::OutputStream stream, std::span<const std::byte>
     if (last == nullptr || last->stream() != which || last->data().size() >= kMaxMessageBytes) {
       last = events_.emplace_back().mutable_output();
       last->set_stream(which);
+      output_cost_ += kEventOverhead;
     }
     const std::size_t part = std::min(data.size(), kMaxMessageBytes - last->data().size());
     last->mutable_data()->append(reinterpret_cast<const char*>(data.data()), part);
-    output_bytes_ += part;
+    output_cost_ += part;
     data = data.subspan(part);
   }
-  return output_bytes_ < kMaxOutputBytes;
+  return output_cost_ < kMaxOutputBytes;
 }
 
 void EventQueue::PushProgress(v1::ImageProgress progress, Clock::time_point now) {
@@ -60,14 +61,14 @@ bool EventQueue::Pop(v1::RunEvent& event) {
   if (events_.empty() || (output_held_ && events_.front().has_output())) return false;
   event = std::move(events_.front());
   events_.pop_front();
-  if (event.has_output()) output_bytes_ -= event.output().data().size();
+  if (event.has_output()) output_cost_ -= event.output().data().size() + kEventOverhead;
   if (event.has_image_progress()) --progress_waiting_;
   return true;
 }
 
 void EventQueue::Clear() noexcept {
   events_.clear();
-  output_bytes_ = 0;
+  output_cost_ = 0;
   progress_waiting_ = 0;
 }
 

@@ -20,6 +20,9 @@ class EventQueue {
  public:
   static constexpr std::size_t kMaxOutputBytes = std::size_t{256} * 1024;
   static constexpr std::size_t kMaxMessageBytes = std::size_t{64} * 1024;
+  // Counted for every output event on top of its bytes. A container that alternates single bytes
+  // between its two streams makes an event of each, which is some 200 bytes of objects.
+  static constexpr std::size_t kEventOverhead = 256;
   // Progress events that wait, and layers that are remembered: a registry chooses how many layers
   // an image has.
   static constexpr std::size_t kMaxProgress = 256;
@@ -28,7 +31,8 @@ class EventQueue {
 
   void Push(v1::RunEvent event);
 
-  // Appends all of `data`. False: at least kMaxOutputBytes wait now, so the producer should pause.
+  // Appends all of `data`. False: at least kMaxOutputBytes wait now, kEventOverhead of each event
+  // included, so the producer should pause.
   bool PushOutput(run::OutputStream stream, std::span<const std::byte> data);
 
   // Replaces what waits of the same layer. Dropped where the layer was told of less than 100 ms ago
@@ -43,9 +47,8 @@ class EventQueue {
   bool Pop(v1::RunEvent& event);
 
   [[nodiscard]] bool empty() const noexcept { return events_.empty(); }
-  [[nodiscard]] std::size_t output_bytes() const noexcept { return output_bytes_; }
   // Whether a producer that paused may go on: half of the bound is free.
-  [[nodiscard]] bool HasRoom() const noexcept { return output_bytes_ <= kMaxOutputBytes / 2; }
+  [[nodiscard]] bool HasRoom() const noexcept { return output_cost_ <= kMaxOutputBytes / 2; }
   void Clear() noexcept;
 
  private:
@@ -56,7 +59,7 @@ class EventQueue {
 
   std::deque<v1::RunEvent> events_;
   bool output_held_ = true;
-  std::size_t output_bytes_ = 0;
+  std::size_t output_cost_ = 0;  // bytes of output that wait, and the overhead of their events
   std::size_t progress_waiting_ = 0;
   std::map<std::string, Told, std::less<>> told_;  // by layer
 };

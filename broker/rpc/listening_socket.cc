@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -67,6 +68,23 @@ UniqueFd NewSocket() {
   return UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
+// Held from the look at what is there until the new socket listens, and after.
+Result<UniqueFd> LockPath(const std::string& path) {
+  const std::string lock_path = path + ".lock";
+  const std::string what = fmt::format("lock {}", Quoted(lock_path));
+  UniqueFd lock(
+      ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!lock) return ErrnoError(errno, what);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return ErrnoError(errno, what);
+    return Fail(
+        ErrorCode::kAlreadyExists,
+        fmt::format("listen on {}: another process listens there, or is about to", Quoted(path)),
+        "SOCKET_IN_USE");
+  }
+  return lock;
+}
+
 // Makes room for bind(2). Only ECONNREFUSED proves that nobody listens; EAGAIN is a listener whose
 // queue is full.
 Result<void> RemoveStale(const std::string& path) {
@@ -98,13 +116,14 @@ Result<ListeningSocket> ListeningSocket::Open(const std::string& path, std::uint
   if (passed_to && *passed_to == ::getpid()) {
     const long count = NumberFromEnvironment("LISTEN_FDS").value_or(0);
     TW_ASSIGN(UniqueFd fd, TakePassedSocket(count));
-    return ListeningSocket(std::move(fd), {}, 0, 0);
+    return ListeningSocket(UniqueFd(), std::move(fd), {}, 0, 0);
   }
 
   const std::string what = fmt::format("listen on {}", Quoted(path));
   if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
     return Fail(ErrorCode::kInvalidArgument, what + ": a socket's path has 1 to 107 bytes");
   }
+  TW_ASSIGN(UniqueFd lock, LockPath(path));
   TW_TRY(RemoveStale(path));
   UniqueFd fd = NewSocket();
   if (!fd) return ErrnoError(errno, what);
@@ -123,7 +142,7 @@ Result<ListeningSocket> ListeningSocket::Open(const std::string& path, std::uint
   }
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return ErrnoError(errno, what);
-  ListeningSocket socket(std::move(fd), path, status.st_dev, status.st_ino);
+  ListeningSocket socket(std::move(lock), std::move(fd), path, status.st_dev, status.st_ino);
   if (::listen(socket.fd(), kBacklog) != 0) return ErrnoError(errno, what);
   if (::chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) return ErrnoError(errno, what);
   return socket;

@@ -16,7 +16,10 @@ class ListeningSocket {
   // The socket that systemd passed (LISTEN_PID, LISTEN_FDS: exactly one, a listening Unix stream
   // socket), which it also removes; else a new one at `path` with permission bits `mode`. A file
   // that is there already is replaced only where it is a socket on which nothing answers.
-  // Errors: ALREADY_EXISTS (SOCKET_IN_USE: something listens, or it is no socket); errno's.
+  // `path`.lock is locked meanwhile (flock(2)) and for as long as the socket lives, so that of two
+  // brokers that find the same dead socket one gives way; the file stays behind, since to remove it
+  // would let two hold it. Errors: ALREADY_EXISTS (SOCKET_IN_USE: something listens or holds the
+  // lock, or it is no socket); errno's.
   static Result<ListeningSocket> Open(const std::string& path, std::uint32_t mode);
 
   ListeningSocket(ListeningSocket&&) noexcept = default;
@@ -28,9 +31,14 @@ class ListeningSocket {
   [[nodiscard]] bool activated() const noexcept { return path_.empty(); }
 
  private:
-  ListeningSocket(UniqueFd fd, std::string path, dev_t device, ino_t inode)
-      : fd_(std::move(fd)), path_(std::move(path)), device_(device), inode_(inode) {}
+  ListeningSocket(UniqueFd lock, UniqueFd fd, std::string path, dev_t device, ino_t inode)
+      : lock_(std::move(lock)),
+        fd_(std::move(fd)),
+        path_(std::move(path)),
+        device_(device),
+        inode_(inode) {}
 
+  UniqueFd lock_;  // released after the socket is closed
   UniqueFd fd_;
   std::string path_;  // empty: systemd's
   dev_t device_ = 0;

@@ -2,6 +2,7 @@
 
 #include <grpc/grpc.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 
@@ -41,6 +42,10 @@ Result<std::unique_ptr<Server>> Server::Start(ListeningSocket socket,
   builder.RegisterService(&server->broker_);
   builder.RegisterService(&server->audit_);
   builder.SetMaxReceiveMessageSize(settings.max_message_bytes);
+  // Without it, every call of every connection could leave a message of that size half sent. A
+  // bound, no pool: nothing is set aside. The builder keeps its own reference.
+  grpc::ResourceQuota quota("tidewaiterd");
+  builder.SetResourceQuota(quota.Resize(settings.max_receive_memory_bytes));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings.max_calls_per_connection);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
                              static_cast<int>(settings.idle_timeout.count()));

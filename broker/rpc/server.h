@@ -5,6 +5,7 @@
 #include <grpcpp/server.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,6 +23,8 @@ namespace tidewaiter::rpc {
 struct ServerSettings {
   ConnectionTable::Bounds connections;
   int max_message_bytes = 4 << 20;
+  // Of all connections together: messages that have not arrived whole, and those that nobody took.
+  std::size_t max_receive_memory_bytes = std::size_t{256} << 20U;
   int max_calls_per_connection = 128;
   std::chrono::milliseconds idle_timeout{std::chrono::minutes(10)};
   RunStream::Settings stream;

@@ -29,6 +29,7 @@ TEST(BrokerConfig, EmptyFileMeansTheDocumentedDefaults) {
   EXPECT_EQ(config.docker.socket, "/run/docker.sock");
   EXPECT_EQ(config.max_connections, 1024U);
   EXPECT_EQ(config.max_message_bytes, 4 << 20);
+  EXPECT_EQ(config.max_receive_memory_bytes, 256 << 20);
 }
 
 TEST(BrokerConfig, ReadsEveryKey) {
@@ -52,6 +53,7 @@ max_connections_per_uid = 4
 max_calls_per_connection = 5
 connection_idle_timeout = "1h30m"
 max_message = "8MiB"
+max_receive_memory = "512MiB"
 [docker]
 socket = "/d"
 [registry]
@@ -65,6 +67,7 @@ strict = "/a/strict.json"
   EXPECT_EQ(config.drain_timeout, std::chrono::seconds(8));
   EXPECT_EQ(config.connection_idle_timeout, std::chrono::minutes(90));
   EXPECT_EQ(config.max_message_bytes, 8 << 20);
+  EXPECT_EQ(config.max_receive_memory_bytes, 512 << 20);
   EXPECT_EQ(config.max_connections_per_uid, 4U);
   EXPECT_EQ(config.registry.plain_http.size(), 3U);
   EXPECT_EQ(config.seccomp_profiles.at("strict"), "/a/strict.json");
@@ -98,6 +101,7 @@ TEST(BrokerConfig, ZeroNeverMeansUnlimited) {
   ProblemOf("stop_grace = \"0s\"\n");
   ProblemOf("max_connections = 0\n");
   ProblemOf("max_message = \"0\"\n");
+  ProblemOf("max_receive_memory = \"0\"\n");
 }
 
 TEST(BrokerConfig, SocketModeIsOctalAndNotExecutable) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -44,6 +45,37 @@ TEST_F(Ownership, GroupWritablePolicyIsFoundInEveryMode) {
   const auto findings = Find();
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_EQ(findings[0].what, "policy");
+  EXPECT_TRUE(findings[0].always);
+}
+
+// Of a file that is trusted itself: the link alone is the finding.
+TEST_F(Ownership, PolicyThatIsASymbolicLinkIsFoundInEveryMode) {
+  const std::string target = folder_ / "target.toml";
+  ASSERT_EQ(::rename(config_.policy.c_str(), target.c_str()), 0);
+  ASSERT_EQ(::symlink(target.c_str(), config_.policy.c_str()), 0);
+  const auto findings = Find();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].what, "policy");
+  EXPECT_TRUE(findings[0].always);
+}
+
+TEST_F(Ownership, ConfigurationThatIsASymbolicLinkIsFoundInEveryMode) {
+  const std::string config = folder_ / "tidewaiter.toml";
+  const std::string target = folder_ / "target.toml";
+  ASSERT_EQ(::rename(config.c_str(), target.c_str()), 0);
+  ASSERT_EQ(::symlink(target.c_str(), config.c_str()), 0);
+  const auto findings = Find();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].what, "configuration");
+  EXPECT_TRUE(findings[0].always);
+}
+
+// Only root can give a file away.
+TEST_F(Ownership, PolicyOfAnotherUserIsFoundInEveryMode) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to make a file of another user";
+  ASSERT_EQ(::chown(config_.policy.c_str(), 12345, 12345), 0);
+  const auto findings = Find();
+  ASSERT_EQ(findings.size(), 1U);
   EXPECT_TRUE(findings[0].always);
 }
 

@@ -48,8 +48,9 @@ TEST(EventQueue, MessagesAreAtMost64KiBAndLoseNothing) {
 
 TEST(EventQueue, IsFullAtItsBoundAndHasRoomAtHalf) {
   EventQueue queue = Released();
-  EXPECT_TRUE(
-      Push(queue, OutputStream::kStdout, std::string(EventQueue::kMaxOutputBytes - 1, 'x')));
+  // In four messages, of which the last is short of its 64 KiB.
+  constexpr std::size_t kFits = EventQueue::kMaxOutputBytes - 4 * EventQueue::kEventOverhead - 1;
+  EXPECT_TRUE(Push(queue, OutputStream::kStdout, std::string(kFits, 'x')));
   EXPECT_FALSE(Push(queue, OutputStream::kStdout, "x"));
   EXPECT_FALSE(queue.HasRoom());
   v1::RunEvent event;
@@ -57,6 +58,34 @@ TEST(EventQueue, IsFullAtItsBoundAndHasRoomAtHalf) {
   EXPECT_FALSE(queue.HasRoom());
   queue.Pop(event);
   EXPECT_TRUE(queue.HasRoom());
+}
+
+TEST(EventQueue, AlternatingSingleBytesFillItAfterAThousandEvents) {
+  EventQueue queue = Released();
+  constexpr std::size_t kMostEvents = EventQueue::kMaxOutputBytes / EventQueue::kEventOverhead;
+  std::size_t pushed = 0;
+  bool going = true;
+  while (going && pushed <= kMostEvents) {
+    going = Push(queue, pushed % 2 == 0 ? OutputStream::kStdout : OutputStream::kStderr, "x");
+    ++pushed;
+  }
+  EXPECT_FALSE(going);
+  EXPECT_LE(pushed, kMostEvents);
+}
+
+TEST(EventQueue, TakingEverythingOutFreesAllThatWasCounted) {
+  EventQueue queue = Released();
+  v1::RunEvent event;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 500; ++i) {
+      EXPECT_TRUE(Push(queue, i % 2 == 0 ? OutputStream::kStdout : OutputStream::kStderr, "x"));
+    }
+    EXPECT_TRUE(queue.HasRoom());
+    while (queue.Pop(event)) {
+    }
+  }
+  constexpr std::size_t kFits = EventQueue::kMaxOutputBytes - 4 * EventQueue::kEventOverhead - 1;
+  EXPECT_TRUE(Push(queue, OutputStream::kStdout, std::string(kFits, 'x')));
 }
 
 TEST(EventQueue, OutputWaitsForStartedAndStartedGoesFirst) {

@@ -1,9 +1,12 @@
 #include "broker/rpc/listening_socket.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <fstream>
@@ -82,6 +85,41 @@ TEST(ListeningSocket, LeavesASocketThatAnswers) {
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error().reason, "SOCKET_IN_USE");
   EXPECT_TRUE(Connects(folder / "s"));
+}
+
+// As a broker does between its look at the dead socket and its own listen.
+TEST(ListeningSocket, LeavesAStaleSocketThatAnotherIsReplacing) {
+  const ScratchFolder folder;
+  MakeStale(folder / "s");
+  UniqueFd other(::open((folder / "s.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::flock(other.get(), LOCK_EX | LOCK_NB), 0);
+  const auto refused = ListeningSocket::Open(folder / "s", 0666);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().reason, "SOCKET_IN_USE");
+  struct stat status {};
+  EXPECT_EQ(::lstat((folder / "s").c_str(), &status), 0);
+  other = UniqueFd();
+  EXPECT_TRUE(ListeningSocket::Open(folder / "s", 0666).has_value());
+}
+
+TEST(ListeningSocket, HoldsItsLockWhileItLivesAndNoLonger) {
+  const ScratchFolder folder;
+  {
+    const auto socket = ListeningSocket::Open(folder / "s", 0666);
+    ASSERT_TRUE(socket.has_value());
+    const UniqueFd other(::open((folder / "s.lock").c_str(), O_RDWR | O_CLOEXEC));
+    ASSERT_TRUE(other);
+    EXPECT_NE(::flock(other.get(), LOCK_EX | LOCK_NB), 0);
+  }
+  EXPECT_TRUE(ListeningSocket::Open(folder / "s", 0666).has_value());
+}
+
+TEST(ListeningSocket, DoesNotFollowALinkInPlaceOfItsLock) {
+  const ScratchFolder folder;
+  ASSERT_EQ(::symlink((folder / "elsewhere").c_str(), (folder / "s.lock").c_str()), 0);
+  EXPECT_FALSE(ListeningSocket::Open(folder / "s", 0666).has_value());
+  struct stat status {};
+  EXPECT_NE(::lstat((folder / "elsewhere").c_str(), &status), 0);
 }
 
 TEST(ListeningSocket, LeavesAFileThatIsNoSocket) {
