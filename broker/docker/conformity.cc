@@ -212,8 +212,9 @@ void Comparison::CompareVolumes(const Json& volumes) {
 // What will really be executed, in both places where the engine shows it.
 void Comparison::CompareArguments() {
   const ImageConfig& image = expected_.image;
-  Json entrypoint = image.entrypoint ? Json(*image.entrypoint) : Json();
   const Json& asked = At(expected_.body, {"Cmd"});
+  Json entrypoint =
+      !asked.is_null() ? Json::array() : (image.entrypoint ? Json(*image.entrypoint) : Json());
   Json command = !asked.is_null() ? asked : (image.command ? Json(*image.command) : Json());
   SameUnseen("Config.Entrypoint", entrypoint, At(inspect_, {"Config", "Entrypoint"}));
   SameUnseen("Config.Cmd", command, At(inspect_, {"Config", "Cmd"}));

@@ -91,6 +91,9 @@ Json HostConfig(const ContainerRequest& request) {
       {"ShmSize", run.limits.tmpfs_bytes},  // /dev/shm is a tmpfs too
       {"Ulimits", Json::array({Ulimit("nofile", run.limits.open_files), Ulimit("core", 0)})},
   };
+  // Engines before 23.0.11 answer names for an internal network from the host's own resolver
+  // (CVE-2024-29018), which is a way out. TEST-NET-1 (RFC 5737) has no resolver.
+  if (run.network == policy::NetworkMode::kIsolated) host["Dns"] = Json::array({"192.0.2.1"});
   if (!run.runtime.empty()) host["Runtime"] = run.runtime;
   return host;
 }
@@ -131,7 +134,12 @@ Result<Json> ContainerBody(const ContainerRequest& request) {
       {"Tty", false},
       {"User", std::to_string(run.user.uid) + ":" + std::to_string(run.user.gid)},
   };
-  if (!run.command.empty()) body["Cmd"] = run.command;
+  if (!run.command.empty()) {
+    // An empty list, unlike an absent one, takes the image's ENTRYPOINT away (moby,
+    // daemon/commit.go).
+    body["Entrypoint"] = Json::array();
+    body["Cmd"] = run.command;
+  }
   if (!run.working_dir.empty()) body["WorkingDir"] = run.working_dir;
   return body;
 }

@@ -24,9 +24,9 @@ struct ContainerRequest {
   bool with_stdin = false;
 };
 
-// The hardened container. `command` replaces the image's Cmd and, as with `docker run`, the image's
-// ENTRYPOINT stays in front of it; an empty one leaves the image's own. The binds are not
-// recursive: the policy has checked one path, and an engine before 25 would leave file systems
+// The hardened container. `command` is the whole argv: it replaces the image's ENTRYPOINT and CMD,
+// so that what was admitted is what is executed; an empty one leaves the image's own. The binds are
+// not recursive: the policy has checked one path, and an engine before 25 would leave file systems
 // mounted below it writable in a read-only bind. Output goes to the attached stream alone (log
 // driver "none"), so that no container can fill the disk with its log.
 // Errors: INVALID_ARGUMENT for mounts of a kind that DockerBackend::Unsupported refuses.

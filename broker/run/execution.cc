@@ -103,6 +103,8 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
   } else {
     const auto cause = run_.stop_cause();
     if (cause && cause->kind == StopCause::Kind::kClientGone) return StoppedBy(*cause);
+    // An engine tells of an exit only once the output before it is taken (moby#41827).
+    if (output.ClientFull()) output.DropRest();
     exit = StopGently(container);
     if (cause) {
       outcome = StoppedBy(*cause);
@@ -167,9 +169,11 @@ void Execution::TellTruncation(const OutputLimiter& output) {
   if (output_lost_) observer_.OnTruncated(0, "ENGINE_STREAM_LOST");
 }
 
-// What failed because the run was asked to stop did not fail.
+// What was given up because the run was asked to stop did not fail. What failed by itself did, even
+// where the caller hung up in that moment: the record must say so.
 Outcome Execution::Failed(const Error& error) {
-  if (const auto cause = run_.stop_cause()) return StoppedBy(*cause);
+  const auto cause = run_.stop_cause();
+  if (cause && error.code == ErrorCode::kCancelled) return StoppedBy(*cause);
   Outcome outcome;
   outcome.kind = Outcome::Kind::kFailed;
   outcome.message = error.message;

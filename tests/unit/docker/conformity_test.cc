@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
         Lie{"AnotherUser", "/Config/User", "\"0:0\"", "Config.User"},
         Lie{"AnotherCommand", "/Config/Cmd", "[\"sh\"]", "Config.Cmd"},
         Lie{"AnotherProgram", "/Path", "\"/evil\"", "Args"},
-        Lie{"AnotherArgument", "/Args/1", "\"--slow\"", "Args"},
+        Lie{"AnotherArgument", "/Args/0", "\"--slow\"", "Args"},
         Lie{"AnotherEntrypoint", "/Config/Entrypoint", "[\"/evil\"]", "Config.Entrypoint"},
         Lie{"VariableAdded", "/Config/Env/4", "\"LD_PRELOAD=/x\"", "Config.Env"},
         Lie{"VariableChanged", "/Config/Env/0", "\"A=2\"", "Config.Env"},

@@ -12,6 +12,7 @@ TEST(ContainerConfigTest, WholeBodyOfAFullRun) {
   const Json expected = Json::parse(R"({
     "AttachStderr": true, "AttachStdin": false, "AttachStdout": true,
     "Cmd": ["run", "--fast"],
+    "Entrypoint": [],
     "Env": ["A=1", "B=x=y", "HOME=/work"],
     "Healthcheck": {"Test": ["NONE"]},
     "HostConfig": {

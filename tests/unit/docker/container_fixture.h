@@ -72,7 +72,6 @@ inline ImageConfig TestImage() {
 inline Json EngineView(const Json& body) {
   Json config = body;
   config.erase("HostConfig");
-  config["Entrypoint"] = {"/entry"};
   config["Env"] = {"A=1", "B=x=y", "HOME=/work", "PATH=/bin"};
   config["Domainname"] = "";
   config["Volumes"] = nullptr;
@@ -90,8 +89,8 @@ inline Json EngineView(const Json& body) {
   return {{"Id", kContainerId},
           {"Name", "/" + kName},
           {"Image", kImageId},
-          {"Path", "/entry"},
-          {"Args", {"run", "--fast"}},
+          {"Path", "run"},
+          {"Args", {"--fast"}},
           {"AppArmorProfile", ""},
           {"Config", config},
           {"HostConfig", host},
