@@ -69,13 +69,12 @@ TEST(CapabilityCheck, EndlessNonsenseGetsBoundedAnswers) {
   EXPECT_EQ(Ask(Toml(), Capabilities(std::vector<std::string>(100000, "X"))).size(), 64U);
 }
 
-TEST(RootfsCheck, ReadOnlyUnlessAsked) {
+TEST(RootfsCheck, ReadOnlyUnlessAskedAndAllowed) {
   RunSpec spec = AdmittedSpec();
   EXPECT_TRUE(Effective(Toml(), spec).read_only_rootfs);
   spec.read_only_rootfs = false;
-  EXPECT_FALSE(Effective(Toml(), spec).read_only_rootfs);
-  EXPECT_THAT(Ask(Toml("[rootfs]\nallow_writable = false\n"), spec),
-              ElementsAre("rootfs.writable readOnlyRootfs"));
+  EXPECT_THAT(Ask(Toml(), spec), ElementsAre("rootfs.writable readOnlyRootfs"));
+  EXPECT_FALSE(Effective(Toml("[rootfs]\nallow_writable = true\n"), spec).read_only_rootfs);
 }
 
 TEST(RuntimeCheck, OnlyListedNames) {
