@@ -87,7 +87,7 @@ Result<void> RunSession::CancelByMessage() {
   request.mutable_cancel();
   const std::lock_guard lock(write_mutex_);
   if (stream_->Write(request)) return Ok();
-  return Fail(ErrorCode::kUnavailable, "cancel the run: its stream has ended");
+  return Fail(ErrorCode::kNotFound, "cancel the run: its stream has ended");
 }
 
 Result<void> RunSession::CancelById(const std::string& run_id) {

@@ -61,9 +61,14 @@ RunControl::Step RunControl::step() const {
 
 void RunControl::CancelLocked() {
   step_ = Step::kCancelled;
-  // A cancel that fails finds a run that has ended; its events say how.
-  cancel_request_ =
-      std::thread([session = session_] { static_cast<void>(session->RequestCancel()); });
+  cancel_request_ = std::thread([session = session_, presenter = presenter_] {
+    const Result<void> cancelled = session->RequestCancel();
+    // NOT_FOUND: the run has ended, and its events say how. Anything else must not leave it
+    // running: a broken stream ends it too, without the receipt.
+    if (cancelled || cancelled.error().code == ErrorCode::kNotFound) return;
+    presenter->Remark(cancelled.error().message + "; hanging up, which cancels the run");
+    session->Abort();
+  });
 }
 
 }  // namespace tidewaiter::cli

@@ -32,7 +32,13 @@ void Watch(int signal_fd, int stop_fd, const std::function<void(int)>& on_signal
 Result<SignalWatch> SignalWatch::Start(std::function<void(int)> on_signal) {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, number);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    // What the caller ignores (nohup, a shell's background job) stays ignored: a blocked signal
+    // would be read here all the same.
+    struct sigaction inherited {};
+    ::sigaction(number, nullptr, &inherited);
+    if (inherited.sa_handler != SIG_IGN) sigaddset(&signals, number);
+  }
   if (const int error = ::pthread_sigmask(SIG_BLOCK, &signals, nullptr); error != 0) {
     return ErrnoError(error, "block signals");
   }
