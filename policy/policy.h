@@ -40,7 +40,7 @@ struct Rules {
   std::vector<NetworkMode> network_modes{NetworkMode::kNone};
   std::vector<std::string> capabilities;  // normalised, sorted, unique
   bool allow_root = false;
-  bool allow_writable_rootfs = false;  // no limit covers what is written there
+  bool allow_writable_rootfs = false;         // no limit covers what is written there
   std::vector<std::string> runtimes;          // sorted, unique
   std::vector<std::string> seccomp_profiles;  // sorted, unique
 

@@ -43,8 +43,7 @@ class MountAttack : public ::testing::Test {
     EXPECT_EQ(transcript.Reason(), "POLICY_DENIED");
     std::vector<std::string> rules;
     const v1::Denied denied = transcript.Denied();
-    for (const v1::Violation& violation : denied.violations())
-      rules.push_back(violation.rule());
+    for (const v1::Violation& violation : denied.violations()) rules.push_back(violation.rule());
     EXPECT_THAT(rules, ::testing::Contains(rule));
     EXPECT_TRUE(engine_.CreateBodies().empty());
   }
