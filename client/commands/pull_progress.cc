@@ -24,8 +24,8 @@ std::string Bar(std::int64_t current, std::int64_t total) {
 }  // namespace
 
 std::string PullProgress::Update(const v1::ImageProgress& progress) {
-  // Without a layer it is a remark such as "Pulling from ...", which the bars make superfluous.
-  if (progress.layer().empty()) return {};
+  // The engine's remark at the start, which stands under the repository's name and is no layer.
+  if (progress.layer().empty() || progress.status().starts_with("Pulling from ")) return {};
   const auto known = std::find_if(layers_.begin(), layers_.end(), [&](const auto& layer) {
     return layer.layer() == progress.layer();
   });

@@ -154,6 +154,15 @@ TEST_F(ProgramTest, PolicyCheckNamesTheFieldOfWhatIsNoSpec) {
   EXPECT_THAT(answer.out, HasSubstr(R"("field":"limits.memory")"));
 }
 
+TEST_F(ProgramTest, PolicyCheckGoesOnAfterAValueThatNoVersionKnows) {
+  const std::string spec = Write("newer.json", R"({"network":{"mode":99}})");
+  const std::string good = Write("good.json", R"({"image":")" + kImage + "\"}");
+  const Answer answer = Ask({"policy", "check", "--policy", Policy(), "--json", spec, good});
+  EXPECT_EQ(answer.status, 1);
+  EXPECT_THAT(answer.out, HasSubstr("newer.json\",\"admitted\":false,\"violations\":[{"));
+  EXPECT_THAT(answer.out, HasSubstr("good.json\",\"admitted\":true"));
+}
+
 TEST_F(ProgramTest, APolicyFileWithErrorsIsTwoWithItsPlaces) {
   const std::string policy = Write("broken.toml", "version = 1\nmode = \"production\"\nfrob = 1\n");
   const Answer answer = Ask({"policy", "check", "--policy", policy, Write("s.json", "{}")});
