@@ -38,7 +38,9 @@ enum class RecordType {
 // "run.admitted" and so on.
 std::string_view ToString(RecordType type) noexcept;
 
-struct Record {
+// What a record is made of. Complete before Record is: clang 14 cannot construct an optional of a
+// nested type whose members have initialisers within the type that nests it.
+struct RecordParts {
   struct Caller {
     std::string principal;
     std::uint32_t uid = 0;
@@ -112,7 +114,9 @@ struct Record {
     std::int64_t lost_records = 0;
     std::int64_t refused_records = 0;
   };
+};
 
+struct Record : RecordParts {
   RecordType type = RecordType::kBrokerStarted;
   std::string run_id;
   std::optional<Caller> caller;
