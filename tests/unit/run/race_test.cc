@@ -25,7 +25,7 @@ TEST(Race, EveryInterleavingEndsOnceAndLeavesNothing) {
   const unsigned seed = Seed();
   SCOPED_TRACE("TIDEWAITER_SEED=" + std::to_string(seed));
   std::minstd_rand random(seed);
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 20; ++round) {
     CoreWorld world;
     world.environment.settings.max_runs = 1 + static_cast<std::uint32_t>(random() % 3);
     world.environment.settings.max_queued = 8;
