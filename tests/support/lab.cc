@@ -1,7 +1,6 @@
 #include "tests/support/lab.h"
 
 #include <cstdlib>
-#include <sstream>
 
 namespace tidewaiter::testing {
 namespace {
@@ -19,14 +18,6 @@ std::optional<Lab> FindLab() {
           .image = Variable("TIDEWAITER_LAB_IMAGE")};
   if (lab.docker_socket.empty() || lab.registry.empty() || lab.image.empty()) return std::nullopt;
   return lab;
-}
-
-bool IsRequired(const std::string& what) {
-  std::istringstream list(Variable("TIDEWAITER_REQUIRE"));
-  for (std::string item; std::getline(list, item, ',');) {
-    if (item == what) return true;
-  }
-  return false;
 }
 
 }  // namespace tidewaiter::testing

@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "tests/support/required.h"
+
 namespace tidewaiter::testing {
 
 struct Lab {
@@ -18,9 +20,6 @@ struct Lab {
 
 // Nothing where a variable is missing.
 std::optional<Lab> FindLab();
-
-// Whether the comma-separated TIDEWAITER_REQUIRE lists `what`.
-bool IsRequired(const std::string& what);
 
 }  // namespace tidewaiter::testing
 

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
+#include "tests/support/required.h"
 
 namespace tidewaiter {
 namespace {
@@ -92,7 +93,7 @@ TEST_F(TrustedPathTest, RootIsCheckedLikeTheOthers) {
 }
 
 TEST_F(TrustedPathTest, FolderOfAStrangerIsRefusedByName) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+  TW_REQUIRE_ROOT();
   ASSERT_EQ(::chown((root_ + "/srv").c_str(), 12345, 12345), 0);
   EXPECT_THAT(Check("/srv/data"), HasSubstr("'/srv': it is owned by uid 12345"));
 }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/required.h"
 #include "tests/support/scratch_folder.h"
 
 namespace tidewaiter::config {
@@ -72,7 +73,7 @@ TEST_F(Ownership, ConfigurationThatIsASymbolicLinkIsFoundInEveryMode) {
 
 // Only root can give a file away.
 TEST_F(Ownership, PolicyOfAnotherUserIsFoundInEveryMode) {
-  if (::geteuid() != 0) GTEST_SKIP() << "needs root to make a file of another user";
+  TW_REQUIRE_ROOT();
   ASSERT_EQ(::chown(config_.policy.c_str(), 12345, 12345), 0);
   const auto findings = Find();
   ASSERT_EQ(findings.size(), 1U);

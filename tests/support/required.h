@@ -1,0 +1,31 @@
+// What a run of the tests must have, as the comma-separated TIDEWAITER_REQUIRE lists it: "docker",
+// "root". What is listed and missing fails a test; what is not listed and missing skips it.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <sstream>
+#include <string>
+
+namespace tidewaiter::testing {
+
+// Whether TIDEWAITER_REQUIRE lists `what`.
+inline bool IsRequired(const std::string& what) {
+  const char* value = std::getenv("TIDEWAITER_REQUIRE");
+  std::istringstream list(value != nullptr ? value : "");
+  for (std::string item; std::getline(list, item, ',');) {
+    if (item == what) return true;
+  }
+  return false;
+}
+
+}  // namespace tidewaiter::testing
+
+// For the start of a test that gives files to other users.
+#define TW_REQUIRE_ROOT()                                               \
+  if (::geteuid() != 0 && ::tidewaiter::testing::IsRequired("root")) {  \
+    FAIL() << "TIDEWAITER_REQUIRE asks for root, and this is not root"; \
+  }                                                                     \
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to give a file away"
