@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -141,12 +143,12 @@ TEST(RunFlags, LetTheLastOfTwoVariablesWin) {
 }
 
 TEST(RunFlags, ReadVariablesFromAFile) {
-  const std::string path = ::testing::TempDir() + "run_flags_env";
+  const std::string path = ::testing::TempDir() + "run_flags_env." + std::to_string(::getpid());
   std::ofstream(path) << "# comment\n\nA=1\r\n  B=two words \nLANG\n";
   EXPECT_EQ(Parse({"--env-file", path, "-e", "A=3", "image"}),
             Json(R"({"image":"image","env":{"A":"3","B":"two words ","LANG":"C.UTF-8"}})"));
   std::ofstream(path) << "A=1\n=x\n";
-  EXPECT_THAT(Parse({"--env-file", path, "image"}), HasSubstr("run_flags_env:2: "));
+  EXPECT_THAT(Parse({"--env-file", path, "image"}), HasSubstr(path + ":2: "));
   std::filesystem::remove(path);
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <fstream>
@@ -79,7 +80,8 @@ TEST(RegistryAuthTest, RefusesAFileThatIsNoJsonObject) {
 }
 
 TEST(RegistryAuthTest, FileThatOthersMayReadIsRefused) {
-  const std::string path = ::testing::TempDir() + "/registry_auth_test.json";
+  const std::string path =
+      ::testing::TempDir() + "registry_auth_test." + std::to_string(::getpid());
   std::ofstream(path) << "{}";
   ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
   EXPECT_TRUE(RegistryAuth::Load(path).has_value());

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/unit/docker/fake_http.h"
 
@@ -144,7 +145,8 @@ TEST(TagCheckTest, LoopbackIsJudgedBySpellingAlone) {
 class TokenFlowTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    path_ = ::testing::TempDir() + "/tag_check_auth.json";
+    // Of this process alone: ctest runs each test in one of its own, several at a time.
+    path_ = ::testing::TempDir() + "tag_check_auth." + std::to_string(::getpid());
     std::ofstream(path_) << R"({"auths":{"ghcr.io":{"auth":"dXNlcjpwYXNz"}}})";
     ASSERT_EQ(::chmod(path_.c_str(), 0600), 0);
     settings_.auth_file = path_;
