@@ -9,12 +9,13 @@
 
 #include "audit/record.h"
 #include "audit/record_header.h"
+#include "tests/support/project_file.h"
 #include "tests/unit/audit/scratch_folder.h"
 
 namespace tidewaiter::audit {
 namespace {
 
-const std::string kPage = std::string(TIDEWAITER_SOURCE_DIR) + "/docs/AUDIT.md";
+const std::string kPage = testing::ProjectFile("docs/AUDIT.md");
 
 std::vector<std::string> Examples() {
   std::vector<std::string> examples;

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "policy/rules.h"
+#include "tests/support/project_file.h"
 #include "tests/unit/policy/policy_fixture.h"
 #include "tests/unit/policy/random_run.h"
 
@@ -137,7 +138,7 @@ TEST(Rules, IdsAreUnique) {
 }
 
 TEST(Rules, PolicyDocumentListsEachWithAFragment) {
-  std::ifstream file(std::string(TIDEWAITER_SOURCE_DIR) + "/docs/POLICY.md");
+  std::ifstream file(testing::ProjectFile("docs/POLICY.md"));
   ASSERT_TRUE(file.is_open());
   std::set<std::string> listed;
   for (std::string line; std::getline(file, line);) {

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/support/project_file.h"
 #include "tests/unit/policy/policy_fixture.h"
 
 namespace tidewaiter::policy {
@@ -16,7 +17,7 @@ using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 std::string ReadSource(const std::string& path) {
-  std::ifstream file(std::string(TIDEWAITER_SOURCE_DIR) + "/" + path, std::ios::binary);
+  std::ifstream file(testing::ProjectFile(path), std::ios::binary);
   EXPECT_TRUE(file.is_open()) << path;
   std::ostringstream text;
   text << file.rdbuf();
