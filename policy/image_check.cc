@@ -15,16 +15,14 @@ constexpr std::size_t kListedEntries = 8;
 // What [[images.allow]] names, for a remedy: enough of it to help, not the whole of a long list.
 std::string ListRepositories(const Rules& rules) {
   std::string list;
-  std::size_t count = 0;
-  for (const auto& [registry, entries] : rules.images) {
-    for (const ImageEntry& entry : entries) {
-      if (++count > kListedEntries) continue;
-      if (!list.empty()) list += ", ";
-      list += entry.repository.text();
-    }
+  const auto& entries = rules.images.entries();
+  if (entries.empty()) return "nothing: the policy has no [[images.allow]] entry";
+  const std::size_t listed = std::min(entries.size(), kListedEntries);
+  for (std::size_t i = 0; i < listed; ++i) {
+    if (!list.empty()) list += ", ";
+    list += entries[i].repository.text();
   }
-  if (count == 0) return "nothing: the policy has no [[images.allow]] entry";
-  if (count > kListedEntries) list += fmt::format(" and {} more", count - kListedEntries);
+  if (entries.size() > listed) list += fmt::format(" and {} more", entries.size() - listed);
   return list;
 }
 
@@ -120,13 +118,7 @@ void CheckImage(Check& check) {
   image = *std::move(parsed);
   const std::optional<Version> version = CheckForm(check, image);
 
-  std::vector<const ImageEntry*> entries;
-  if (const auto found = check.rules.images.find(image.registry);
-      found != check.rules.images.end()) {
-    for (const ImageEntry& entry : found->second) {
-      if (entry.repository.MatchesPath(image.repository)) entries.push_back(&entry);
-    }
-  }
+  const std::vector<const ImageEntry*> entries = check.rules.images.Naming(image);
   if (entries.empty()) {
     check.Deny(rule::kImageNotAllowed, "image",
                fmt::format("repository {} is not allowed", Quoted(image.Name())),

@@ -88,9 +88,8 @@ bool Inside(const ImageEntry& child, bool child_semver, const ImageEntry& parent
 }
 
 bool InsideAny(const ImageEntry& child, bool child_semver, const Rules& parent) {
-  const auto entries = parent.images.find(child.repository.registry());
-  if (entries == parent.images.end()) return false;
-  return std::any_of(entries->second.begin(), entries->second.end(), [&](const ImageEntry& entry) {
+  const auto& entries = parent.images.entries();
+  return std::any_of(entries.begin(), entries.end(), [&](const ImageEntry& entry) {
     return Inside(child, child_semver, entry, parent.tag_must_be_semver);
   });
 }
@@ -108,7 +107,7 @@ void ReadImageRules(TomlTable& table, const RulesContext& context, Rules& rules)
   }
   rules.verify_tag = verify.value_or(rules.verify_tag);
   if (!images->Has("allow")) return;
-  rules.images.clear();
+  rules.images = {};
   for (TomlTable& element : images->Tables("allow")) {
     auto entry = ReadEntry(element, context);
     if (!entry) continue;
@@ -120,7 +119,7 @@ void ReadImageRules(TomlTable& table, const RulesContext& context, Rules& rules)
                                   element.path(), context.parent_name));
       continue;
     }
-    rules.images[entry->repository.registry()].push_back(*std::move(entry));
+    rules.images.Add(*std::move(entry));
   }
 }
 

@@ -4,36 +4,22 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "policy/image_allowlist.h"
 #include "policy/limit_table.h"
-#include "policy/repository_pattern.h"
 #include "policy/run_spec.h"
-#include "policy/version_range.h"
 
 namespace tidewaiter::policy {
-
-// One [[images.allow]] entry. Repository, version and digest are admitted together or not at all.
-struct ImageEntry {
-  RepositoryPattern repository;
-  std::optional<VersionRange> versions;  // absent: every release, no pre-release
-  std::vector<std::string> digests;      // sorted; empty: any
-
-  // `version` is null where the tag is none.
-  [[nodiscard]] bool AdmitsVersion(const Version* version, bool tag_must_be_semver) const noexcept;
-  [[nodiscard]] bool AdmitsDigest(std::string_view digest) const noexcept;
-};
 
 struct Rules {
   bool tag_must_be_semver = true;
   bool digest_required = true;
   bool verify_tag = true;
-  std::map<std::string, std::vector<ImageEntry>, std::less<>> images;  // by registry
+  ImageAllowlist images;
   LimitRules limits{};
   std::vector<std::string> bind_sources;  // absolute, normal; themselves and what is below
   bool writable_binds = false;

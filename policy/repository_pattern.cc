@@ -63,19 +63,6 @@ Result<RepositoryPattern> RepositoryPattern::Parse(std::string_view text, bool l
   return pattern;
 }
 
-bool RepositoryPattern::MatchesPath(std::string_view repository) const noexcept {
-  std::string_view rest = repository;
-  bool more = true;
-  for (const std::string& segment : segments_) {
-    if (!more) return false;
-    const std::size_t end = rest.find('/');
-    if (segment != "*" && segment != rest.substr(0, end)) return false;
-    more = end != std::string_view::npos;
-    if (more) rest.remove_prefix(end + 1);
-  }
-  return !more || any_below_;
-}
-
 bool RepositoryPattern::IsSubsetOf(const RepositoryPattern& other) const noexcept {
   if (registry_ != other.registry_ || segments_.size() < other.segments_.size()) return false;
   if (!other.any_below_ && (any_below_ || segments_.size() != other.segments_.size())) return false;

@@ -19,9 +19,10 @@ class RepositoryPattern {
   static Result<RepositoryPattern> Parse(std::string_view text, bool literal_namespace);
 
   [[nodiscard]] const std::string& registry() const noexcept { return registry_; }
-  // Whether `repository` (the path without the registry) fits; the caller has compared the
-  // registry.
-  [[nodiscard]] bool MatchesPath(std::string_view repository) const noexcept;
+  // Of the path, "*" among them, without the final "**".
+  [[nodiscard]] const std::vector<std::string>& segments() const noexcept { return segments_; }
+  // Whether it ends in "**".
+  [[nodiscard]] bool any_below() const noexcept { return any_below_; }
   // Whether everything that this pattern names is named by `other` too.
   [[nodiscard]] bool IsSubsetOf(const RepositoryPattern& other) const noexcept;
   // As written.
