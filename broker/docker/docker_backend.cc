@@ -215,7 +215,8 @@ Result<std::unique_ptr<run::Container>> DockerBackend::Create(
                          inspect));
   const bool forgeable = At(inspect, {"Config", "Labels"}).contains("exitCode");
   return std::unique_ptr<run::Container>(std::make_unique<DockerContainer>(
-      parts.loop, parts.api, container.id, parts.exits.Add(container.id, forgeable)));
+      parts.loop, parts.api, parts.settings, container.id,
+      parts.exits.Add(container.id, forgeable)));
 }
 
 run::Removal DockerBackend::Remove(const run::Resource& resource, const RunId& run_id,

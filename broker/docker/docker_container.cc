@@ -50,12 +50,22 @@ Result<void> DockerContainer::Start(const run::Patience& patience) {
   return Ok();
 }
 
-Result<void> DockerContainer::Signal(int signal_number, const run::Patience& patience) {
+Result<bool> DockerContainer::Signal(int signal_number, const run::Patience& patience) {
   if (signal_number != SIGTERM && signal_number != SIGKILL) {
     return Fail(ErrorCode::kInvalidArgument,
                 "signal container " + Quoted(id_) + ": neither SIGTERM nor SIGKILL");
   }
   return api_.KillContainer(id_, signal_number == SIGTERM ? "SIGTERM" : "SIGKILL", patience);
+}
+
+// The engine (20.10) holds the container's lock while it waits for its output to be read, so that
+// every question about this container stays open, while others are answered.
+bool DockerContainer::EndIsWithheld(const run::Patience& patience) {
+  const Deadline soon = Deadline::After(settings_.check_timeout);
+  const Result<std::optional<Json>> container = api_.InspectContainer(
+      id_, {.stop = patience.stop, .deadline = patience.deadline.Sooner(soon)});
+  if (container || !soon.Passed()) return false;
+  return api_.Ping(patience).has_value();
 }
 
 }  // namespace tidewaiter::docker

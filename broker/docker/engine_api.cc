@@ -49,6 +49,15 @@ Result<EngineInfo> EngineApi::Info(const run::Patience& patience) {
   return out;
 }
 
+Result<void> EngineApi::Ping(const run::Patience& patience) {
+  const std::string subject = "ping the engine";
+  TW_ASSIGN(const EngineAnswer answer,
+            client_.Do({.path = "/_ping", .subject = subject, .budget = settings_.check_timeout},
+                       patience));
+  if (answer.status != 200) return EngineRefusal(answer, subject);
+  return Ok();
+}
+
 Result<std::optional<Json>> EngineApi::Inspect(std::string path, std::string subject,
                                                const run::Patience& patience) {
   TW_ASSIGN(
@@ -119,7 +128,7 @@ Result<EngineAnswer> EngineApi::StartContainer(std::string_view id, const run::P
                     patience);
 }
 
-Result<void> EngineApi::KillContainer(std::string_view id, std::string_view signal,
+Result<bool> EngineApi::KillContainer(std::string_view id, std::string_view signal,
                                       const run::Patience& patience) {
   const std::string subject = Subject("signal container", id);
   TW_ASSIGN(const EngineAnswer answer, client_.Do({.method = "POST",
@@ -128,9 +137,9 @@ Result<void> EngineApi::KillContainer(std::string_view id, std::string_view sign
                                                    .subject = subject,
                                                    .budget = settings_.call_timeout},
                                                   patience));
-  const bool done = answer.status == 204 || answer.status == 404 || answer.status == 409;
-  if (!done) return EngineRefusal(answer, subject);
-  return Ok();
+  if (answer.status == 204) return true;
+  if (answer.status == 404 || answer.status == 409) return false;
+  return EngineRefusal(answer, subject);
 }
 
 Result<bool> EngineApi::DeleteContainer(std::string_view id, const run::Patience& patience) {

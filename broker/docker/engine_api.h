@@ -35,6 +35,8 @@ class EngineApi {
 
   Result<EngineVersion> Version(const run::Patience& patience) { return client_.Version(patience); }
   Result<EngineInfo> Info(const run::Patience& patience);
+  // Whether the engine answers at all, within settings.check_timeout.
+  Result<void> Ping(const run::Patience& patience);
 
   // Nothing where there is none. `reference`: an image id, NAME:TAG or NAME@DIGEST.
   Result<std::optional<Json>> InspectImage(std::string_view reference,
@@ -54,8 +56,8 @@ class EngineApi {
   // twice: a container that has already run must not run again.
   Result<EngineAnswer> StartContainer(std::string_view id, const run::Patience& patience);
 
-  // One that is not running, or is gone, is a success. `signal`: "SIGTERM" or "SIGKILL".
-  Result<void> KillContainer(std::string_view id, std::string_view signal,
+  // False: it is not running, or is gone. `signal`: "SIGTERM" or "SIGKILL".
+  Result<bool> KillContainer(std::string_view id, std::string_view signal,
                              const run::Patience& patience);
 
   // True: removed, or was not there. False: the engine is not able to yet (removal in progress,

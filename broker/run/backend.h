@@ -98,8 +98,13 @@ class Container {
   virtual Result<void> Start(const Patience& patience) = 0;
   // Set when the container has ended, by whatever cause, or was lost.
   virtual Completion<ContainerExit>& exited() = 0;
-  // SIGTERM or SIGKILL. A container that has already ended is a success.
-  virtual Result<void> Signal(int signal_number, const Patience& patience) = 0;
+  // SIGTERM or SIGKILL. False: there was nothing left to signal, so the container had already ended
+  // by itself, and `exited` is about to say how.
+  virtual Result<bool> Signal(int signal_number, const Patience& patience) = 0;
+  // Whether the container seems to have ended without `exited` being told, because the engine waits
+  // until the rest of its output has been read. For a container whose output nobody has taken for
+  // long; blocks for a few seconds where the answer is yes.
+  virtual bool EndIsWithheld(const Patience& patience) = 0;
 };
 
 class Backend {

@@ -95,27 +95,56 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
     observer_.OnStarted(image_, container_id_);
   }
 
-  exit =
-      container.exited().Wait(patience.stop, Deadline::After(admitted_.effective().limits.timeout));
+  exit = AwaitExit(container, output);
   Outcome outcome;
   if (exit) {
     outcome = FromExit(*exit);
   } else {
     const auto cause = run_.stop_cause();
     if (cause && cause->kind == StopCause::Kind::kClientGone) return StoppedBy(*cause);
-    // An engine tells of an exit only once the output before it is taken (moby#41827).
+    // An engine that withholds an exit neither tells of it nor takes a signal before this.
     if (output.ClientFull()) output.DropRest();
-    exit = StopGently(container);
-    if (cause) {
-      outcome = StoppedBy(*cause);
+    const Stopped stopped = StopGently(container);
+    exit = stopped.exit;
+    if (exit && stopped.by_itself) {
+      outcome = FromExit(*exit);  // only the news of it came late
     } else {
       outcome.kind = Outcome::Kind::kTimedOut;
+      if (cause) outcome = StoppedBy(*cause);
+      if (exit) outcome.exit_code = exit->exit_code;
     }
-    if (exit) outcome.exit_code = exit->exit_code;
   }
   outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
   AwaitOutput(attachment, output, OutputPatience(exit));
   return outcome;
+}
+
+// Nothing where the run is asked to stop or has reached its timeout. The timeout is the
+// container's: an engine (seen with 20.10, moby#41827) may tell of an exit only once the output
+// before it has been read, and how long that takes is the client's doing. So while there is output
+// on its way, the engine is asked whether it withholds an exit; if it does, the client gets what it
+// gets after any other exit (AwaitOutput): as long as it reads, and output_stall where it does not.
+std::optional<ContainerExit> Execution::AwaitExit(Container& container, OutputLimiter& output) {
+  const Patience patience{.stop = run_.stop_token(), .deadline = Deadline::Never()};
+  const Deadline limit = Deadline::After(admitted_.effective().limits.timeout);
+  const auto stalled = [&] { return output.StallsAt(settings_.output_stall).Passed(); };
+  for (;;) {
+    const Deadline look = Deadline::After(settings_.output_stall);
+    const Deadline until = limit.Passed() ? look : look.Sooner(limit);
+    if (auto exit = container.exited().Wait(patience.stop, until)) return exit;
+    if (patience.stop.stop_requested()) return std::nullopt;
+    const bool late = limit.Passed();
+    if (stalled() && !output.ClientFull()) {  // nothing that could be waited for
+      if (late) return std::nullopt;
+      continue;
+    }
+    if (!late && !stalled()) continue;
+    if (!container.EndIsWithheld(patience)) {
+      if (late) return container.exited().Peek();  // it may have been told meanwhile
+    } else if (output.ClientFull() && stalled()) {
+      output.DropRest();
+    }
+  }
 }
 
 // How long the output may still take once the container has ended, as `exit` says.
@@ -130,14 +159,17 @@ Patience Execution::OutputPatience(const std::optional<ContainerExit>& exit) {
 }
 
 // SIGTERM, and SIGKILL after the grace. What survives even that is left to the forced removal.
-std::optional<ContainerExit> Execution::StopGently(Container& container) {
+Execution::Stopped Execution::StopGently(Container& container) {
+  Stopped stopped;
   for (const int signal_number : {SIGTERM, SIGKILL}) {
     const Patience grace{.stop = {}, .deadline = Deadline::After(settings_.stop_grace)};
     // An engine that does not take the signal may still tell of the exit.
-    static_cast<void>(container.Signal(signal_number, grace));
-    if (auto exit = container.exited().Wait({}, grace.deadline)) return exit;
+    const Result<bool> signalled = container.Signal(signal_number, grace);
+    if (signal_number == SIGTERM) stopped.by_itself = signalled && !*signalled;
+    stopped.exit = container.exited().Wait({}, grace.deadline);
+    if (stopped.exit) break;
   }
-  return std::nullopt;
+  return stopped;
 }
 
 // The container is gone, so what output there is, is finite; but neither a client that does not

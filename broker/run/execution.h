@@ -32,7 +32,12 @@ class Execution {
  private:
   Outcome StartAndWait(Container& container, Attachment& attachment, OutputLimiter& output,
                        const Patience& patience);
-  std::optional<ContainerExit> StopGently(Container& container);
+  std::optional<ContainerExit> AwaitExit(Container& container, OutputLimiter& output);
+  struct Stopped {
+    std::optional<ContainerExit> exit;
+    bool by_itself = false;  // before the signal reached it
+  };
+  Stopped StopGently(Container& container);
   Patience OutputPatience(const std::optional<ContainerExit>& exit);
   void AwaitOutput(Attachment& attachment, OutputLimiter& output, const Patience& patience);
   void TellTruncation(const OutputLimiter& output);

@@ -257,15 +257,19 @@ TEST_F(DockerBackendTest, OutOfMemoryIsToldApartFromAnOrdinaryKill) {
   EXPECT_TRUE(exit_.oom_killed);
 }
 
-TEST_F(DockerBackendTest, KillEndsAContainerAndKillingItAgainSucceeds) {
+TEST_F(DockerBackendTest, KillEndsAContainerAndKillingItAgainSaysThatItHasEnded) {
   ASSERT_TRUE(TryCreate(Spec({"sh", "-c", "sleep 100"})).has_value());
   ASSERT_TRUE(container_->Start(Soon()).has_value());
-  ASSERT_TRUE(container_->Signal(SIGKILL, Soon()).has_value());
+  const Result<bool> killed = container_->Signal(SIGKILL, Soon());
+  ASSERT_TRUE(killed.has_value()) << killed.error().message;
+  EXPECT_TRUE(*killed);
   const auto exit = container_->exited().Wait({}, Deadline::After(seconds(30)));
   ASSERT_TRUE(exit.has_value());
   EXPECT_EQ(exit->exit_code, 137);
   EXPECT_FALSE(exit->oom_killed);
-  EXPECT_TRUE(container_->Signal(SIGKILL, Soon()).has_value());
+  const Result<bool> again = container_->Signal(SIGKILL, Soon());
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_FALSE(*again);
 }
 
 TEST_F(DockerBackendTest, MissingCommandExitsWith127) {

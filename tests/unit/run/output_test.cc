@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "broker/run/output_limiter.h"
 #include "tests/support/core_world.h"
 
@@ -107,6 +109,74 @@ TEST_F(Output, ClientThatStopsReadingLosesTheRest) {
   EXPECT_THAT(client->told().Of("truncated"), Contains("truncated SLOW_CLIENT 0"));
   EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kExited);
   ExpectNothingLeft();
+}
+
+// The three of an engine that tells of an exit only once the output has been read (moby#41827).
+TEST_F(Output, ExitThatAClientWithholdsByNotReadingIsFoundAfterTheStall) {
+  environment.settings.output_stall = std::chrono::milliseconds(30);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  client->StopReading();
+  EXPECT_FALSE(container->Emit("first"));
+  container->ExitWithheld(3);
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kExited);
+  EXPECT_EQ(client->outcome()->exit_code, 3);
+  EXPECT_THAT(client->told().Of("truncated"), ElementsAre("truncated SLOW_CLIENT 0"));
+  ExpectNothingLeft();
+}
+
+TEST_F(Output, ExitThatIsStillWithheldAtTheTimeoutIsNoTimeout) {
+  engine.WithholdExits(3);
+  Client client = Launch(SpecWithTimeout(std::chrono::milliseconds(30)));
+  ASSERT_TRUE(trace.WaitFor("engine:ask"));
+  client->MakeRoom();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kExited);
+  EXPECT_EQ(client->outcome()->exit_code, 3);
+  EXPECT_THAT(client->told().Of("truncated"), IsEmpty());
+  EXPECT_THAT(trace.Of("engine:signal"), IsEmpty());
+}
+
+TEST_F(Output, CancelFindsTheExitThatWasWithheld) {
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  client->StopReading();
+  container->Emit("first");
+  container->ExitWithheld(3);
+  client.Cancel();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kExited);
+  EXPECT_EQ(client->outcome()->exit_code, 3);
+}
+
+TEST_F(Output, RunningContainerWaitsForAClientThatPausesLongerThanTheStall) {
+  environment.settings.output_stall = std::chrono::milliseconds(20);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  client->StopReading();
+  EXPECT_FALSE(container->Emit("first"));
+  ASSERT_TRUE(trace.WaitFor("engine:ask", 2));
+  client->MakeRoom();
+  EXPECT_TRUE(container->Emit(", second"));
+  container->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->output(), "first, second");
+  EXPECT_THAT(client->told().Of("truncated"), IsEmpty());
+}
+
+TEST_F(Output, TimeoutStillEndsAContainerThatRunsWhileTheClientReadsNothing) {
+  Client client = Launch(SpecWithTimeout(std::chrono::milliseconds(30)));
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  client->StopReading();
+  container->Emit("first");
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kTimedOut);
+  EXPECT_EQ(client->outcome()->exit_code, 128 + SIGTERM);
 }
 
 TEST_F(Output, BrokenStreamIsTold) {
