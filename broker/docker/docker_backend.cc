@@ -62,7 +62,7 @@ struct DockerBackend::Parts {
         facts(api),
         images(api, http, settings),
         remover(api, settings),
-        exits(api, settings) {}
+        exits(api, settings, [this] { facts.Forget(); }) {}
 
   const DockerSettings settings;
   io::EventLoop& loop;

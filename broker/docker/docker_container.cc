@@ -26,8 +26,9 @@ Result<std::unique_ptr<run::Attachment>> DockerContainer::Attach(run::OutputSink
                                                                  bool with_stdin,
                                                                  const run::Patience& patience) {
   TW_ASSIGN(const std::string target, api_.AttachTarget(id_, with_stdin, patience));
-  auto attachment =
-      EngineAttachment::Open(loop_, api_.socket(), target, sink, with_stdin, patience);
+  auto attachment = EngineAttachment::Open(
+      loop_, api_.socket(), target, sink, with_stdin,
+      [watch = watch_.get()] { watch->StreamsEnded(); }, patience);
   if (!attachment) {
     Error error = attachment.error().Within("attach to container " + Quoted(id_));
     if (error.code == ErrorCode::kUnavailable) error.reason = "ENGINE_UNAVAILABLE";
@@ -55,7 +56,10 @@ Result<bool> DockerContainer::Signal(int signal_number, const run::Patience& pat
     return Fail(ErrorCode::kInvalidArgument,
                 "signal container " + Quoted(id_) + ": neither SIGTERM nor SIGKILL");
   }
-  return api_.KillContainer(id_, signal_number == SIGTERM ? "SIGTERM" : "SIGKILL", patience);
+  TW_ASSIGN(const bool signalled,
+            api_.KillContainer(id_, signal_number == SIGTERM ? "SIGTERM" : "SIGKILL", patience));
+  if (!signalled) watch_->NotRunning();
+  return signalled;
 }
 
 // The engine (20.10) holds the container's lock while it waits for its output to be read, so that

@@ -198,9 +198,10 @@ Result<void> EngineApi::StreamEvents(std::string_view label, std::string_view si
                                     {"event", Json::array({"die", "oom", "destroy"})},
                                     {"label", Json::array({label})}});
   if (!since.empty()) path += "&since=" + UrlEncode(since);
-  TW_ASSIGN(const EngineAnswer answer, client_.Stream({.path = std::move(path), .subject = subject},
-                                                      std::chrono::milliseconds(0), patience,
-                                                      std::move(on_open), std::move(on_data)));
+  TW_ASSIGN(const EngineAnswer answer,
+            client_.Stream(
+                {.path = std::move(path), .subject = subject, .budget = settings_.check_timeout},
+                std::chrono::milliseconds(0), patience, std::move(on_open), std::move(on_data)));
   if (answer.status != 200) return EngineRefusal(answer, subject);
   return Ok();
 }
@@ -210,7 +211,8 @@ Result<void> EngineApi::PullImage(std::string_view name, std::string_view tag,
                                   std::function<bool(std::string_view)> on_data) {
   EngineCall call{.method = "POST",
                   .path = "/images/create?fromImage=" + UrlEncode(name) + "&tag=" + UrlEncode(tag),
-                  .subject = Subject("pull image", std::string(name).append("@").append(tag))};
+                  .subject = Subject("pull image", std::string(name).append("@").append(tag)),
+                  .budget = settings_.pull_silence};
   if (!auth.empty()) call.headers.emplace_back("X-Registry-Auth", auth);
   TW_ASSIGN(const EngineAnswer answer,
             client_.Stream(call, settings_.pull_silence, patience, nullptr, std::move(on_data)));

@@ -71,7 +71,8 @@ class EngineApi {
 
   // The `die`, `oom` and `destroy` events of containers that carry `label`, a JSON object per line,
   // until on_data (on the loop's thread) returns false or the stream breaks. `since`:
-  // SECONDS.NANOSECONDS by the engine's clock, or empty for from now on.
+  // SECONDS.NANOSECONDS by the engine's clock, or empty for from now on. The stream opens within
+  // settings.check_timeout, or that is an error; afterwards it may stay silent for ever.
   Result<void> StreamEvents(std::string_view label, std::string_view since,
                             const run::Patience& patience, std::function<void()> on_open,
                             std::function<bool(std::string_view)> on_data);

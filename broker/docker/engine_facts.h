@@ -17,6 +17,9 @@ class EngineFacts {
 
   Result<EngineInfo> Get(const run::Patience& patience);
 
+  // The next engine on that socket may be another one.
+  void Forget() { *known_.Lock() = std::nullopt; }
+
   // Errors: ENGINE_UNSUITABLE where it runs no Linux containers, or runs them without a seccomp
   // filter.
   Result<void> CheckSuitable(const run::Patience& patience);

@@ -33,8 +33,11 @@ struct DockerSettings {
   std::chrono::milliseconds call_timeout{std::chrono::seconds(30)};    // each plain call
   std::chrono::milliseconds create_timeout{std::chrono::seconds(60)};  // network or container
   std::chrono::milliseconds start_timeout{std::chrono::minutes(2)};
-  // An engine that is well answers a ping, or a question about one container, within this time.
+  // An engine that is well answers a ping, or a question about one container, or opens its event
+  // stream, within this time.
   std::chrono::milliseconds check_timeout{std::chrono::seconds(5)};
+  // How long an engine that runs something for us may say nothing before it is pinged.
+  std::chrono::milliseconds ping_interval{std::chrono::seconds(10)};
   std::chrono::milliseconds pull_silence{std::chrono::minutes(2)};  // no progress line for so long
   // Between attempts to open the event stream again: doubles from 100 ms up to this.
   std::chrono::milliseconds event_retry_max{std::chrono::seconds(2)};

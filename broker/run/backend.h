@@ -90,8 +90,8 @@ class Container {
  public:
   virtual ~Container() = default;
   [[nodiscard]] virtual const std::string& id() const = 0;
-  // Before Start, so that no byte is lost. Output goes to `sink` in order; `sink` must outlive the
-  // Attachment.
+  // Before Start, so that no byte is lost. Output goes to `sink` in order; `sink` and this must
+  // outlive the Attachment.
   virtual Result<std::unique_ptr<Attachment>> Attach(OutputSink& sink, bool with_stdin,
                                                      const Patience& patience) = 0;
   // Starts it. A command that is missing or not executable is no error here but a ContainerExit.
