@@ -141,6 +141,7 @@ Result<void> DockerBackend::Parts::CreateOne(run::Resource& resource, const Json
     return Fail(ErrorCode::kCancelled, "create " + Quoted(resource.name) + ": cancelled");
   }
   const run::Patience unstoppable{.stop = {}, .deadline = patience.deadline};
+  const Deadline expected = Deadline::After(settings.create_timeout);
   Result<std::string> id = resource.kind == Kind::kNetwork
                                ? api.CreateNetwork(body, unstoppable)
                                : api.CreateContainer(resource.name, body, unstoppable);
@@ -150,7 +151,7 @@ Result<void> DockerBackend::Parts::CreateOne(run::Resource& resource, const Json
   }
   Error error = std::move(id).error();
   if (error.Reason() != "ENGINE_ERROR") {
-    remover.ExpectLater(resource);
+    remover.ExpectLater(resource, expected);
   } else if (error.code == ErrorCode::kAlreadyExists) {
     error.reason = "NAME_TAKEN";
   } else if (error.code == ErrorCode::kNotFound && resource.kind == Kind::kContainer) {

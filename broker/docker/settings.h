@@ -43,8 +43,9 @@ struct DockerSettings {
   std::chrono::milliseconds event_retry_max{std::chrono::seconds(2)};
   // An engine that gives no events for so long has lost every container that was being watched.
   std::chrono::milliseconds event_loss_limit{std::chrono::seconds(60)};
-  // After a create whose answer was lost, absence is not believed before so long has passed: the
-  // engine may still be at it.
+  // After a create whose answer was lost, absence is not believed before create_timeout and so long
+  // more have passed: the engine may still be at it. What comes even later is found by the periodic
+  // comparison of labels.
   std::chrono::milliseconds settle_time{std::chrono::seconds(10)};
 };
 
