@@ -25,12 +25,18 @@ std::optional<int> CommandFailure(std::string_view engine_message) {
 Result<std::unique_ptr<run::Attachment>> DockerContainer::Attach(run::OutputSink& sink,
                                                                  bool with_stdin,
                                                                  const run::Patience& patience) {
-  TW_ASSIGN(const std::string target, api_.AttachTarget(id_, with_stdin, patience));
+  const run::Patience budget{
+      .stop = patience.stop,
+      .deadline = patience.deadline.Sooner(Deadline::After(settings_.attach_timeout))};
+  TW_ASSIGN(const std::string target, api_.AttachTarget(id_, with_stdin, budget));
   auto attachment = EngineAttachment::Open(
       loop_, api_.socket(), target, sink, with_stdin,
-      [watch = watch_.get()] { watch->StreamsEnded(); }, patience);
+      [watch = watch_.get()] { watch->StreamsEnded(); }, budget);
   if (!attachment) {
     Error error = attachment.error().Within("attach to container " + Quoted(id_));
+    // The budget's end is not the caller's: to the caller the engine is simply not there.
+    const bool silent = error.code == ErrorCode::kDeadlineExceeded && !patience.deadline.Passed();
+    if (silent) error.code = ErrorCode::kUnavailable;
     if (error.code == ErrorCode::kUnavailable) error.reason = "ENGINE_UNAVAILABLE";
     return error;
   }

@@ -33,6 +33,7 @@ struct DockerSettings {
   std::chrono::milliseconds call_timeout{std::chrono::seconds(30)};    // each plain call
   std::chrono::milliseconds create_timeout{std::chrono::seconds(60)};  // network or container
   std::chrono::milliseconds start_timeout{std::chrono::minutes(2)};
+  std::chrono::milliseconds attach_timeout{std::chrono::seconds(30)};
   // An engine that is well answers a ping, or a question about one container, or opens its event
   // stream, within this time.
   std::chrono::milliseconds check_timeout{std::chrono::seconds(5)};

@@ -66,7 +66,7 @@ class DockerBackendTest : public ::testing::Test {
     settings_.socket = folder_ / "engine.sock";
     settings_.broker_id = BrokerId(RandomId());
     settings_.call_timeout = settings_.create_timeout = settings_.start_timeout =
-        milliseconds(400);
+        settings_.attach_timeout = milliseconds(400);
     settings_.settle_time = milliseconds(0);
     backend_ = std::make_unique<DockerBackend>(*loop_, *http_, settings_);
   }
@@ -84,7 +84,7 @@ class DockerBackendTest : public ::testing::Test {
     TW_ASSIGN(const std::unique_ptr<run::Container> container,
               backend_->Create(admitted, run_id_, "tester", image, false, resources_, Soon()));
     TW_ASSIGN(const std::unique_ptr<run::Attachment> attachment,
-              container->Attach(output, false, Soon(milliseconds(400))));
+              container->Attach(output, false, Soon()));
     TW_TRY(container->Start(Soon()));
     const auto exit = container->exited().Wait({}, Deadline::After(seconds(10)));
     if (!exit) return Fail(ErrorCode::kDeadlineExceeded, "no exit");
@@ -174,6 +174,18 @@ INSTANTIATE_TEST_SUITE_P(DockerBackendTest, FaultAtEveryCall,
                                            FaultyCall{Fault::kHang, "Hang"},
                                            FaultyCall{Fault::kGarbage, "Garbage"}),
                          [](const auto& call) { return std::string(call.param.name); });
+
+TEST_F(DockerBackendTest, AttachThatIsNotAnsweredIsAnEngineThatIsNotThere) {
+  engine_.SetFaults([](std::size_t, const std::string& call) {
+    return call.ends_with("/attach") ? Fault::kHang : Fault::kNone;
+  });
+  const auto exit = Run(Admitted());
+  ASSERT_FALSE(exit.has_value());
+  EXPECT_EQ(exit.error().Reason(), "ENGINE_UNAVAILABLE");
+  EXPECT_THAT(exit.error().message, HasSubstr("attach"));
+  engine_.SetFaults({});
+  RemoveAll();
+}
 
 TEST_F(DockerBackendTest, EventStreamThatDoesNotOpenIsAnErrorWithinItsBudget) {
   engine_.SetFaults([](std::size_t, const std::string& call) {
