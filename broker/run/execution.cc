@@ -11,6 +11,10 @@ namespace {
 
 using Clock = Deadline::Clock;
 
+// Reasons of v1.Truncated.
+constexpr std::string_view kStreamLost = "ENGINE_STREAM_LOST";
+constexpr std::string_view kRunStopped = "RUN_STOPPED";
+
 Outcome FromExit(const ContainerExit& exit) {
   Outcome outcome;
   outcome.exit_code = exit.exit_code;
@@ -78,7 +82,7 @@ Outcome Execution::Run(const std::vector<Resource>& planned, std::vector<Resourc
   observer_.OnAttached(**attachment);
   Outcome outcome = StartAndWait(**container, **attachment, output, patience);
   observer_.OnAttachmentClosing();
-  output_lost_ = output_lost_ || (*attachment)->ended().Peek().value_or(std::nullopt).has_value();
+  if ((*attachment)->ended().Peek().value_or(std::nullopt)) output_lost_ = kStreamLost;
   attachment->reset();  // no output from here on
   TellTruncation(output);
   return outcome;
@@ -115,7 +119,7 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
     }
   }
   outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-  AwaitOutput(attachment, output, OutputPatience(exit));
+  AwaitOutput(attachment, output, exit);
   return outcome;
 }
 
@@ -175,20 +179,25 @@ Execution::Stopped Execution::StopGently(Container& container) {
 // The container is gone, so what output there is, is finite; but neither a client that does not
 // read nor an engine that does not send may hold the run for ever.
 void Execution::AwaitOutput(Attachment& attachment, OutputLimiter& output,
-                            const Patience& patience) {
+                            const std::optional<ContainerExit>& exit) {
+  const Patience patience = OutputPatience(exit);
+  std::string_view missing = exit && exit->lost ? kStreamLost : kRunStopped;
   for (;;) {
     const Deadline stalls_at = output.StallsAt(settings_.output_stall);
     if (attachment.ended().Wait(patience.stop, stalls_at.Sooner(patience.deadline))) return;
     if (patience.stop.stop_requested() || patience.deadline.Passed()) break;
     if (!output.StallsAt(settings_.output_stall).Passed()) continue;
-    if (!output.ClientFull()) break;
+    if (!output.ClientFull()) {
+      missing = kStreamLost;
+      break;
+    }
     output.DropRest();
   }
   // Whose doing it is that the rest is missing.
   if (output.ClientFull()) {
     output.DropRest();
   } else {
-    output_lost_ = true;
+    output_lost_ = missing;
   }
 }
 
@@ -198,7 +207,7 @@ void Execution::TellTruncation(const OutputLimiter& output) {
     observer_.OnTruncated(output.dropped_over_limit(), "LOG_LIMIT");
   }
   if (output.dropping()) observer_.OnTruncated(output.dropped_unread(), "SLOW_CLIENT");
-  if (output_lost_) observer_.OnTruncated(0, "ENGINE_STREAM_LOST");
+  if (!output_lost_.empty()) observer_.OnTruncated(0, output_lost_);
 }
 
 // What was given up because the run was asked to stop did not fail. What failed by itself did, even

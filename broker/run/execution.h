@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/run/active_run.h"
@@ -39,7 +40,8 @@ class Execution {
   };
   Stopped StopGently(Container& container);
   Patience OutputPatience(const std::optional<ContainerExit>& exit);
-  void AwaitOutput(Attachment& attachment, OutputLimiter& output, const Patience& patience);
+  void AwaitOutput(Attachment& attachment, OutputLimiter& output,
+                   const std::optional<ContainerExit>& exit);
   void TellTruncation(const OutputLimiter& output);
   Outcome Failed(const Error& error);
 
@@ -54,7 +56,7 @@ class Execution {
   ResolvedImage image_;
   std::string container_id_;
   std::int64_t dropped_output_bytes_ = 0;
-  bool output_lost_ = false;
+  std::string_view output_lost_;  // why some of it may be missing, besides what was counted
 };
 
 // The outcome of a run that was stopped.

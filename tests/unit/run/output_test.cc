@@ -199,6 +199,26 @@ TEST_F(Output, StreamThatNeverEndsDoesNotHoldTheRun) {
   ExpectNothingLeft();
 }
 
+TEST_F(Output, StopThatEndsTheWaitForTheOutputIsNotBlamedOnTheEngine) {
+  environment.settings.stop_grace = std::chrono::milliseconds(20);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  engine.WaitContainer()->Exit(run::ContainerExit{}, /*keep_output=*/true);
+  client.Cancel();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_THAT(client->told().Of("truncated"), ElementsAre("truncated RUN_STOPPED 0"));
+}
+
+TEST_F(Output, ContainerThatTheEngineLostIsBlamedOnTheEngine) {
+  environment.settings.stop_grace = std::chrono::milliseconds(20);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  engine.WaitContainer()->Exit(LostBecause(Fail(ErrorCode::kUnavailable, "gone", "CONTAINER_LOST")),
+                               /*keep_output=*/true);
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_THAT(client->told().Of("truncated"), ElementsAre("truncated ENGINE_STREAM_LOST 0"));
+}
+
 TEST_F(Output, VanishedClientEndsTheWaitForTheOutput) {
   Client client = Launch();
   ASSERT_TRUE(client->told().WaitFor("started"));
