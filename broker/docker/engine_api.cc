@@ -1,6 +1,7 @@
 #include "broker/docker/engine_api.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/printable.h"
@@ -12,6 +13,14 @@ using Retry = EngineCall::Retry;
 
 std::string Subject(std::string_view verb, std::string_view object) {
   return std::string(verb) + " " + Quoted(object, 200);
+}
+
+// An absolute path without "." and ".." and a slash at its end; "" where it is none.
+std::string Folder(const std::string& path) {
+  if (!path.starts_with('/')) return {};
+  std::string normal = std::filesystem::path(path).lexically_normal().string();
+  while (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
+  return normal;
 }
 
 // {"label":["name=value"]} and the like, as a query value.
@@ -36,6 +45,7 @@ Result<EngineInfo> EngineApi::Info(const run::Patience& patience) {
   const std::optional<Json> info = ParseJson(answer.body);
   if (!info || !info->is_object()) return InvalidAnswer(subject, "the answer is no JSON object");
   EngineInfo out;
+  out.data_folder = Folder(TextAt(*info, "DockerRootDir"));
   out.runs_linux = TextAt(*info, "OSType") == "linux";
   if (const Json& runtimes = At(*info, {"Runtimes"}); runtimes.is_object()) {
     for (const auto& [name, ignored] : runtimes.items()) out.runtimes.push_back(name);

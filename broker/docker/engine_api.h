@@ -20,6 +20,7 @@ namespace tidewaiter::docker {
 // What GET /info says about what this engine can enforce.
 struct EngineInfo {
   std::vector<std::string> runtimes;
+  std::string data_folder;  // absolute and normal; "" where it says none
   bool runs_linux = false;
   // Filters containers by its built-in seccomp profile, or one that its administrator chose.
   bool seccomp = false;

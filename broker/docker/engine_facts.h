@@ -20,9 +20,9 @@ class EngineFacts {
   // The next engine on that socket may be another one.
   void Forget() { *known_.Lock() = std::nullopt; }
 
-  // Errors: ENGINE_UNSUITABLE where it runs no Linux containers, or runs them without a seccomp
-  // filter.
-  Result<void> CheckSuitable(const run::Patience& patience);
+  // As Get. Errors: ENGINE_UNSUITABLE where it runs no Linux containers, or runs them without a
+  // seccomp filter.
+  Result<EngineInfo> GetSuitable(const run::Patience& patience);
 
  private:
   struct Known {

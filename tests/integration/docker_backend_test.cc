@@ -359,7 +359,7 @@ TEST_F(DockerBackendTest, RuntimeThatTheEngineLacksIsUnsupported) {
       ::tidewaiter::testing::PermissivePolicy(lab_.registry + "/lab/*"), spec);
   const auto violations = backend_->Unsupported(admitted.effective());
   ASSERT_THAT(violations, SizeIs(1));
-  EXPECT_EQ(violations.front().rule, kRuleRuntime);
+  EXPECT_EQ(violations.front().rule, "backend.runtime");
 }
 
 }  // namespace

@@ -185,7 +185,7 @@ void StandInEngine::Dispatch(const StandInRequest& request, const std::string& c
   } else if (call == "GET /info") {
     connection.Answer(
         200,
-        R"({"OSType":"linux","Runtimes":{"runc":{"path":"runc"}},)"
+        R"({"OSType":"linux","DockerRootDir":"/srv/engine","Runtimes":{"runc":{"path":"runc"}},)"
         R"("SecurityOptions":["name=seccomp,profile=default"]})");
   } else if (call == "GET /events") {
     Events(connection);

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "broker/docker/unsupported.h"
 #include "tests/support/admitted_run.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/stand_in_engine.h"
@@ -241,6 +242,30 @@ TEST_F(DockerBackendTest, WhatTheEngineCanDoIsAskedAgainAfterItsEventsWereLost) 
     RemoveAll();
     return ran && asked() == 2;
   }));
+}
+
+TEST_F(DockerBackendTest, BindOfTheEnginesOwnDataIsUnsupported) {
+  for (const char* source : {"/srv/engine", "/srv/engine/overlay2", "/srv"}) {
+    policy::EffectiveRun run;
+    run.mounts = {{.target = "/a", .read_only = true, .source = policy::BindMount{source}}};
+    const auto violations = backend_->Unsupported(run);
+    ASSERT_THAT(violations, SizeIs(1)) << source;
+    EXPECT_EQ(violations[0].rule, kRuleEngineData);
+    EXPECT_EQ(violations[0].field, "mounts[0].bind.source");
+  }
+  policy::EffectiveRun run;
+  run.mounts = {{.target = "/a", .read_only = true, .source = policy::BindMount{"/srv/engines"}}};
+  EXPECT_THAT(backend_->Unsupported(run), IsEmpty());
+}
+
+TEST_F(DockerBackendTest, BindThatWasDecidedWithoutTheEngineIsCheckedBeforeItIsMade) {
+  policy::RunSpec spec = Spec();
+  spec.mounts = {{.target = "/a", .read_only = true, .source = policy::BindMount{"/srv/engine"}}};
+  const auto exit = Run(Admitted(spec));
+  ASSERT_FALSE(exit.has_value());
+  EXPECT_EQ(exit.error().Reason(), "UNSUPPORTED");
+  EXPECT_EQ(engine_.ContainerCount(), 0U);
+  RemoveAll();
 }
 
 TEST_F(DockerBackendTest, EngineThatRunsSomethingElseIsRefused) {
