@@ -122,9 +122,9 @@ TEST_F(SlowClient, PauseAcrossTheTimeoutIsNoTimeoutWhereTheContainerHadEnded) {
       kEndUnread,
       [this] {
         AwaitWithheldEnd();
-        std::this_thread::sleep_for(seconds(6));  // what is tested: a pause beyond the timeout
+        std::this_thread::sleep_for(seconds(10));  // what is tested: a pause far beyond the timeout
       },
-      seconds(6));
+      seconds(4));
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::EXITED);
   EXPECT_EQ(transcript.Result().exit_code(), 3);
   EXPECT_FALSE(transcript.Has(v1::RunEvent::kTruncated));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdint>
 
 #include "broker/run/output_limiter.h"
 #include "tests/support/core_world.h"
@@ -131,6 +132,8 @@ TEST_F(Output, ExitThatIsStillWithheldAtTheTimeoutIsNoTimeout) {
   engine.WithholdExits(3);
   Client client = Launch(SpecWithTimeout(std::chrono::milliseconds(30)));
   ASSERT_TRUE(trace.WaitFor("engine:ask"));
+  // A moment in which a run that did not wait for the exit would stop the container.
+  trace.WaitSize(SIZE_MAX, std::chrono::milliseconds(50));
   client->MakeRoom();
   ASSERT_TRUE(client->WaitDone());
   EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kExited);
