@@ -10,10 +10,12 @@
 #include <csignal>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/strong_id.h"
 #include "base/unique_fd.h"
+#include "broker/docker/unsupported.h"
 #include "tests/support/admitted_run.h"
 #include "tests/support/lab.h"
 
@@ -359,7 +361,23 @@ TEST_F(DockerBackendTest, RuntimeThatTheEngineLacksIsUnsupported) {
       ::tidewaiter::testing::PermissivePolicy(lab_.registry + "/lab/*"), spec);
   const auto violations = backend_->Unsupported(admitted.effective());
   ASSERT_THAT(violations, SizeIs(1));
-  EXPECT_EQ(violations.front().rule, "backend.runtime");
+  EXPECT_EQ(violations.front().rule, kRuleRuntime);
+}
+
+TEST_F(DockerBackendTest, BindOfTheEnginesOwnDataIsUnsupported) {
+  io::HttpRequest request;
+  request.url = "http://docker/info";
+  request.unix_socket = lab_.docker_socket;
+  const auto info = http_->Fetch(request, {}, Deadline::After(seconds(30)));
+  ASSERT_TRUE(info.has_value()) << info.error().message;
+  const std::string root = nlohmann::json::parse(info->body).value("DockerRootDir", "");
+  for (const std::string& source : {root, root + "/containers", root.substr(0, root.rfind('/'))}) {
+    policy::EffectiveRun run;
+    run.mounts = {{.target = "/a", .read_only = true, .source = policy::BindMount{source}}};
+    const auto violations = backend_->Unsupported(run);
+    ASSERT_THAT(violations, SizeIs(1)) << source;
+    EXPECT_EQ(violations.front().rule, kRuleEngineData);
+  }
 }
 
 }  // namespace
