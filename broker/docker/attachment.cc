@@ -6,8 +6,10 @@ namespace tidewaiter::docker {
 
 Result<std::unique_ptr<EngineAttachment>> EngineAttachment::Open(
     io::EventLoop& loop, const std::string& unix_socket, const std::string& target,
-    run::OutputSink& sink, bool with_stdin, const run::Patience& patience) {
-  auto attachment = std::make_unique<EngineAttachment>(OnlyOpen(), sink, with_stdin);
+    run::OutputSink& sink, bool with_stdin, std::function<void()> on_end,
+    const run::Patience& patience) {
+  auto attachment =
+      std::make_unique<EngineAttachment>(OnlyOpen(), sink, with_stdin, std::move(on_end));
   EngineAttachment* self = attachment.get();
   io::DuplexStream::Callbacks callbacks;
   callbacks.on_data = [self](std::span<const std::byte> data) { return self->OnData(data); };
@@ -46,6 +48,7 @@ void EngineAttachment::OnEnd(std::optional<Error> error) {
     if (const Result<void> whole = frames_.Finish(); !whole) error = whole.error();
   }
   ended_.Set(std::move(error));
+  on_end_();
   OnRoom();  // whoever waits to write may as well stop waiting
 }
 

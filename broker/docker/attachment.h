@@ -3,9 +3,10 @@
 // sink that is full stops the reading, which reaches the container through the engine's pipes.
 #pragma once
 
-#include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/guarded.h"
 #include "base/result.h"
@@ -20,13 +21,15 @@ class EngineAttachment final : public run::Attachment {
   struct OnlyOpen {};  // keeps the constructor to Open()
 
  public:
-  EngineAttachment(OnlyOpen, run::OutputSink& sink, bool with_stdin)
-      : sink_(sink), with_stdin_(with_stdin) {}
+  EngineAttachment(OnlyOpen, run::OutputSink& sink, bool with_stdin, std::function<void()> on_end)
+      : sink_(sink), with_stdin_(with_stdin), on_end_(std::move(on_end)) {}
   // Connects to `target` (EngineApi::AttachTarget) and blocks until the engine has attached.
+  // `on_end`: called once on the loop's thread when the engine's side has ended.
   static Result<std::unique_ptr<EngineAttachment>> Open(io::EventLoop& loop,
                                                         const std::string& unix_socket,
                                                         const std::string& target,
                                                         run::OutputSink& sink, bool with_stdin,
+                                                        std::function<void()> on_end,
                                                         const run::Patience& patience);
   ~EngineAttachment() override;
 
@@ -37,13 +40,13 @@ class EngineAttachment final : public run::Attachment {
   void CloseStdin() override;
 
  private:
-  EngineAttachment(run::OutputSink& sink, bool with_stdin) : sink_(sink), with_stdin_(with_stdin) {}
   bool OnData(std::span<const std::byte> data);
   void OnEnd(std::optional<Error> error);
   void OnRoom();
 
   run::OutputSink& sink_;
   const bool with_stdin_;
+  const std::function<void()> on_end_;
   LogFrames frames_;  // loop's thread only
   Completion<std::optional<Error>> ended_;
   Guarded<std::shared_ptr<const std::function<void()>>> on_room_;

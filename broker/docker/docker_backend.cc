@@ -1,10 +1,9 @@
 #include "broker/docker/docker_backend.h"
 
 #include <algorithm>
-#include <array>
+#include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "base/printable.h"
 #include "broker/docker/conformity.h"
@@ -16,6 +15,7 @@
 #include "broker/docker/image_store.h"
 #include "broker/docker/labels.h"
 #include "broker/docker/remover.h"
+#include "broker/docker/unsupported.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -40,17 +40,6 @@ std::string_view NetworkName(policy::NetworkMode mode, const std::string& own) {
   return "none";
 }
 
-// Index 0 is monostate: a mount without a source is refused alike.
-constexpr std::array<std::string_view, 6> kMountKinds{"target", "bind",   "tmpfs",
-                                                      "input",  "output", "volume"};
-
-policy::Violation MountKind(std::size_t index, std::string_view kind) {
-  return {.rule = std::string(kRuleMountKind),
-          .field = "mounts[" + std::to_string(index) + "]." + std::string(kind),
-          .message = "the docker backend does not make mounts of this kind",
-          .remedy = "a bind or tmpfs mount"};
-}
-
 }  // namespace
 
 struct DockerBackend::Parts {
@@ -62,7 +51,7 @@ struct DockerBackend::Parts {
         facts(api),
         images(api, http, settings),
         remover(api, settings),
-        exits(api, settings) {}
+        exits(api, settings, [this] { facts.Forget(); }) {}
 
   const DockerSettings settings;
   io::EventLoop& loop;
@@ -89,34 +78,14 @@ DockerBackend::~DockerBackend() = default;
 
 std::vector<policy::Violation> DockerBackend::Unsupported(
     const policy::EffectiveRun& effective) const {
-  std::vector<policy::Violation> violations;
-  for (std::size_t i = 0; i < effective.mounts.size(); ++i) {
-    const auto& source = effective.mounts[i].source;
-    const bool supported = std::holds_alternative<policy::BindMount>(source) ||
-                           std::holds_alternative<policy::TmpfsMount>(source);
-    if (!supported) violations.push_back(MountKind(i, kMountKinds.at(source.index())));
-  }
-  if (!effective.runtime.empty()) {
-    const auto info =
+  std::optional<EngineInfo> info;
+  if (DependsOnEngine(effective)) {
+    // Where the engine cannot be asked, Create will ask again.
+    auto asked =
         parts_->facts.Get({.stop = {}, .deadline = Deadline::After(std::chrono::seconds(5))});
-    // Where the engine cannot be asked, Create will say so.
-    if (info && std::find(info->runtimes.begin(), info->runtimes.end(), effective.runtime) ==
-                    info->runtimes.end()) {
-      violations.push_back({.rule = std::string(kRuleRuntime),
-                            .field = "runtime",
-                            .message = "the engine has no runtime " + Quoted(effective.runtime),
-                            .remedy = "a runtime that the engine lists, or none"});
-    }
+    if (asked) info = *std::move(asked);
   }
-  if (!effective.seccomp_profile.empty() &&
-      !parts_->settings.seccomp_profiles.contains(effective.seccomp_profile)) {
-    violations.push_back(
-        {.rule = std::string(kRuleSeccompProfile),
-         .field = "seccompProfile",
-         .message = "no seccomp profile " + Quoted(effective.seccomp_profile) + " is configured",
-         .remedy = "a configured profile, or none for the engine's default"});
-  }
-  return violations;
+  return FindUnsupported(effective, parts_->settings, info ? &*info : nullptr);
 }
 
 Result<run::ResolvedImage> DockerBackend::Resolve(const policy::AdmittedRun& admitted,
@@ -141,6 +110,7 @@ Result<void> DockerBackend::Parts::CreateOne(run::Resource& resource, const Json
     return Fail(ErrorCode::kCancelled, "create " + Quoted(resource.name) + ": cancelled");
   }
   const run::Patience unstoppable{.stop = {}, .deadline = patience.deadline};
+  const Deadline expected = Deadline::After(settings.create_timeout);
   Result<std::string> id = resource.kind == Kind::kNetwork
                                ? api.CreateNetwork(body, unstoppable)
                                : api.CreateContainer(resource.name, body, unstoppable);
@@ -150,7 +120,7 @@ Result<void> DockerBackend::Parts::CreateOne(run::Resource& resource, const Json
   }
   Error error = std::move(id).error();
   if (error.Reason() != "ENGINE_ERROR") {
-    remover.ExpectLater(resource);
+    remover.ExpectLater(resource, expected);
   } else if (error.code == ErrorCode::kAlreadyExists) {
     error.reason = "NAME_TAKEN";
   } else if (error.code == ErrorCode::kNotFound && resource.kind == Kind::kContainer) {
@@ -176,11 +146,14 @@ Result<std::unique_ptr<run::Container>> DockerBackend::Create(
   Parts& parts = *parts_;
   const policy::EffectiveRun& run = admitted.effective();
   const BrokerId& broker_id = parts.settings.broker_id;
-  if (!Unsupported(run).empty()) {
+  TW_ASSIGN(const EngineInfo info, parts.facts.GetSuitable(patience));
+  // Again: the engine may not have answered when the run was decided, or be another one by now.
+  const auto unsupported = FindUnsupported(run, parts.settings, &info);
+  if (!unsupported.empty()) {
     return Fail(ErrorCode::kFailedPrecondition,
-                "create the run: the docker backend cannot enforce all of it", "UNSUPPORTED");
+                "create the run: " + unsupported.front().field + ": " + unsupported.front().message,
+                "UNSUPPORTED");
   }
-  TW_TRY(parts.facts.CheckSuitable(patience));
   TW_ASSIGN(const std::shared_ptr<const ImageConfig> config,
             parts.images.ConfigOf(image.image_id, patience));
   TW_TRY(CheckImage(*config, run));
@@ -214,8 +187,9 @@ Result<std::unique_ptr<run::Container>> DockerBackend::Create(
                           .network_name = NetworkName(run.network, container.name)},
                          inspect));
   const bool forgeable = At(inspect, {"Config", "Labels"}).contains("exitCode");
-  return std::unique_ptr<run::Container>(std::make_unique<DockerContainer>(
-      parts.loop, parts.api, container.id, parts.exits.Add(container.id, forgeable)));
+  return std::unique_ptr<run::Container>(
+      std::make_unique<DockerContainer>(parts.loop, parts.api, parts.settings, container.id,
+                                        parts.exits.Add(container.id, forgeable)));
 }
 
 run::Removal DockerBackend::Remove(const run::Resource& resource, const RunId& run_id,

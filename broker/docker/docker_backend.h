@@ -15,11 +15,6 @@
 
 namespace tidewaiter::docker {
 
-// Rule ids of what this backend cannot enforce (docs/POLICY.md).
-inline constexpr std::string_view kRuleMountKind = "backend.mount-kind";
-inline constexpr std::string_view kRuleRuntime = "backend.runtime";
-inline constexpr std::string_view kRuleSeccompProfile = "backend.seccomp-profile";
-
 class DockerBackend final : public run::Backend {
  public:
   // The engine need not be there yet. `loop` and `http` must outlive it, and it every Container.
@@ -29,7 +24,7 @@ class DockerBackend final : public run::Backend {
   DockerBackend& operator=(const DockerBackend&) = delete;
 
   [[nodiscard]] std::string_view name() const override { return "docker"; }
-  // Asks the engine (for at most 5 seconds) only where the run names a runtime.
+  // Asks the engine (for at most 5 seconds) only where the run names a runtime or has a bind mount.
   [[nodiscard]] std::vector<policy::Violation> Unsupported(
       const policy::EffectiveRun& effective) const override;
   Result<run::ResolvedImage> Resolve(const policy::AdmittedRun& admitted,

@@ -25,11 +25,18 @@ std::optional<int> CommandFailure(std::string_view engine_message) {
 Result<std::unique_ptr<run::Attachment>> DockerContainer::Attach(run::OutputSink& sink,
                                                                  bool with_stdin,
                                                                  const run::Patience& patience) {
-  TW_ASSIGN(const std::string target, api_.AttachTarget(id_, with_stdin, patience));
-  auto attachment =
-      EngineAttachment::Open(loop_, api_.socket(), target, sink, with_stdin, patience);
+  const run::Patience budget{
+      .stop = patience.stop,
+      .deadline = patience.deadline.Sooner(Deadline::After(settings_.attach_timeout))};
+  TW_ASSIGN(const std::string target, api_.AttachTarget(id_, with_stdin, budget));
+  auto attachment = EngineAttachment::Open(
+      loop_, api_.socket(), target, sink, with_stdin,
+      [watch = watch_.get()] { watch->StreamsEnded(); }, budget);
   if (!attachment) {
     Error error = attachment.error().Within("attach to container " + Quoted(id_));
+    // The budget's end is not the caller's: to the caller the engine is simply not there.
+    const bool silent = error.code == ErrorCode::kDeadlineExceeded && !patience.deadline.Passed();
+    if (silent) error.code = ErrorCode::kUnavailable;
     if (error.code == ErrorCode::kUnavailable) error.reason = "ENGINE_UNAVAILABLE";
     return error;
   }
@@ -50,12 +57,25 @@ Result<void> DockerContainer::Start(const run::Patience& patience) {
   return Ok();
 }
 
-Result<void> DockerContainer::Signal(int signal_number, const run::Patience& patience) {
+Result<bool> DockerContainer::Signal(int signal_number, const run::Patience& patience) {
   if (signal_number != SIGTERM && signal_number != SIGKILL) {
     return Fail(ErrorCode::kInvalidArgument,
                 "signal container " + Quoted(id_) + ": neither SIGTERM nor SIGKILL");
   }
-  return api_.KillContainer(id_, signal_number == SIGTERM ? "SIGTERM" : "SIGKILL", patience);
+  TW_ASSIGN(const bool signalled,
+            api_.KillContainer(id_, signal_number == SIGTERM ? "SIGTERM" : "SIGKILL", patience));
+  if (!signalled) watch_->NotRunning();
+  return signalled;
+}
+
+// The engine (20.10) holds the container's lock while it waits for its output to be read, so that
+// every question about this container stays open, while others are answered.
+bool DockerContainer::EndIsWithheld(const run::Patience& patience) {
+  const Deadline soon = Deadline::After(settings_.check_timeout);
+  const Result<std::optional<Json>> container = api_.InspectContainer(
+      id_, {.stop = patience.stop, .deadline = patience.deadline.Sooner(soon)});
+  if (container || !soon.Passed()) return false;
+  return api_.Ping(patience).has_value();
 }
 
 }  // namespace tidewaiter::docker

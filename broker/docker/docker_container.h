@@ -14,20 +14,22 @@ namespace tidewaiter::docker {
 
 class DockerContainer final : public run::Container {
  public:
-  DockerContainer(io::EventLoop& loop, EngineApi& api, std::string id,
-                  std::unique_ptr<ExitWatcher::Watch> watch)
-      : loop_(loop), api_(api), id_(std::move(id)), watch_(std::move(watch)) {}
+  DockerContainer(io::EventLoop& loop, EngineApi& api, const DockerSettings& settings,
+                  std::string id, std::unique_ptr<ExitWatcher::Watch> watch)
+      : loop_(loop), api_(api), settings_(settings), id_(std::move(id)), watch_(std::move(watch)) {}
 
   [[nodiscard]] const std::string& id() const override { return id_; }
   Result<std::unique_ptr<run::Attachment>> Attach(run::OutputSink& sink, bool with_stdin,
                                                   const run::Patience& patience) override;
   Result<void> Start(const run::Patience& patience) override;
   Completion<run::ContainerExit>& exited() override { return watch_->exited(); }
-  Result<void> Signal(int signal_number, const run::Patience& patience) override;
+  Result<bool> Signal(int signal_number, const run::Patience& patience) override;
+  bool EndIsWithheld(const run::Patience& patience) override;
 
  private:
   io::EventLoop& loop_;
   EngineApi& api_;
+  const DockerSettings& settings_;
   const std::string id_;
   const std::unique_ptr<ExitWatcher::Watch> watch_;
 };

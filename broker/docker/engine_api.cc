@@ -1,6 +1,7 @@
 #include "broker/docker/engine_api.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "base/printable.h"
@@ -12,6 +13,14 @@ using Retry = EngineCall::Retry;
 
 std::string Subject(std::string_view verb, std::string_view object) {
   return std::string(verb) + " " + Quoted(object, 200);
+}
+
+// An absolute path without "." and ".." and a slash at its end; "" where it is none.
+std::string Folder(const std::string& path) {
+  if (!path.starts_with('/')) return {};
+  std::string normal = std::filesystem::path(path).lexically_normal().string();
+  while (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
+  return normal;
 }
 
 // {"label":["name=value"]} and the like, as a query value.
@@ -36,6 +45,7 @@ Result<EngineInfo> EngineApi::Info(const run::Patience& patience) {
   const std::optional<Json> info = ParseJson(answer.body);
   if (!info || !info->is_object()) return InvalidAnswer(subject, "the answer is no JSON object");
   EngineInfo out;
+  out.data_folder = Folder(TextAt(*info, "DockerRootDir"));
   out.runs_linux = TextAt(*info, "OSType") == "linux";
   if (const Json& runtimes = At(*info, {"Runtimes"}); runtimes.is_object()) {
     for (const auto& [name, ignored] : runtimes.items()) out.runtimes.push_back(name);
@@ -47,6 +57,15 @@ Result<EngineInfo> EngineApi::Info(const run::Patience& patience) {
     }
   }
   return out;
+}
+
+Result<void> EngineApi::Ping(const run::Patience& patience) {
+  const std::string subject = "ping the engine";
+  TW_ASSIGN(const EngineAnswer answer,
+            client_.Do({.path = "/_ping", .subject = subject, .budget = settings_.check_timeout},
+                       patience));
+  if (answer.status != 200) return EngineRefusal(answer, subject);
+  return Ok();
 }
 
 Result<std::optional<Json>> EngineApi::Inspect(std::string path, std::string subject,
@@ -119,7 +138,7 @@ Result<EngineAnswer> EngineApi::StartContainer(std::string_view id, const run::P
                     patience);
 }
 
-Result<void> EngineApi::KillContainer(std::string_view id, std::string_view signal,
+Result<bool> EngineApi::KillContainer(std::string_view id, std::string_view signal,
                                       const run::Patience& patience) {
   const std::string subject = Subject("signal container", id);
   TW_ASSIGN(const EngineAnswer answer, client_.Do({.method = "POST",
@@ -128,9 +147,9 @@ Result<void> EngineApi::KillContainer(std::string_view id, std::string_view sign
                                                    .subject = subject,
                                                    .budget = settings_.call_timeout},
                                                   patience));
-  const bool done = answer.status == 204 || answer.status == 404 || answer.status == 409;
-  if (!done) return EngineRefusal(answer, subject);
-  return Ok();
+  if (answer.status == 204) return true;
+  if (answer.status == 404 || answer.status == 409) return false;
+  return EngineRefusal(answer, subject);
 }
 
 Result<bool> EngineApi::DeleteContainer(std::string_view id, const run::Patience& patience) {
@@ -189,9 +208,10 @@ Result<void> EngineApi::StreamEvents(std::string_view label, std::string_view si
                                     {"event", Json::array({"die", "oom", "destroy"})},
                                     {"label", Json::array({label})}});
   if (!since.empty()) path += "&since=" + UrlEncode(since);
-  TW_ASSIGN(const EngineAnswer answer, client_.Stream({.path = std::move(path), .subject = subject},
-                                                      std::chrono::milliseconds(0), patience,
-                                                      std::move(on_open), std::move(on_data)));
+  TW_ASSIGN(const EngineAnswer answer,
+            client_.Stream(
+                {.path = std::move(path), .subject = subject, .budget = settings_.check_timeout},
+                std::chrono::milliseconds(0), patience, std::move(on_open), std::move(on_data)));
   if (answer.status != 200) return EngineRefusal(answer, subject);
   return Ok();
 }
@@ -201,7 +221,8 @@ Result<void> EngineApi::PullImage(std::string_view name, std::string_view tag,
                                   std::function<bool(std::string_view)> on_data) {
   EngineCall call{.method = "POST",
                   .path = "/images/create?fromImage=" + UrlEncode(name) + "&tag=" + UrlEncode(tag),
-                  .subject = Subject("pull image", std::string(name).append("@").append(tag))};
+                  .subject = Subject("pull image", std::string(name).append("@").append(tag)),
+                  .budget = settings_.pull_silence};
   if (!auth.empty()) call.headers.emplace_back("X-Registry-Auth", auth);
   TW_ASSIGN(const EngineAnswer answer,
             client_.Stream(call, settings_.pull_silence, patience, nullptr, std::move(on_data)));

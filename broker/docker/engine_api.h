@@ -20,6 +20,7 @@ namespace tidewaiter::docker {
 // What GET /info says about what this engine can enforce.
 struct EngineInfo {
   std::vector<std::string> runtimes;
+  std::string data_folder;  // absolute and normal; "" where it says none
   bool runs_linux = false;
   // Filters containers by its built-in seccomp profile, or one that its administrator chose.
   bool seccomp = false;
@@ -35,6 +36,8 @@ class EngineApi {
 
   Result<EngineVersion> Version(const run::Patience& patience) { return client_.Version(patience); }
   Result<EngineInfo> Info(const run::Patience& patience);
+  // Whether the engine answers at all, within settings.check_timeout.
+  Result<void> Ping(const run::Patience& patience);
 
   // Nothing where there is none. `reference`: an image id, NAME:TAG or NAME@DIGEST.
   Result<std::optional<Json>> InspectImage(std::string_view reference,
@@ -54,8 +57,8 @@ class EngineApi {
   // twice: a container that has already run must not run again.
   Result<EngineAnswer> StartContainer(std::string_view id, const run::Patience& patience);
 
-  // One that is not running, or is gone, is a success. `signal`: "SIGTERM" or "SIGKILL".
-  Result<void> KillContainer(std::string_view id, std::string_view signal,
+  // False: it is not running, or is gone. `signal`: "SIGTERM" or "SIGKILL".
+  Result<bool> KillContainer(std::string_view id, std::string_view signal,
                              const run::Patience& patience);
 
   // True: removed, or was not there. False: the engine is not able to yet (removal in progress,
@@ -69,7 +72,8 @@ class EngineApi {
 
   // The `die`, `oom` and `destroy` events of containers that carry `label`, a JSON object per line,
   // until on_data (on the loop's thread) returns false or the stream breaks. `since`:
-  // SECONDS.NANOSECONDS by the engine's clock, or empty for from now on.
+  // SECONDS.NANOSECONDS by the engine's clock, or empty for from now on. The stream opens within
+  // settings.check_timeout, or that is an error; afterwards it may stay silent for ever.
   Result<void> StreamEvents(std::string_view label, std::string_view since,
                             const run::Patience& patience, std::function<void()> on_open,
                             std::function<bool(std::string_view)> on_data);

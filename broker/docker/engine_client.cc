@@ -49,19 +49,19 @@ Result<EngineVersion> ReadEngineVersion(std::string_view body) {
                        .api_minor = std::min(*newest, EngineClient::kNewestMinor)};
 }
 
-Result<EngineVersion> EngineClient::Version(const run::Patience& patience) {
+Result<EngineVersion> EngineClient::Version(const run::Patience& patience, Deadline budget) {
   if (const std::optional<EngineVersion> known = *version_.Lock(); known) return *known;
-  TW_ASSIGN(EngineVersion version, AskVersion(patience));
+  TW_ASSIGN(EngineVersion version, AskVersion(patience, budget));
   *version_.Lock() = version;
   return version;
 }
 
-Result<EngineVersion> EngineClient::AskVersion(const run::Patience& patience) {
+Result<EngineVersion> EngineClient::AskVersion(const run::Patience& patience, Deadline budget) {
   constexpr std::string_view kSubject = "ask the engine's version";
   io::HttpRequest request;
   request.url = "http://docker/version";
   request.unix_socket = socket_;
-  const Deadline budget = patience.deadline.Sooner(Deadline::After(std::chrono::seconds(10)));
+  budget = budget.Sooner(patience.deadline).Sooner(Deadline::After(std::chrono::seconds(10)));
   for (std::size_t attempt = 0;; ++attempt) {
     Result<io::HttpResponse> answer = http_.Fetch(request, patience.stop, budget);
     if (answer) {
@@ -94,7 +94,7 @@ Result<EngineAnswer> EngineClient::Do(const EngineCall& call, const run::Patienc
   const run::Patience budget{.stop = patience.stop,
                              .deadline = patience.deadline.Sooner(Deadline::After(call.budget))};
   for (std::size_t attempt = 0;; ++attempt) {
-    TW_ASSIGN(const EngineVersion version, Version(budget));
+    TW_ASSIGN(const EngineVersion version, Version(patience, budget.deadline));
     Result<io::HttpResponse> answer =
         http_.Fetch(Request(call, version), budget.stop, budget.deadline);
     if (answer) return EngineAnswer{.status = answer->status, .body = std::move(answer->body)};
@@ -110,9 +110,10 @@ Result<EngineAnswer> EngineClient::Stream(const EngineCall& call, milliseconds s
                                           const run::Patience& patience,
                                           std::function<void()> on_open,
                                           std::function<bool(std::string_view)> on_data) {
-  TW_ASSIGN(const EngineVersion version, Version(patience));
+  TW_ASSIGN(const EngineVersion version, Version(patience, Deadline::After(call.budget)));
   io::HttpRequest request = Request(call, version);
   request.silence = silence;
+  request.head_within = call.budget;
   Result<io::HttpResponse> answer = http_.Stream(request, patience.stop, patience.deadline,
                                                  std::move(on_open), std::move(on_data));
   if (!answer) return Unreached(answer.error(), call.subject, patience);

@@ -59,13 +59,16 @@ class EngineClient {
 
   // Asked once, and again after the engine could not be reached: it may be another one then.
   // Errors: ENGINE_UNAVAILABLE, ENGINE_INVALID_ANSWER, ENGINE_VERSION (too old or too new).
-  Result<EngineVersion> Version(const run::Patience& patience);
+  Result<EngineVersion> Version(const run::Patience& patience) {
+    return Version(patience, Deadline::Never());
+  }
 
   // Errors: ENGINE_UNAVAILABLE (not reached, or silent for the call's budget), DEADLINE_EXCEEDED
   // and CANCELLED (the caller's patience), ENGINE_INVALID_ANSWER (not HTTP, or too long).
   Result<EngineAnswer> Do(const EngineCall& call, const run::Patience& patience);
 
-  // As Do with an answer without an end (io::HttpClient::Stream); never retried.
+  // As Do with an answer without an end (io::HttpClient::Stream), whose header comes within the
+  // call's budget; never retried.
   // `silence`: as io::HttpRequest::silence. The body of a 2xx answer is not in the result.
   Result<EngineAnswer> Stream(const EngineCall& call, std::chrono::milliseconds silence,
                               const run::Patience& patience, std::function<void()> on_open,
@@ -75,7 +78,9 @@ class EngineClient {
 
  private:
   io::HttpRequest Request(const EngineCall& call, const EngineVersion& version) const;
-  Result<EngineVersion> AskVersion(const run::Patience& patience);
+  // `budget` is a call's own; `patience` its caller's.
+  Result<EngineVersion> Version(const run::Patience& patience, Deadline budget);
+  Result<EngineVersion> AskVersion(const run::Patience& patience, Deadline budget);
   Error Unreached(const Error& cause, std::string_view subject, const run::Patience& patience);
 
   io::HttpClient& http_;

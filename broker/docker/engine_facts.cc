@@ -12,8 +12,8 @@ Result<EngineInfo> EngineFacts::Get(const run::Patience& patience) {
   return info;
 }
 
-Result<void> EngineFacts::CheckSuitable(const run::Patience& patience) {
-  TW_ASSIGN(const EngineInfo info, Get(patience));
+Result<EngineInfo> EngineFacts::GetSuitable(const run::Patience& patience) {
+  TW_ASSIGN(EngineInfo info, Get(patience));
   if (!info.runs_linux) {
     return Fail(ErrorCode::kFailedPrecondition, "use the engine: it runs no linux containers",
                 "ENGINE_UNSUITABLE");
@@ -22,7 +22,7 @@ Result<void> EngineFacts::CheckSuitable(const run::Patience& patience) {
     return Fail(ErrorCode::kFailedPrecondition,
                 "use the engine: it runs containers without a seccomp filter", "ENGINE_UNSUITABLE");
   }
-  return Ok();
+  return info;
 }
 
 }  // namespace tidewaiter::docker

@@ -17,9 +17,12 @@ class EngineFacts {
 
   Result<EngineInfo> Get(const run::Patience& patience);
 
-  // Errors: ENGINE_UNSUITABLE where it runs no Linux containers, or runs them without a seccomp
-  // filter.
-  Result<void> CheckSuitable(const run::Patience& patience);
+  // The next engine on that socket may be another one.
+  void Forget() { *known_.Lock() = std::nullopt; }
+
+  // As Get. Errors: ENGINE_UNSUITABLE where it runs no Linux containers, or runs them without a
+  // seccomp filter.
+  Result<EngineInfo> GetSuitable(const run::Patience& patience);
 
  private:
   struct Known {

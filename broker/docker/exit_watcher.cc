@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/printable.h"
 #include "broker/docker/labels.h"
 #include "broker/docker/line_splitter.h"
 #include "broker/docker/pause.h"
@@ -14,6 +15,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kCheckAgain{50};
+// From the end of a container's streams to the event that tells of its own.
+constexpr milliseconds kEventDelay{1000};
 // An event repeats the container's labels (policy: 64 of 4 KiB; image: 64 KiB), escaped.
 constexpr std::size_t kMaxEventLine = std::size_t{4} << 20U;
 constexpr std::int32_t kKilled = 128 + 9;
@@ -42,9 +45,23 @@ ExitWatcher::Watch::~Watch() {
   owner_.shared_.Lock()->watches.erase(container_id_);
 }
 
-ExitWatcher::ExitWatcher(EngineApi& api, const DockerSettings& settings)
+void ExitWatcher::Watch::NotRunning() {
+  owner_.CheckAt(container_id_, Clock::now());
+}
+
+void ExitWatcher::Watch::StreamsEnded() {
+  {
+    const auto shared = owner_.shared_.Lock();
+    state_->streams_ended = true;
+  }
+  owner_.CheckAt(container_id_, Clock::now() + kEventDelay);
+}
+
+ExitWatcher::ExitWatcher(EngineApi& api, const DockerSettings& settings,
+                         std::function<void()> on_lost)
     : api_(api),
       settings_(settings),
+      on_lost_(std::move(on_lost)),
       follower_([this](const std::stop_token& stop) { FollowLoop(stop); }),
       checker_([this](const std::stop_token& stop) { CheckLoop(stop); }) {}
 
@@ -55,7 +72,13 @@ ExitWatcher::~ExitWatcher() {
 
 std::unique_ptr<ExitWatcher::Watch> ExitWatcher::Add(std::string container_id, bool forgeable) {
   auto watch = std::make_unique<Watch>(*this, container_id, forgeable);
-  shared_.Lock()->watches.insert_or_assign(std::move(container_id), watch->state_);
+  {
+    auto shared = shared_.Lock();
+    // With nothing to watch for, nobody listened for signs of life.
+    if (shared->watches.empty()) shared->asked = Clock::now();
+    shared->watches.insert_or_assign(std::move(container_id), watch->state_);
+  }
+  changed_.notify_all();
   return watch;
 }
 
@@ -75,22 +98,19 @@ Result<void> ExitWatcher::WaitUntilFollowing(const run::Patience& patience) {
 void ExitWatcher::FollowLoop(const std::stop_token& stop) {
   milliseconds wait = kFirstRetry;
   while (!stop.stop_requested()) {
-    const auto began = Deadline::Clock::now();
-    const Result<void> ended = FollowOnce(stop);
-    const Error error =
-        ended ? Fail(ErrorCode::kUnavailable, "follow the engine's events: the stream ended",
-                     "ENGINE_UNAVAILABLE")
-              : ended.error();
+    const auto began = Clock::now();
+    const Error error = FollowOnce(stop);
     bool was_following = false;
     {
       auto shared = shared_.Lock();
       was_following = std::exchange(shared->following, false);
-      if (was_following) shared->silent_since = Deadline::Clock::now();
+      if (was_following) shared->silent_since = Clock::now();
       shared->last_error = error;
     }
+    if (was_following) on_lost_();
     GiveUpWhereSilent(error);
     // A stream that lasted has earned a quick retry; one that breaks at once has not.
-    if (was_following && Deadline::Clock::now() - began > settings_.event_retry_max) {
+    if (was_following && Clock::now() - began > settings_.event_retry_max) {
       wait = kFirstRetry;
     }
     static_cast<void>(Pause(wait, {.stop = stop, .deadline = Deadline::Never()}));
@@ -98,26 +118,41 @@ void ExitWatcher::FollowLoop(const std::stop_token& stop) {
   }
 }
 
-Result<void> ExitWatcher::FollowOnce(const std::stop_token& stop) {
+// Why the stream ended.
+Error ExitWatcher::FollowOnce(const std::stop_token& stop) {
   const std::string label = std::string(kBrokerLabel) + "=" + settings_.broker_id.value();
-  const std::string since = shared_.Lock()->since;
+  std::stop_source stream;
+  std::string since;
+  {
+    auto shared = shared_.Lock();
+    shared->stream = stream;
+    since = shared->since;
+  }
+  const std::stop_callback end_with_us(stop, [&stream] { stream.request_stop(); });
   LineSplitter lines(kMaxEventLine);
   std::size_t oversized = 0;
-  return api_.StreamEvents(
-      label, since, {.stop = stop, .deadline = Deadline::Never()},
+  const Result<void> ended = api_.StreamEvents(
+      label, since, {.stop = stream.get_token(), .deadline = Deadline::Never()},
       [this] {
         {
           auto shared = shared_.Lock();
           shared->following = true;
+          shared->asked = Clock::now();
           shared->last_error.reset();
         }
         CheckAll();
       },
       [&](std::string_view data) {
+        shared_.Lock()->asked = Clock::now();
         if (!lines.Feed(data, [this](std::string_view line) { return OnLine(line); })) return false;
         if (lines.oversized() != std::exchange(oversized, lines.oversized())) CheckAll();
         return true;
       });
+  if (!ended && ended.error().code != ErrorCode::kCancelled) return ended.error();
+  return Fail(ErrorCode::kUnavailable,
+              ended ? "follow the engine's events: the stream ended"
+                    : "follow the engine's events: it no longer answers",
+              "ENGINE_UNAVAILABLE");
 }
 
 // On the loop's thread. False: this is no event stream, begin anew.
@@ -146,8 +181,9 @@ void ExitWatcher::OnEvent(Shared& shared, const EngineEvent& event) {
       if (certain) {
         watch.exited.Set(Ended(*event.exit_code, watch.out_of_memory));
       } else {  // killed: by whom? Only the engine's state says whether for want of memory
+        watch.died = true;
         if (!watch.forgeable) watch.died_with = event.exit_code;
-        shared.to_check.push_back(event.container_id);
+        shared.to_check[event.container_id] = Clock::now();
       }
       break;
     }
@@ -167,53 +203,94 @@ void ExitWatcher::CheckAll() {
   {
     auto shared = shared_.Lock();
     for (const auto& [id, watch] : shared->watches) {
-      if (!watch->exited.Peek()) shared->to_check.push_back(id);
+      if (!watch->exited.Peek()) shared->to_check[id] = Clock::now();
     }
   }
   changed_.notify_all();
 }
 
-void ExitWatcher::CheckLoop(const std::stop_token& stop) {
-  const run::Patience patience{.stop = stop, .deadline = Deadline::Never()};
-  std::deque<std::string> batch;
-  while (!stop.stop_requested()) {
-    {
-      auto shared = shared_.Lock();
-      shared.Wait(changed_, stop, Deadline::Never(),
-                  [&shared] { return !shared->to_check.empty(); });
-      batch = std::exchange(shared->to_check, {});
-    }
-    std::deque<std::string> again;
-    for (const std::string& id : batch) {
-      if (stop.stop_requested()) return;
-      if (!CheckOne(id, patience)) again.push_back(id);
-    }
-    if (again.empty()) continue;
-    static_cast<void>(Pause(kCheckAgain, patience));
+void ExitWatcher::CheckAt(const std::string& id, Clock::time_point when) {
+  {
     auto shared = shared_.Lock();
-    shared->to_check.insert(shared->to_check.end(), again.begin(), again.end());
+    const auto [entry, added] = shared->to_check.try_emplace(id, when);
+    if (!added) entry->second = std::min(entry->second, when);
+  }
+  changed_.notify_all();
+}
+
+void ExitWatcher::CheckLoop(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    for (const std::string& id : TakeDue()) {
+      if (stop.stop_requested()) return;
+      if (const auto again = CheckOne(id, stop)) CheckAt(id, Clock::now() + *again);
+      PingWhereSilent(stop);  // a container that is slow to ask about must not put it off
+    }
+    PingWhereSilent(stop);
+    auto shared = shared_.Lock();
+    const Clock::time_point wake = NextWork(*shared);
+    shared.Wait(changed_, stop, Deadline::At(wake), [&] { return NextWork(*shared) < wake; });
   }
 }
 
-bool ExitWatcher::CheckOne(const std::string& id, const run::Patience& patience) {
+std::vector<std::string> ExitWatcher::TakeDue() {
+  std::vector<std::string> due;
+  const Clock::time_point now = Clock::now();
+  auto shared = shared_.Lock();
+  std::erase_if(shared->to_check, [&](const auto& entry) {
+    if (entry.second > now) return false;
+    due.push_back(entry.first);
+    return true;
+  });
+  return due;
+}
+
+ExitWatcher::Clock::time_point ExitWatcher::NextWork(const Shared& shared) const {
+  Clock::time_point next = Clock::time_point::max();
+  if (shared.following && !shared.watches.empty()) next = shared.asked + settings_.ping_interval;
+  for (const auto& [id, when] : shared.to_check) next = std::min(next, when);
+  return next;
+}
+
+// A stream on which nothing comes looks the same whether nothing happens or the engine hangs.
+void ExitWatcher::PingWhereSilent(const std::stop_token& stop) {
+  std::stop_source stream;
+  {
+    auto shared = shared_.Lock();
+    const bool silent = shared->following && !shared->watches.empty() &&
+                        Clock::now() >= shared->asked + settings_.ping_interval;
+    if (!silent) return;
+    stream = shared->stream;
+  }
+  const Result<void> alive = api_.Ping({.stop = stop, .deadline = Deadline::Never()});
+  if (!alive) stream.request_stop();
+  shared_.Lock()->asked = Clock::now();
+}
+
+std::optional<milliseconds> ExitWatcher::CheckOne(const std::string& id,
+                                                  const std::stop_token& stop) {
   StatePtr watch;
   {
     auto shared = shared_.Lock();
     const auto found = shared->watches.find(id);
-    if (found == shared->watches.end() || found->second->exited.Peek()) return true;
+    if (found == shared->watches.end() || found->second->exited.Peek()) return std::nullopt;
     watch = found->second;
   }
+  const run::Patience patience{.stop = stop, .deadline = Deadline::After(settings_.check_timeout)};
   const Result<std::optional<Json>> container = api_.InspectContainer(id, patience);
   auto shared = shared_.Lock();
   if (!container) {
-    // Unreachable: where the stream broke too, its return asks again. Any other error is this
-    // container's own.
-    if (container.error().code == ErrorCode::kUnavailable) return !shared->following;
-    if (--watch->checks_left > 0) return false;
+    // Silent about this one (see DockerContainer::EndIsWithheld), or about everything.
+    if (container.error().code == ErrorCode::kDeadlineExceeded) return settings_.ping_interval;
+    if (container.error().code == ErrorCode::kUnavailable) {
+      // Where the stream broke too, its return asks again.
+      return shared->following ? std::optional(kCheckAgain) : std::nullopt;
+    }
+    // Any other error is this container's own.
+    if (--watch->checks_left > 0) return kCheckAgain;
     run::ContainerExit lost;
     lost.lost = container.error();
     watch->exited.Set(std::move(lost));
-    return true;
+    return std::nullopt;
   }
   if (!*container) {
     if (watch->died_with) {
@@ -221,7 +298,7 @@ bool ExitWatcher::CheckOne(const std::string& id, const run::Patience& patience)
     } else {
       watch->exited.Set(Lost("watch container: the engine no longer knows it", "CONTAINER_LOST"));
     }
-    return true;
+    return std::nullopt;
   }
   const Json& state = At(**container, {"State"});
   const std::string status = TextAt(state, "Status");
@@ -229,15 +306,22 @@ bool ExitWatcher::CheckOne(const std::string& id, const run::Patience& patience)
     const std::int64_t code = AsInt(At(state, {"ExitCode"})).value_or(-1);
     const bool oom = AsBool(At(state, {"OOMKilled"})).value_or(false) || watch->out_of_memory;
     watch->exited.Set(Ended(static_cast<std::int32_t>(code), oom));
-    return true;
+    return std::nullopt;
   }
-  // Not ended, and no event says that it has.
-  return !watch->died_with || --watch->checks_left <= 0;
+  if (watch->died) {
+    if (--watch->checks_left > 0) return kCheckAgain;
+    watch->exited.Set(Lost(
+        "watch container: the engine said that it died, and says that it is " + Quoted(status, 40),
+        "CONTAINER_LOST"));
+    return std::nullopt;
+  }
+  // A program may close its output and run on; but a missed event would show just so.
+  return watch->streams_ended ? std::optional(settings_.ping_interval) : std::nullopt;
 }
 
 void ExitWatcher::GiveUpWhereSilent(const Error& error) {
   auto shared = shared_.Lock();
-  if (Deadline::Clock::now() - shared->silent_since < settings_.event_loss_limit) return;
+  if (Clock::now() - shared->silent_since < settings_.event_loss_limit) return;
   for (const auto& [id, watch] : shared->watches) {
     run::ContainerExit lost;
     lost.lost = error;

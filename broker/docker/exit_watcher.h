@@ -1,19 +1,21 @@
 // Knows when containers end. One event stream of the engine serves every run; there is no call per
 // container while it runs. A stream that is lost is opened again, and then every watched container
-// is looked at: what was missed is found by asking, never assumed.
+// is looked at: what was missed is found by asking, never assumed. While something is watched, an
+// engine that says nothing for long is pinged; one that does not answer has lost its stream.
 //
-// Threads: two of its own, one that holds the stream open, one that asks about containers; events
-// arrive on the loop's thread. Thread-safe. It never removes or changes anything on the engine.
+// Threads: two of its own, one that holds the stream open, one that asks; events arrive on the
+// loop's thread. Thread-safe. It never removes or changes anything on the engine.
 #pragma once
 
 #include <condition_variable>
-#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/completion.h"
 #include "base/guarded.h"
@@ -36,6 +38,12 @@ class ExitWatcher {
     Watch& operator=(const Watch&) = delete;
     Completion<run::ContainerExit>& exited() noexcept { return state_->exited; }
 
+    // Signs that it has ended, whose event should be on its way. Should it have been missed, the
+    // engine is asked: at once where it says that the container does not run, a moment later where
+    // only the container's streams have ended. Any thread; never blocks.
+    void NotRunning();
+    void StreamsEnded();
+
    private:
     friend class ExitWatcher;
     struct State {
@@ -44,7 +52,9 @@ class ExitWatcher {
       Completion<run::ContainerExit> exited;
       // The rest under the watcher's lock.
       bool out_of_memory = false;
-      std::optional<std::int32_t> died_with;  // what the event said, while it is being checked
+      bool died = false;                      // an event said so
+      std::optional<std::int32_t> died_with;  // and how, while that is being checked
+      bool streams_ended = false;
       int checks_left = 20;
     };
     ExitWatcher& owner_;
@@ -52,7 +62,9 @@ class ExitWatcher {
     const std::shared_ptr<State> state_;
   };
 
-  ExitWatcher(EngineApi& api, const DockerSettings& settings);
+  // `on_lost` is called on a thread of its own whenever the stream has been lost: the next engine
+  // may be another one.
+  ExitWatcher(EngineApi& api, const DockerSettings& settings, std::function<void()> on_lost);
   ~ExitWatcher();  // every Watch must be gone
   ExitWatcher(const ExitWatcher&) = delete;
   ExitWatcher& operator=(const ExitWatcher&) = delete;
@@ -65,28 +77,37 @@ class ExitWatcher {
   Result<void> WaitUntilFollowing(const run::Patience& patience);
 
  private:
+  using Clock = Deadline::Clock;
   using StatePtr = std::shared_ptr<Watch::State>;
   struct Shared {
-    std::map<std::string, StatePtr> watches;  // by container id
-    std::deque<std::string> to_check;
+    std::map<std::string, StatePtr> watches;            // by container id
+    std::map<std::string, Clock::time_point> to_check;  // when which one is to be asked about
     bool following = false;
-    std::string since;  // where a new stream begins
+    std::stop_source stream;  // ends the stream that is being followed
+    Clock::time_point asked;  // when the engine last gave a sign of life, or was asked for one
+    std::string since;        // where a new stream begins
     std::optional<Error> last_error;
-    Deadline::Clock::time_point silent_since = Deadline::Clock::now();
+    Clock::time_point silent_since = Clock::now();
   };
 
   void FollowLoop(const std::stop_token& stop);
   void CheckLoop(const std::stop_token& stop);
-  Result<void> FollowOnce(const std::stop_token& stop);
+  Error FollowOnce(const std::stop_token& stop);
   bool OnLine(std::string_view line);
   void OnEvent(Shared& shared, const EngineEvent& event);
   void CheckAll();
-  // False: ask again.
-  bool CheckOne(const std::string& id, const run::Patience& patience);
+  void CheckAt(const std::string& id, Clock::time_point when);
+  [[nodiscard]] std::vector<std::string> TakeDue();
+  [[nodiscard]] Clock::time_point NextWork(const Shared& shared) const;
+  // In how long to ask again, if at all.
+  std::optional<std::chrono::milliseconds> CheckOne(const std::string& id,
+                                                    const std::stop_token& stop);
+  void PingWhereSilent(const std::stop_token& stop);
   void GiveUpWhereSilent(const Error& error);
 
   EngineApi& api_;
   const DockerSettings& settings_;
+  const std::function<void()> on_lost_;
   Guarded<Shared> shared_;
   std::condition_variable_any changed_;
   std::jthread follower_;  // last: they use everything above

@@ -15,8 +15,7 @@ using Kind = run::Resource::Kind;
 
 constexpr milliseconds kFirstWait{20};
 constexpr milliseconds kLongestWait{1000};
-// Lost answers are rare; what is beyond this is left to the periodic comparison.
-constexpr std::size_t kMaxUnsettled = 4096;
+constexpr std::size_t kMaxUnsettled = 4096;  // lost answers are rare
 
 std::string_view NameOf(Kind kind) {
   return kind == Kind::kContainer ? "container" : "network";
@@ -24,12 +23,22 @@ std::string_view NameOf(Kind kind) {
 
 }  // namespace
 
-void Remover::ExpectLater(const run::Resource& resource) {
+void Remover::ExpectLater(const run::Resource& resource, Deadline expected) {
+  const auto given_up = std::max(expected.when(), Deadline::Clock::now());
+  const Deadline until = Deadline::At(given_up + settings_.settle_time);
   auto unsettled = unsettled_.Lock();
-  std::erase_if(*unsettled, [](const auto& entry) { return entry.second.Passed(); });
-  if (unsettled->size() >= kMaxUnsettled) return;
-  unsettled->insert_or_assign(Key(resource.kind, resource.name),
-                              Deadline::After(settings_.settle_time));
+  std::erase_if(unsettled->until, [](const auto& entry) { return entry.second.Passed(); });
+  if (unsettled->until.size() >= kMaxUnsettled) {
+    unsettled->others_until = until;
+  } else {
+    unsettled->until.insert_or_assign(Key(resource.kind, resource.name), until);
+  }
+}
+
+bool Remover::MayStillCome(const run::Resource& resource) {
+  auto unsettled = unsettled_.Lock();
+  const auto found = unsettled->until.find(Key(resource.kind, resource.name));
+  return !(found == unsettled->until.end() ? unsettled->others_until : found->second).Passed();
 }
 
 run::Removal Remover::Remove(const run::Resource& resource, const RunId& run_id,
@@ -53,9 +62,7 @@ Result<void> Remover::RemoveNow(const run::Resource& resource, const RunId& run_
   if (id.empty()) {
     TW_ASSIGN(id, IdOf(resource, run_id, patience));
     if (id.empty()) {
-      auto unsettled = unsettled_.Lock();
-      const auto found = unsettled->find(Key(resource.kind, resource.name));
-      if (found == unsettled->end() || found->second.Passed()) return Ok();
+      if (!MayStillCome(resource)) return Ok();
       return Fail(ErrorCode::kUnavailable,
                   "remove " + std::string(NameOf(resource.kind)) + " " + Quoted(resource.name) +
                       ": the engine may still be creating it",
@@ -72,7 +79,7 @@ Result<void> Remover::RemoveNow(const run::Resource& resource, const RunId& run_
                       (removed ? ": the engine still shows it" : ": the engine is still at it"));
     }
   }
-  unsettled_.Lock()->erase(Key(resource.kind, resource.name));
+  unsettled_.Lock()->until.erase(Key(resource.kind, resource.name));
   return Ok();
 }
 

@@ -23,13 +23,20 @@ class Remover {
   // run::Backend::Remove.
   run::Removal Remove(const run::Resource& resource, const RunId& run_id, Deadline deadline);
 
-  // A create under that name was sent and its answer lost. Until settings.settle_time has passed,
-  // Remove does not take "no such thing" for an answer: the engine may still be making it.
-  void ExpectLater(const run::Resource& resource);
+  // A create under that name was sent and its answer lost. Until settings.settle_time after
+  // `expected`, when the create would have been given up at the latest, Remove does not take "no
+  // such thing" for an answer: the engine may still be making it.
+  void ExpectLater(const run::Resource& resource, Deadline expected);
 
  private:
   using Key = std::pair<run::Resource::Kind, std::string>;
+  struct Unsettled {
+    std::map<Key, Deadline> until;
+    // Of all that are beyond what is remembered one by one.
+    Deadline others_until = Deadline::At({});
+  };
 
+  bool MayStillCome(const run::Resource& resource);
   Result<void> RemoveNow(const run::Resource& resource, const RunId& run_id, Deadline deadline,
                          std::string& id);
   // The id under that name where the labels fit; "" where nothing of this run is there.
@@ -41,7 +48,7 @@ class Remover {
 
   EngineApi& api_;
   const DockerSettings& settings_;
-  Guarded<std::map<Key, Deadline>> unsettled_;
+  Guarded<Unsettled> unsettled_;
 };
 
 }  // namespace tidewaiter::docker

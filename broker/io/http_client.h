@@ -30,8 +30,10 @@ struct HttpRequest {
   HttpHeaders headers;
   std::string body;
   std::size_t max_response_bytes = std::size_t{4} << 20U;
-  // How long the other side may stay silent, within the deadline. Zero: no bound of its own.
+  // How long the other side may stay silent, and how long it may take until its answer's header has
+  // come, within the deadline. Zero: no bound of its own.
   std::chrono::milliseconds silence{0};
+  std::chrono::milliseconds head_within{0};
 };
 
 struct HttpResponse {

@@ -137,14 +137,22 @@ std::string HttpTransfer::Subject() const {
 }
 
 Deadline HttpTransfer::SilentAt() const noexcept {
-  if (request_.silence <= std::chrono::milliseconds::zero()) return Deadline::Never();
-  return Deadline::At(last_heard_ + request_.silence);
+  constexpr std::chrono::milliseconds kUnbounded{0};
+  Deadline at = Deadline::Never();
+  if (request_.silence > kUnbounded) at = Deadline::At(last_heard_ + request_.silence);
+  if (request_.head_within > kUnbounded && !head_complete_) {
+    at = at.Sooner(Deadline::At(begun_ + request_.head_within));
+  }
+  return at;
 }
 
 Error HttpTransfer::SilenceError() const {
-  return Fail(ErrorCode::kDeadlineExceeded,
-              Subject() + ": nothing came for " + std::to_string(request_.silence.count()) + " ms",
-              "SILENT");
+  const bool quiet = request_.silence > std::chrono::milliseconds::zero() &&
+                     Deadline::At(last_heard_ + request_.silence).Passed();
+  const std::string what =
+      quiet ? ": nothing came for " + std::to_string(request_.silence.count())
+            : ": no answer began for " + std::to_string(request_.head_within.count());
+  return Fail(ErrorCode::kDeadlineExceeded, Subject() + what + " ms", "SILENT");
 }
 
 Error HttpTransfer::DeadlineError() const {

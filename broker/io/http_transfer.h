@@ -39,7 +39,8 @@ class HttpTransfer {
 
   [[nodiscard]] CURL* handle() const noexcept { return handle_.get(); }
   [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
-  // When the other side will have been silent for too long; never where that has no bound.
+  // When the other side will have been silent, or without a header, for too long; never where that
+  // has no bound.
   [[nodiscard]] Deadline SilentAt() const noexcept;
   [[nodiscard]] Error SilenceError() const;
   [[nodiscard]] Error DeadlineError() const;
@@ -92,7 +93,8 @@ class HttpTransfer {
   int sent_ = 0;                  // how often the request has been sent
   bool ended_by_sink_ = false;    // on_data had enough
   std::optional<Error> refused_;  // why a callback of ours stopped libcurl
-  Deadline::Clock::time_point last_heard_ = Deadline::Clock::now();
+  const Deadline::Clock::time_point begun_ = Deadline::Clock::now();
+  Deadline::Clock::time_point last_heard_ = begun_;
 
   Result<HttpResponse> result_;  // written before done_ is set, read after
   Completion<bool> done_;

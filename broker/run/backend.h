@@ -90,16 +90,21 @@ class Container {
  public:
   virtual ~Container() = default;
   [[nodiscard]] virtual const std::string& id() const = 0;
-  // Before Start, so that no byte is lost. Output goes to `sink` in order; `sink` must outlive the
-  // Attachment.
+  // Before Start, so that no byte is lost. Output goes to `sink` in order; `sink` and this must
+  // outlive the Attachment.
   virtual Result<std::unique_ptr<Attachment>> Attach(OutputSink& sink, bool with_stdin,
                                                      const Patience& patience) = 0;
   // Starts it. A command that is missing or not executable is no error here but a ContainerExit.
   virtual Result<void> Start(const Patience& patience) = 0;
   // Set when the container has ended, by whatever cause, or was lost.
   virtual Completion<ContainerExit>& exited() = 0;
-  // SIGTERM or SIGKILL. A container that has already ended is a success.
-  virtual Result<void> Signal(int signal_number, const Patience& patience) = 0;
+  // SIGTERM or SIGKILL. False: there was nothing left to signal, so the container had already ended
+  // by itself, and `exited` is about to say how.
+  virtual Result<bool> Signal(int signal_number, const Patience& patience) = 0;
+  // Whether the container seems to have ended without `exited` being told, because the engine waits
+  // until the rest of its output has been read. For a container whose output nobody has taken for
+  // long; blocks for a few seconds where the answer is yes.
+  virtual bool EndIsWithheld(const Patience& patience) = 0;
 };
 
 class Backend {

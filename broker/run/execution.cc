@@ -11,6 +11,10 @@ namespace {
 
 using Clock = Deadline::Clock;
 
+// Reasons of v1.Truncated.
+constexpr std::string_view kStreamLost = "ENGINE_STREAM_LOST";
+constexpr std::string_view kRunStopped = "RUN_STOPPED";
+
 Outcome FromExit(const ContainerExit& exit) {
   Outcome outcome;
   outcome.exit_code = exit.exit_code;
@@ -78,7 +82,7 @@ Outcome Execution::Run(const std::vector<Resource>& planned, std::vector<Resourc
   observer_.OnAttached(**attachment);
   Outcome outcome = StartAndWait(**container, **attachment, output, patience);
   observer_.OnAttachmentClosing();
-  output_lost_ = output_lost_ || (*attachment)->ended().Peek().value_or(std::nullopt).has_value();
+  if ((*attachment)->ended().Peek().value_or(std::nullopt)) output_lost_ = kStreamLost;
   attachment->reset();  // no output from here on
   TellTruncation(output);
   return outcome;
@@ -95,27 +99,56 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
     observer_.OnStarted(image_, container_id_);
   }
 
-  exit =
-      container.exited().Wait(patience.stop, Deadline::After(admitted_.effective().limits.timeout));
+  exit = AwaitExit(container, output);
   Outcome outcome;
   if (exit) {
     outcome = FromExit(*exit);
   } else {
     const auto cause = run_.stop_cause();
     if (cause && cause->kind == StopCause::Kind::kClientGone) return StoppedBy(*cause);
-    // An engine tells of an exit only once the output before it is taken (moby#41827).
+    // An engine that withholds an exit neither tells of it nor takes a signal before this.
     if (output.ClientFull()) output.DropRest();
-    exit = StopGently(container);
-    if (cause) {
-      outcome = StoppedBy(*cause);
+    const Stopped stopped = StopGently(container);
+    exit = stopped.exit;
+    if (exit && stopped.by_itself) {
+      outcome = FromExit(*exit);  // only the news of it came late
     } else {
       outcome.kind = Outcome::Kind::kTimedOut;
+      if (cause) outcome = StoppedBy(*cause);
+      if (exit) outcome.exit_code = exit->exit_code;
     }
-    if (exit) outcome.exit_code = exit->exit_code;
   }
   outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-  AwaitOutput(attachment, output, OutputPatience(exit));
+  AwaitOutput(attachment, output, exit);
   return outcome;
+}
+
+// Nothing where the run is asked to stop or has reached its timeout. The timeout is the
+// container's: an engine (seen with 20.10, moby#41827) may tell of an exit only once the output
+// before it has been read, and how long that takes is the client's doing. So while there is output
+// on its way, the engine is asked whether it withholds an exit; if it does, the client gets what it
+// gets after any other exit (AwaitOutput): as long as it reads, and output_stall where it does not.
+std::optional<ContainerExit> Execution::AwaitExit(Container& container, OutputLimiter& output) {
+  const Patience patience{.stop = run_.stop_token(), .deadline = Deadline::Never()};
+  const Deadline limit = Deadline::After(admitted_.effective().limits.timeout);
+  const auto stalled = [&] { return output.StallsAt(settings_.output_stall).Passed(); };
+  for (;;) {
+    const Deadline look = Deadline::After(settings_.output_stall);
+    const Deadline until = limit.Passed() ? look : look.Sooner(limit);
+    if (auto exit = container.exited().Wait(patience.stop, until)) return exit;
+    if (patience.stop.stop_requested()) return std::nullopt;
+    const bool late = limit.Passed();
+    if (stalled() && !output.ClientFull()) {  // nothing that could be waited for
+      if (late) return std::nullopt;
+      continue;
+    }
+    if (!late && !stalled()) continue;
+    if (!container.EndIsWithheld(patience)) {
+      if (late) return container.exited().Peek();  // it may have been told meanwhile
+    } else if (output.ClientFull() && stalled()) {
+      output.DropRest();
+    }
+  }
 }
 
 // How long the output may still take once the container has ended, as `exit` says.
@@ -130,33 +163,41 @@ Patience Execution::OutputPatience(const std::optional<ContainerExit>& exit) {
 }
 
 // SIGTERM, and SIGKILL after the grace. What survives even that is left to the forced removal.
-std::optional<ContainerExit> Execution::StopGently(Container& container) {
+Execution::Stopped Execution::StopGently(Container& container) {
+  Stopped stopped;
   for (const int signal_number : {SIGTERM, SIGKILL}) {
     const Patience grace{.stop = {}, .deadline = Deadline::After(settings_.stop_grace)};
     // An engine that does not take the signal may still tell of the exit.
-    static_cast<void>(container.Signal(signal_number, grace));
-    if (auto exit = container.exited().Wait({}, grace.deadline)) return exit;
+    const Result<bool> signalled = container.Signal(signal_number, grace);
+    if (signal_number == SIGTERM) stopped.by_itself = signalled && !*signalled;
+    stopped.exit = container.exited().Wait({}, grace.deadline);
+    if (stopped.exit) break;
   }
-  return std::nullopt;
+  return stopped;
 }
 
 // The container is gone, so what output there is, is finite; but neither a client that does not
 // read nor an engine that does not send may hold the run for ever.
 void Execution::AwaitOutput(Attachment& attachment, OutputLimiter& output,
-                            const Patience& patience) {
+                            const std::optional<ContainerExit>& exit) {
+  const Patience patience = OutputPatience(exit);
+  std::string_view missing = exit && exit->lost ? kStreamLost : kRunStopped;
   for (;;) {
     const Deadline stalls_at = output.StallsAt(settings_.output_stall);
     if (attachment.ended().Wait(patience.stop, stalls_at.Sooner(patience.deadline))) return;
     if (patience.stop.stop_requested() || patience.deadline.Passed()) break;
     if (!output.StallsAt(settings_.output_stall).Passed()) continue;
-    if (!output.ClientFull()) break;
+    if (!output.ClientFull()) {
+      missing = kStreamLost;
+      break;
+    }
     output.DropRest();
   }
   // Whose doing it is that the rest is missing.
   if (output.ClientFull()) {
     output.DropRest();
   } else {
-    output_lost_ = true;
+    output_lost_ = missing;
   }
 }
 
@@ -166,7 +207,7 @@ void Execution::TellTruncation(const OutputLimiter& output) {
     observer_.OnTruncated(output.dropped_over_limit(), "LOG_LIMIT");
   }
   if (output.dropping()) observer_.OnTruncated(output.dropped_unread(), "SLOW_CLIENT");
-  if (output_lost_) observer_.OnTruncated(0, "ENGINE_STREAM_LOST");
+  if (!output_lost_.empty()) observer_.OnTruncated(0, output_lost_);
 }
 
 // What was given up because the run was asked to stop did not fail. What failed by itself did, even

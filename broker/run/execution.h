@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/run/active_run.h"
@@ -32,9 +33,15 @@ class Execution {
  private:
   Outcome StartAndWait(Container& container, Attachment& attachment, OutputLimiter& output,
                        const Patience& patience);
-  std::optional<ContainerExit> StopGently(Container& container);
+  std::optional<ContainerExit> AwaitExit(Container& container, OutputLimiter& output);
+  struct Stopped {
+    std::optional<ContainerExit> exit;
+    bool by_itself = false;  // before the signal reached it
+  };
+  Stopped StopGently(Container& container);
   Patience OutputPatience(const std::optional<ContainerExit>& exit);
-  void AwaitOutput(Attachment& attachment, OutputLimiter& output, const Patience& patience);
+  void AwaitOutput(Attachment& attachment, OutputLimiter& output,
+                   const std::optional<ContainerExit>& exit);
   void TellTruncation(const OutputLimiter& output);
   Outcome Failed(const Error& error);
 
@@ -49,7 +56,7 @@ class Execution {
   ResolvedImage image_;
   std::string container_id_;
   std::int64_t dropped_output_bytes_ = 0;
-  bool output_lost_ = false;
+  std::string_view output_lost_;  // why some of it may be missing, besides what was counted
 };
 
 // The outcome of a run that was stopped.

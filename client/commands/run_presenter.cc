@@ -125,6 +125,8 @@ void RunPresenter::ShowTruncated(const v1::Truncated& truncated) {
     Warn(fmt::format("output cut: {} dropped beyond the limit (--log-bytes)", dropped));
   } else if (truncated.reason() == "SLOW_CLIENT") {
     Warn(fmt::format("output cut: {} dropped, since it was not read", dropped));
+  } else if (truncated.reason() == "RUN_STOPPED") {
+    Warn("output cut: the run was stopped before all of it had come");
   } else {
     Warn(fmt::format("output cut: {} or more lost ({})", dropped, truncated.reason()));
   }

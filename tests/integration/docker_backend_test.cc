@@ -10,10 +10,12 @@
 #include <csignal>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/strong_id.h"
 #include "base/unique_fd.h"
+#include "broker/docker/unsupported.h"
 #include "tests/support/admitted_run.h"
 #include "tests/support/lab.h"
 
@@ -257,15 +259,19 @@ TEST_F(DockerBackendTest, OutOfMemoryIsToldApartFromAnOrdinaryKill) {
   EXPECT_TRUE(exit_.oom_killed);
 }
 
-TEST_F(DockerBackendTest, KillEndsAContainerAndKillingItAgainSucceeds) {
+TEST_F(DockerBackendTest, KillEndsAContainerAndKillingItAgainSaysThatItHasEnded) {
   ASSERT_TRUE(TryCreate(Spec({"sh", "-c", "sleep 100"})).has_value());
   ASSERT_TRUE(container_->Start(Soon()).has_value());
-  ASSERT_TRUE(container_->Signal(SIGKILL, Soon()).has_value());
+  const Result<bool> killed = container_->Signal(SIGKILL, Soon());
+  ASSERT_TRUE(killed.has_value()) << killed.error().message;
+  EXPECT_TRUE(*killed);
   const auto exit = container_->exited().Wait({}, Deadline::After(seconds(30)));
   ASSERT_TRUE(exit.has_value());
   EXPECT_EQ(exit->exit_code, 137);
   EXPECT_FALSE(exit->oom_killed);
-  EXPECT_TRUE(container_->Signal(SIGKILL, Soon()).has_value());
+  const Result<bool> again = container_->Signal(SIGKILL, Soon());
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  EXPECT_FALSE(*again);
 }
 
 TEST_F(DockerBackendTest, MissingCommandExitsWith127) {
@@ -356,6 +362,22 @@ TEST_F(DockerBackendTest, RuntimeThatTheEngineLacksIsUnsupported) {
   const auto violations = backend_->Unsupported(admitted.effective());
   ASSERT_THAT(violations, SizeIs(1));
   EXPECT_EQ(violations.front().rule, kRuleRuntime);
+}
+
+TEST_F(DockerBackendTest, BindOfTheEnginesOwnDataIsUnsupported) {
+  io::HttpRequest request;
+  request.url = "http://docker/info";
+  request.unix_socket = lab_.docker_socket;
+  const auto info = http_->Fetch(request, {}, Deadline::After(seconds(30)));
+  ASSERT_TRUE(info.has_value()) << info.error().message;
+  const std::string root = nlohmann::json::parse(info->body).value("DockerRootDir", "");
+  for (const std::string& source : {root, root + "/containers", root.substr(0, root.rfind('/'))}) {
+    policy::EffectiveRun run;
+    run.mounts = {{.target = "/a", .read_only = true, .source = policy::BindMount{source}}};
+    const auto violations = backend_->Unsupported(run);
+    ASSERT_THAT(violations, SizeIs(1)) << source;
+    EXPECT_EQ(violations.front().rule, kRuleEngineData);
+  }
 }
 
 }  // namespace

@@ -43,6 +43,11 @@ bool FakeContainerState::Emit(std::string_view text) {
   return sink_->Write(run::OutputStream::kStdout, std::as_bytes(std::span(text)));
 }
 
+void FakeContainerState::ExitWithheld(std::int32_t code) {
+  const std::lock_guard lock(mutex_);
+  withheld_ = code;
+}
+
 int FakeContainerState::resumes() const {
   const std::lock_guard lock(mutex_);
   return resumes_;
@@ -57,8 +62,13 @@ class FakeAttachment final : public run::Attachment {
       state_->sink_ = &sink_;
     }
     sink_.SetResume([state = state_] {
-      const std::lock_guard lock(state->mutex_);
-      ++state->resumes_;
+      std::optional<std::int32_t> withheld;
+      {
+        const std::lock_guard lock(state->mutex_);
+        ++state->resumes_;
+        withheld = state->withheld_;
+      }
+      if (withheld) state->Exit(*withheld);
     });
   }
   ~FakeAttachment() override {
@@ -105,14 +115,21 @@ class FakeContainer final : public run::Container {
 
   Completion<ContainerExit>& exited() override { return state_->exited_; }
 
-  Result<void> Signal(int signal_number, const Patience& patience) override {
+  Result<bool> Signal(int signal_number, const Patience& patience) override {
     backend_.trace_.Add("engine:signal " + std::to_string(signal_number));
     const auto played = backend_.Play(FakeBackend::Step::kSignal, patience);
+    const bool running = !state_->exited_.Peek();
     if (played.done && !backend_.ignored_signals_.contains(signal_number)) {
       state_->Exit(128 + signal_number);
     }
     if (played.error) return *played.error;
-    return Ok();
+    return running;
+  }
+
+  bool EndIsWithheld(const Patience& /*patience*/) override {
+    backend_.trace_.Add("engine:ask whether it has ended");
+    const std::lock_guard lock(state_->mutex_);
+    return state_->withheld_ && !state_->exited_.Peek();
   }
 
  private:
@@ -210,6 +227,7 @@ Result<std::unique_ptr<run::Container>> FakeBackend::Create(
   trace_.Add("engine:create");
   const auto played = Play(Step::kCreate, patience);
   auto state = std::make_shared<FakeContainerState>(run_id);
+  if (withheld_) state->ExitWithheld(*withheld_);
   if (played.done) {
     {
       const std::lock_guard lock(mutex_);

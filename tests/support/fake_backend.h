@@ -32,6 +32,9 @@ class FakeContainerState {
   void EndOutput(std::optional<Error> error = std::nullopt);
   // As the I/O thread would. False: paused until Resumed().
   bool Emit(std::string_view text);
+  // Ends it as an engine does that tells of it only once the output has been read (moby#41827):
+  // when the producer is asked to go on.
+  void ExitWithheld(std::int32_t code);
   // How often the producer was asked to go on.
   [[nodiscard]] int resumes() const;
 
@@ -45,6 +48,7 @@ class FakeContainerState {
   mutable std::mutex mutex_;
   run::OutputSink* sink_ = nullptr;
   int resumes_ = 0;
+  std::optional<std::int32_t> withheld_;
 };
 
 class FakeBackend final : public run::Backend {
@@ -67,6 +71,8 @@ class FakeBackend final : public run::Backend {
   // What a signal does: end the container (the default), or nothing.
   void IgnoreSignal(int signal_number);
   void Refuse(policy::Violation violation);
+  // Every container has ended from the first moment, as by FakeContainerState::ExitWithheld.
+  void WithholdExits(std::int32_t code) { withheld_ = code; }
   // The command is missing: Start succeeds, and the container has "exited" with 127.
   void CommandFails();
   void UseNetworks() { with_network_ = true; }
@@ -115,6 +121,7 @@ class FakeBackend final : public run::Backend {
   bool released_ = false;
   bool with_network_ = false;
   bool command_fails_ = false;
+  std::optional<std::int32_t> withheld_;
   std::set<int> ignored_signals_;
   std::vector<policy::Violation> refusals_;
   std::vector<std::shared_ptr<FakeContainerState>> containers_;

@@ -137,6 +137,14 @@ std::string StandInEngine::PlantContainer(const std::string& name, const json& l
   return container->id;
 }
 
+void StandInEngine::BreakEvents() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++event_breaks_;
+  }
+  changed_.notify_all();
+}
+
 void StandInEngine::Handle(const StandInRequest& request, StandInConnection& connection) {
   const std::string call = request.method + " " + WithoutVersion(request.path);
   Fault fault = Fault::kNone;
@@ -175,8 +183,10 @@ void StandInEngine::Dispatch(const StandInRequest& request, const std::string& c
   } else if (call == "GET /_ping" || call == "HEAD /_ping") {
     connection.Answer(200, request.method == "GET" ? "OK" : "", "text/plain");
   } else if (call == "GET /info") {
-    connection.Answer(200, R"({"OSType":"linux","Runtimes":{"runc":{"path":"runc"}},)"
-                           R"("SecurityOptions":["name=seccomp,profile=default"]})");
+    connection.Answer(
+        200,
+        R"({"OSType":"linux","DockerRootDir":"/srv/engine","Runtimes":{"runc":{"path":"runc"}},)"
+        R"("SecurityOptions":["name=seccomp,profile=default"]})");
   } else if (call == "GET /events") {
     Events(connection);
   } else if (call == "GET /containers/json") {
@@ -398,17 +408,20 @@ void StandInEngine::Events(StandInConnection& connection) {
   connection.CloseAfterwards();
   if (!connection.BeginChunks()) return;
   std::size_t next = 0;
+  std::uint64_t breaks = 0;
   {
     const std::lock_guard lock(mutex_);
     next = events_.size();
+    breaks = event_breaks_;
   }
   for (;;) {
     std::string lines;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, std::chrono::milliseconds(500),
-                        [&] { return stopping_ || next < events_.size(); });
-      if (stopping_) return;
+      changed_.wait_for(lock, std::chrono::milliseconds(500), [&] {
+        return stopping_ || breaks != event_breaks_ || next < events_.size();
+      });
+      if (stopping_ || breaks != event_breaks_) return;
       for (; next < events_.size(); ++next) lines += events_[next] + "\n";
     }
     if (lines.empty() ? connection.PeerGone(0) : !connection.Chunk(lines)) return;

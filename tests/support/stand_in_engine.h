@@ -57,6 +57,8 @@ class StandInEngine {
   [[nodiscard]] std::vector<nlohmann::json> CreateBodies() const;
   [[nodiscard]] std::size_t ContainerCount() const;
   [[nodiscard]] std::size_t NetworkCount() const;
+  // Ends every event stream.
+  void BreakEvents();
   // A container with these labels that nobody asked for, as left by someone. Returns its id.
   std::string PlantContainer(const std::string& name, const nlohmann::json& labels);
 
@@ -86,6 +88,7 @@ class StandInEngine {
   std::map<std::string, nlohmann::json> networks_;                // by id
   std::vector<std::string> events_;                               // JSON lines, all there ever were
   std::uint64_t next_id_ = 1;
+  std::uint64_t event_breaks_ = 0;
   std::unique_ptr<StandInServer> server_;  // last: its threads use what stands above
 };
 

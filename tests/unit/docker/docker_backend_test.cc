@@ -4,10 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "broker/docker/unsupported.h"
 #include "tests/support/admitted_run.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/stand_in_engine.h"
@@ -37,6 +42,16 @@ run::Patience Soon(milliseconds limit = seconds(20)) {
   return {.stop = {}, .deadline = Deadline::After(limit)};
 }
 
+// Asks again and again, for at most ten seconds.
+bool Eventually(const std::function<bool()>& done) {
+  const Deadline limit = Deadline::After(seconds(10));
+  while (!done()) {
+    if (limit.Passed()) return false;
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  return true;
+}
+
 policy::RunSpec Spec() {
   policy::RunSpec spec;
   spec.image = std::string("registry.example/lab/job:1.0.0@") + StandInEngine::kDigest;
@@ -51,7 +66,8 @@ class DockerBackendTest : public ::testing::Test {
     http_ = *io::HttpClient::Create(*loop_);
     settings_.socket = folder_ / "engine.sock";
     settings_.broker_id = BrokerId(RandomId());
-    settings_.call_timeout = settings_.create_timeout = settings_.start_timeout = milliseconds(400);
+    settings_.call_timeout = settings_.create_timeout = settings_.start_timeout =
+        settings_.attach_timeout = milliseconds(400);
     settings_.settle_time = milliseconds(0);
     backend_ = std::make_unique<DockerBackend>(*loop_, *http_, settings_);
   }
@@ -69,7 +85,7 @@ class DockerBackendTest : public ::testing::Test {
     TW_ASSIGN(const std::unique_ptr<run::Container> container,
               backend_->Create(admitted, run_id_, "tester", image, false, resources_, Soon()));
     TW_ASSIGN(const std::unique_ptr<run::Attachment> attachment,
-              container->Attach(output, false, Soon(milliseconds(400))));
+              container->Attach(output, false, Soon()));
     TW_TRY(container->Start(Soon()));
     const auto exit = container->exited().Wait({}, Deadline::After(seconds(10)));
     if (!exit) return Fail(ErrorCode::kDeadlineExceeded, "no exit");
@@ -79,8 +95,12 @@ class DockerBackendTest : public ::testing::Test {
   // As the supervisor's teardown: in reverse order of creation.
   void RemoveAll() {
     for (auto it = resources_.rbegin(); it != resources_.rend(); ++it) {
-      const run::Removal removal = backend_->Remove(*it, run_id_, Deadline::After(seconds(10)));
-      EXPECT_TRUE(removal.confirmed_absent) << removal.error;
+      run::Removal removal;
+      // As the reaper: a create whose answer was lost stays in doubt for as long as it may take.
+      EXPECT_TRUE(Eventually([&] {
+        removal = backend_->Remove(*it, run_id_, Deadline::After(seconds(10)));
+        return removal.confirmed_absent;
+      })) << removal.error;
     }
   }
 
@@ -155,6 +175,98 @@ INSTANTIATE_TEST_SUITE_P(DockerBackendTest, FaultAtEveryCall,
                                            FaultyCall{Fault::kHang, "Hang"},
                                            FaultyCall{Fault::kGarbage, "Garbage"}),
                          [](const auto& call) { return std::string(call.param.name); });
+
+TEST_F(DockerBackendTest, AttachThatIsNotAnsweredIsAnEngineThatIsNotThere) {
+  engine_.SetFaults([](std::size_t, const std::string& call) {
+    return call.ends_with("/attach") ? Fault::kHang : Fault::kNone;
+  });
+  const auto exit = Run(Admitted());
+  ASSERT_FALSE(exit.has_value());
+  EXPECT_EQ(exit.error().Reason(), "ENGINE_UNAVAILABLE");
+  EXPECT_THAT(exit.error().message, HasSubstr("attach"));
+  engine_.SetFaults({});
+  RemoveAll();
+}
+
+TEST_F(DockerBackendTest, EventStreamThatDoesNotOpenIsAnErrorWithinItsBudget) {
+  engine_.SetFaults([](std::size_t, const std::string& call) {
+    return call == "GET /events" ? Fault::kHang : Fault::kNone;
+  });
+  settings_.check_timeout = milliseconds(100);
+  backend_ = std::make_unique<DockerBackend>(*loop_, *http_, settings_);
+  EXPECT_TRUE(Eventually([this] {
+    const auto calls = engine_.Calls();
+    return std::count(calls.begin(), calls.end(), "GET /events") >= 3;
+  }));
+  engine_.SetFaults({});
+  EXPECT_TRUE(Run(Admitted()).has_value());
+  RemoveAll();
+}
+
+// An engine that has stopped answering in the middle of a run, its connections still open.
+TEST_F(DockerBackendTest, EngineThatHangsLosesTheRunsThatItHas) {
+  settings_.check_timeout = settings_.ping_interval = milliseconds(100);
+  settings_.event_loss_limit = milliseconds(300);
+  backend_ = std::make_unique<DockerBackend>(*loop_, *http_, settings_);
+  policy::RunSpec spec = Spec();
+  spec.command = {"run", "until killed"};
+  engine_.SetFaults(
+      [started = std::make_shared<std::atomic<bool>>(false)](std::size_t, const std::string& call) {
+        if (call.ends_with("/start")) {
+          *started = true;
+          return Fault::kNone;
+        }
+        return *started ? Fault::kHang : Fault::kNone;
+      });
+  const auto exit = Run(Admitted(spec));
+  ASSERT_TRUE(exit.has_value()) << exit.error().message;
+  ASSERT_TRUE(exit->lost.has_value());
+  EXPECT_EQ(exit->lost->Reason(), "ENGINE_UNAVAILABLE");
+  engine_.SetFaults({});
+  RemoveAll();
+}
+
+TEST_F(DockerBackendTest, WhatTheEngineCanDoIsAskedAgainAfterItsEventsWereLost) {
+  ASSERT_TRUE(Run(Admitted()).has_value());
+  RemoveAll();
+  const auto asked = [this] {
+    const auto calls = engine_.Calls();
+    return std::count(calls.begin(), calls.end(), "GET /info");
+  };
+  ASSERT_EQ(asked(), 1);
+  engine_.BreakEvents();
+  EXPECT_TRUE(Eventually([&] {
+    resources_.clear();
+    run_id_ = RunId(RandomId());
+    const bool ran = Run(Admitted()).has_value();
+    RemoveAll();
+    return ran && asked() == 2;
+  }));
+}
+
+TEST_F(DockerBackendTest, BindOfTheEnginesOwnDataIsUnsupported) {
+  for (const char* source : {"/srv/engine", "/srv/engine/overlay2", "/srv"}) {
+    policy::EffectiveRun run;
+    run.mounts = {{.target = "/a", .read_only = true, .source = policy::BindMount{source}}};
+    const auto violations = backend_->Unsupported(run);
+    ASSERT_THAT(violations, SizeIs(1)) << source;
+    EXPECT_EQ(violations[0].rule, kRuleEngineData);
+    EXPECT_EQ(violations[0].field, "mounts[0].bind.source");
+  }
+  policy::EffectiveRun run;
+  run.mounts = {{.target = "/a", .read_only = true, .source = policy::BindMount{"/srv/engines"}}};
+  EXPECT_THAT(backend_->Unsupported(run), IsEmpty());
+}
+
+TEST_F(DockerBackendTest, BindThatWasDecidedWithoutTheEngineIsCheckedBeforeItIsMade) {
+  policy::RunSpec spec = Spec();
+  spec.mounts = {{.target = "/a", .read_only = true, .source = policy::BindMount{"/srv/engine"}}};
+  const auto exit = Run(Admitted(spec));
+  ASSERT_FALSE(exit.has_value());
+  EXPECT_EQ(exit.error().Reason(), "UNSUPPORTED");
+  EXPECT_EQ(engine_.ContainerCount(), 0U);
+  RemoveAll();
+}
 
 TEST_F(DockerBackendTest, EngineThatRunsSomethingElseIsRefused) {
   engine_.SetTamper([](nlohmann::json& inspect) { inspect["HostConfig"]["Privileged"] = true; });

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <thread>
 
 #include "tests/unit/docker/fake_http.h"
 
@@ -34,7 +37,13 @@ class WatchedEngine {
             [this](const io::HttpRequest& request) -> Result<io::HttpResponse> {
               if (request.url == "http://docker/version") return Answer(200, kVersionAnswer);
               const std::lock_guard lock(mutex_);
+              if (request.url.ends_with("/_ping")) {
+                ++pings_;
+                changed_.notify_all();
+                return ping_;
+              }
               ++inspections_;
+              changed_.notify_all();
               return container_;
             },
             [this](const io::HttpRequest& request, const auto& on_open, const auto& on_data,
@@ -47,7 +56,9 @@ class WatchedEngine {
               }
               on_open();
               std::unique_lock lock(mutex_);
-              while (changed_.wait(lock, stop, [this] { return broken_ || !said_.empty(); })) {
+              for (;;) {
+                changed_.wait(lock, stop, [this] { return broken_ || !said_.empty(); });
+                if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "cancelled");
                 if (std::exchange(broken_, false)) break;
                 const std::string text = std::exchange(said_, {});
                 lock.unlock();
@@ -75,9 +86,26 @@ class WatchedEngine {
     refuse_ = refuse;
     changed_.notify_all();
   }
-  void SetContainer(long status, const std::string& body) {
+  void SetContainer(long status, const std::string& body) { SetContainer(Answer(status, body)); }
+  void SetContainer(Result<io::HttpResponse> answer) {
     const std::lock_guard lock(mutex_);
-    container_ = Answer(status, body);
+    container_ = std::move(answer);
+  }
+  bool WaitInspections(int count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, seconds(10), [&] { return inspections_ >= count; });
+  }
+  void AnswerPings(Result<io::HttpResponse> answer) {
+    const std::lock_guard lock(mutex_);
+    ping_ = std::move(answer);
+  }
+  bool WaitPings(int count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, seconds(10), [&] { return pings_ >= count; });
+  }
+  int pings() {
+    const std::lock_guard lock(mutex_);
+    return pings_;
   }
   int inspections() {
     const std::lock_guard lock(mutex_);
@@ -91,7 +119,7 @@ class WatchedEngine {
   }
 
   EngineApi& api() { return api_; }
-  const DockerSettings& settings() const { return settings_; }
+  DockerSettings& settings() { return settings_; }
 
  private:
   std::mutex mutex_;
@@ -100,8 +128,10 @@ class WatchedEngine {
   bool broken_ = false;
   bool refuse_ = false;
   int inspections_ = 0;
+  int pings_ = 0;
+  Result<io::HttpResponse> ping_ = Answer(200, "OK");
   std::vector<std::string> urls_;
-  io::HttpResponse container_ = Answer(200, State("running", 0));
+  Result<io::HttpResponse> container_ = Answer(200, State("running", 0));
   DockerSettings settings_;
   FakeHttp http_;
   EngineClient client_;
@@ -110,17 +140,25 @@ class WatchedEngine {
 
 class ExitWatcherTest : public ::testing::Test {
  protected:
-  void Watch(bool forgeable = false) {
-    ASSERT_TRUE(watcher_.WaitUntilFollowing({.stop = {}, .deadline = Deadline::After(seconds(10))})
+  // `ping_interval`: the default is longer than any test.
+  void Watch(bool forgeable = false, milliseconds ping_interval = std::chrono::hours(1)) {
+    Follow(ping_interval);
+    watch_ = watcher_->Add(kId, forgeable);
+  }
+  void Follow(milliseconds ping_interval) {
+    engine_.settings().ping_interval = ping_interval;
+    watcher_ =
+        std::make_unique<ExitWatcher>(engine_.api(), engine_.settings(), [this] { ++lost_; });
+    ASSERT_TRUE(watcher_->WaitUntilFollowing({.stop = {}, .deadline = Deadline::After(seconds(10))})
                     .has_value());
-    watch_ = watcher_.Add(kId, forgeable);
   }
   std::optional<run::ContainerExit> Exit(milliseconds limit = seconds(10)) {
     return watch_->exited().Wait({}, Deadline::After(limit));
   }
 
   WatchedEngine engine_;
-  ExitWatcher watcher_{engine_.api(), engine_.settings()};
+  std::atomic<int> lost_{0};
+  std::unique_ptr<ExitWatcher> watcher_;
   std::unique_ptr<ExitWatcher::Watch> watch_;
 };
 
@@ -214,6 +252,92 @@ TEST_F(ExitWatcherTest, GarbageInTheStreamIsAnsweredByAskingAboutEveryone) {
   const auto exit = Exit();
   ASSERT_TRUE(exit.has_value());
   EXPECT_EQ(exit->exit_code, 8);
+}
+
+TEST_F(ExitWatcherTest, SilentEngineIsPingedAsLongAsSomethingIsWatched) {
+  Watch(false, milliseconds(20));
+  EXPECT_TRUE(engine_.WaitPings(3));
+  watch_.reset();
+  const int pings = engine_.pings();
+  std::this_thread::sleep_for(milliseconds(200));
+  EXPECT_LE(engine_.pings(), pings + 1);  // one may have been under way
+}
+
+TEST_F(ExitWatcherTest, NothingIsPingedWhileNothingIsWatched) {
+  Follow(milliseconds(10));
+  std::this_thread::sleep_for(milliseconds(200));
+  EXPECT_EQ(engine_.pings(), 0);
+}
+
+TEST_F(ExitWatcherTest, PingWithoutAnswerIsALostStreamAndEveryoneIsAskedAbout) {
+  Watch(false, milliseconds(20));
+  engine_.SetContainer(200, State("exited", 4));
+  engine_.AnswerPings(Fail(ErrorCode::kDeadlineExceeded, "no answer"));
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 4);
+  EXPECT_NE(engine_.StreamUrl(2), "");
+  EXPECT_GE(lost_, 1);
+}
+
+TEST_F(ExitWatcherTest, MissedEventIsFoundOnceTheStreamsHaveEnded) {
+  Watch();
+  engine_.SetContainer(200, State("exited", 5));
+  watch_->StreamsEnded();
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 5);
+}
+
+TEST_F(ExitWatcherTest, EventAfterTheEndOfTheStreamsSparesTheQuestion) {
+  Watch();
+  watch_->StreamsEnded();
+  engine_.Say(Event("die", R"("exitCode":"3")"));
+  ASSERT_TRUE(Exit().has_value());
+  std::this_thread::sleep_for(milliseconds(1300));
+  EXPECT_EQ(engine_.inspections(), 0);
+}
+
+TEST_F(ExitWatcherTest, ContainerThatClosedItsOutputIsAskedAboutUntilItEnds) {
+  Watch(false, milliseconds(20));
+  watch_->StreamsEnded();
+  ASSERT_TRUE(engine_.WaitInspections(2));
+  engine_.SetContainer(200, State("exited", 5));
+  ASSERT_TRUE(Exit().has_value());
+}
+
+TEST_F(ExitWatcherTest, ContainerThatCannotBeSignalledIsAskedAboutAtOnce) {
+  Watch();
+  engine_.SetContainer(200, State("exited", 5));
+  watch_->NotRunning();
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 5);
+  EXPECT_EQ(engine_.inspections(), 1);
+}
+
+TEST_F(ExitWatcherTest, ContainerThatDiedAndStillRunsIsLostAndNeverForgotten) {
+  for (const bool forgeable : {false, true}) {
+    Watch(forgeable);
+    engine_.Say(Event("die", R"("exitCode":"137")"));
+    const auto exit = Exit();
+    ASSERT_TRUE(exit.has_value()) << forgeable;
+    ASSERT_TRUE(exit->lost.has_value()) << forgeable;
+    EXPECT_EQ(exit->lost->Reason(), "CONTAINER_LOST");
+    watch_.reset();
+    watcher_.reset();
+  }
+}
+
+TEST_F(ExitWatcherTest, ContainerThatTheEngineIsSilentAboutIsNeitherLostNorForgotten) {
+  engine_.SetContainer(Fail(ErrorCode::kDeadlineExceeded, "no answer"));
+  engine_.settings().check_timeout = milliseconds(0);
+  Watch(false, milliseconds(20));
+  watch_->NotRunning();
+  ASSERT_TRUE(engine_.WaitInspections(25));
+  EXPECT_FALSE(watch_->exited().Peek().has_value());
+  engine_.SetContainer(200, State("exited", 5));
+  ASSERT_TRUE(Exit().has_value());
 }
 
 TEST_F(ExitWatcherTest, EngineThatStaysAwayLosesItsContainers) {

@@ -36,14 +36,14 @@ class RemoverTest : public ::testing::Test {
     client_ = std::make_unique<EngineClient>(*http_, "/s");
     api_ = std::make_unique<EngineApi>(*client_, settings_);
     remover_ = std::make_unique<Remover>(*api_, settings_);
-    if (unsettled_) remover_->ExpectLater(Resource(id));
+    if (expected_) remover_->ExpectLater(Resource(id), *expected_);
     return remover_->Remove(Resource(id), kRun, Deadline::After(limit));
   }
   static run::Resource Resource(const std::string& id) {
     return {.kind = run::Resource::Kind::kContainer, .name = kName, .id = id};
   }
 
-  bool unsettled_ = false;
+  std::optional<Deadline> expected_;  // a create whose answer was lost
   DockerSettings settings_;
   std::unique_ptr<FakeHttp> http_;
   std::unique_ptr<EngineClient> client_;
@@ -105,16 +105,39 @@ TEST_F(RemoverTest, ForeignContainerUnderTheNameIsLeftAloneAndCountsAsAbsent) {
 }
 
 TEST_F(RemoverTest, AbsenceIsNotBelievedRightAfterACreateWhoseAnswerWasLost) {
-  unsettled_ = true;
+  expected_ = Deadline::After({});
   const auto removal = Remove("", [](const auto&) { return Answer(404, "{}"); });
   EXPECT_FALSE(removal.confirmed_absent);
   EXPECT_THAT(removal.error, HasSubstr("may still be creating it"));
 }
 
+TEST_F(RemoverTest, AbsenceIsNotBelievedBeforeTheCreateItselfWouldHaveTimedOut) {
+  expected_ = Deadline::After(std::chrono::seconds(60));
+  settings_.settle_time = std::chrono::milliseconds(0);
+  EXPECT_FALSE(Remove("", [](const auto&) { return Answer(404, "{}"); }).confirmed_absent);
+}
+
 TEST_F(RemoverTest, AbsenceIsBelievedOnceTheEngineHadTimeToFinish) {
-  unsettled_ = true;
+  expected_ = Deadline::After({});
   settings_.settle_time = std::chrono::milliseconds(0);
   EXPECT_TRUE(Remove("", [](const auto&) { return Answer(404, "{}"); }).confirmed_absent);
+}
+
+TEST_F(RemoverTest, AbsenceIsNotBelievedWhereMoreAnswersWereLostThanAreRemembered) {
+  DockerSettings settings;
+  FakeHttp http([](const io::HttpRequest& request) -> Result<io::HttpResponse> {
+    return request.url.ends_with("/version") ? Answer(200, kVersionAnswer) : Answer(404, "{}");
+  });
+  EngineClient client(http, "/s");
+  EngineApi api(client, settings);
+  Remover remover(api, settings);
+  run::Resource resource = Resource("");
+  for (int i = 0; i < 5000; ++i) {
+    resource.name = "tw-" + std::to_string(i);
+    remover.ExpectLater(resource, Deadline::After({}));
+  }
+  EXPECT_FALSE(
+      remover.Remove(resource, kRun, Deadline::After(std::chrono::seconds(10))).confirmed_absent);
 }
 
 TEST_F(RemoverTest, EngineThatIsAwayIsAnErrorInTheReceipt) {

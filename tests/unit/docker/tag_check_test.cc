@@ -21,7 +21,7 @@ using ::testing::StartsWith;
 
 const std::string kDigest = "sha256:" + std::string(64, 'd');
 const std::string kOther = "sha256:" + std::string(64, 'e');
-const run::Patience kPatience{.stop = {}, .deadline = Deadline::After(std::chrono::seconds(10))};
+const run::Patience kPatience{.stop = {}, .deadline = Deadline::Never()};
 
 policy::ImageReference Image(std::string registry = "ghcr.io") {
   return {

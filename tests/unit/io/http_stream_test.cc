@@ -149,6 +149,34 @@ TEST_F(HttpStreamTest, EndsWithTheStopTokenAndCallsNobodyAfterwards) {
   }
 }
 
+TEST_F(HttpStreamTest, WhoseHeaderDoesNotComeInItsTimeIsGivenUp) {
+  Server server([](Peer& peer) {
+    peer.ReadHead();
+    peer.ReadHead();  // until the client hangs up
+  });
+  HttpRequest request = To(server);
+  request.head_within = milliseconds(50);
+  const auto answer = Stream(request);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ(answer.error().Reason(), "SILENT");
+}
+
+TEST_F(HttpStreamTest, MayBeSilentForAsLongAsItLikesOnceItsHeaderHasCome) {
+  Server server([](Peer& peer) {
+    peer.ReadHead();
+    peer.Send(kChunkedHead);
+    Completion<bool> never;
+    never.Wait({}, Deadline::After(milliseconds(200)));
+    peer.Send("1\r\nx\r\n0\r\n\r\n");
+  });
+  HttpRequest request = To(server);
+  request.head_within = milliseconds(100);
+  const auto answer = Stream(request);
+  EXPECT_TRUE(answer) << Text(answer);
+  EXPECT_EQ(data_, "x");
+}
+
 TEST_F(HttpStreamTest, ThatSpeaksNowAndThenIsNotSilent) {
   // A piece every 50 ms, for twice as long as it may be silent.
   Server server([&](Peer& peer) {

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <cstdint>
+
 #include "broker/run/output_limiter.h"
 #include "tests/support/core_world.h"
 
@@ -109,6 +112,76 @@ TEST_F(Output, ClientThatStopsReadingLosesTheRest) {
   ExpectNothingLeft();
 }
 
+// The three of an engine that tells of an exit only once the output has been read (moby#41827).
+TEST_F(Output, ExitThatAClientWithholdsByNotReadingIsFoundAfterTheStall) {
+  environment.settings.output_stall = std::chrono::milliseconds(30);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  client->StopReading();
+  EXPECT_FALSE(container->Emit("first"));
+  container->ExitWithheld(3);
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kExited);
+  EXPECT_EQ(client->outcome()->exit_code, 3);
+  EXPECT_THAT(client->told().Of("truncated"), ElementsAre("truncated SLOW_CLIENT 0"));
+  ExpectNothingLeft();
+}
+
+TEST_F(Output, ExitThatIsStillWithheldAtTheTimeoutIsNoTimeout) {
+  engine.WithholdExits(3);
+  Client client = Launch(SpecWithTimeout(std::chrono::milliseconds(30)));
+  ASSERT_TRUE(trace.WaitFor("engine:ask"));
+  // A moment in which a run that did not wait for the exit would stop the container.
+  trace.WaitSize(SIZE_MAX, std::chrono::milliseconds(50));
+  client->MakeRoom();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kExited);
+  EXPECT_EQ(client->outcome()->exit_code, 3);
+  EXPECT_THAT(client->told().Of("truncated"), IsEmpty());
+  EXPECT_THAT(trace.Of("engine:signal"), IsEmpty());
+}
+
+TEST_F(Output, CancelFindsTheExitThatWasWithheld) {
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  client->StopReading();
+  container->Emit("first");
+  container->ExitWithheld(3);
+  client.Cancel();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kExited);
+  EXPECT_EQ(client->outcome()->exit_code, 3);
+}
+
+TEST_F(Output, RunningContainerWaitsForAClientThatPausesLongerThanTheStall) {
+  environment.settings.output_stall = std::chrono::milliseconds(20);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  client->StopReading();
+  EXPECT_FALSE(container->Emit("first"));
+  ASSERT_TRUE(trace.WaitFor("engine:ask", 2));
+  client->MakeRoom();
+  EXPECT_TRUE(container->Emit(", second"));
+  container->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->output(), "first, second");
+  EXPECT_THAT(client->told().Of("truncated"), IsEmpty());
+}
+
+TEST_F(Output, TimeoutStillEndsAContainerThatRunsWhileTheClientReadsNothing) {
+  Client client = Launch(SpecWithTimeout(std::chrono::milliseconds(30)));
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  client->StopReading();
+  container->Emit("first");
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, run::Outcome::Kind::kTimedOut);
+  EXPECT_EQ(client->outcome()->exit_code, 128 + SIGTERM);
+}
+
 TEST_F(Output, BrokenStreamIsTold) {
   Client client = Launch();
   ASSERT_TRUE(client->told().WaitFor("started"));
@@ -127,6 +200,26 @@ TEST_F(Output, StreamThatNeverEndsDoesNotHoldTheRun) {
   ASSERT_TRUE(client->WaitDone());
   EXPECT_THAT(client->told().Of("truncated"), ElementsAre("truncated ENGINE_STREAM_LOST 0"));
   ExpectNothingLeft();
+}
+
+TEST_F(Output, StopThatEndsTheWaitForTheOutputIsNotBlamedOnTheEngine) {
+  environment.settings.stop_grace = std::chrono::milliseconds(20);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  engine.WaitContainer()->Exit(run::ContainerExit{}, /*keep_output=*/true);
+  client.Cancel();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_THAT(client->told().Of("truncated"), ElementsAre("truncated RUN_STOPPED 0"));
+}
+
+TEST_F(Output, ContainerThatTheEngineLostIsBlamedOnTheEngine) {
+  environment.settings.stop_grace = std::chrono::milliseconds(20);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  engine.WaitContainer()->Exit(LostBecause(Fail(ErrorCode::kUnavailable, "gone", "CONTAINER_LOST")),
+                               /*keep_output=*/true);
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_THAT(client->told().Of("truncated"), ElementsAre("truncated ENGINE_STREAM_LOST 0"));
 }
 
 TEST_F(Output, VanishedClientEndsTheWaitForTheOutput) {

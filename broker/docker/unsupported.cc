@@ -1,0 +1,87 @@
+#include "broker/docker/unsupported.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/printable.h"
+#include "policy/host_area.h"
+
+namespace tidewaiter::docker {
+namespace {
+
+// Index 0 is monostate: a mount without a source is refused alike.
+constexpr std::array<std::string_view, 6> kMountKinds{"target", "bind",   "tmpfs",
+                                                      "input",  "output", "volume"};
+
+policy::Violation MountKind(std::size_t index, std::string_view kind) {
+  return {.rule = std::string(kRuleMountKind),
+          .field = "mounts[" + std::to_string(index) + "]." + std::string(kind),
+          .message = "the docker backend does not make mounts of this kind",
+          .remedy = "a bind or tmpfs mount"};
+}
+
+// The engine's images, containers and secrets: what the policy forbids of /var/lib/docker, for an
+// engine that keeps them elsewhere.
+std::optional<policy::Violation> EngineData(std::size_t index, const std::string& source,
+                                            const std::string& data_folder) {
+  policy::Violation violation{.rule = std::string(kRuleEngineData),
+                              .field = "mounts[" + std::to_string(index) + "].bind.source",
+                              .message = "the engine does not say where it keeps its data",
+                              .remedy = "no bind mount"};
+  if (data_folder.empty()) return violation;
+  if (!policy::IsAtOrBelow(source, data_folder) && !policy::IsAtOrBelow(data_folder, source)) {
+    return std::nullopt;
+  }
+  violation.message =
+      "source " + Quoted(source) + " is forbidden by the engine's data in " + Quoted(data_folder);
+  violation.remedy = "a folder that neither is, holds nor is inside the engine's data";
+  return violation;
+}
+
+}  // namespace
+
+bool DependsOnEngine(const policy::EffectiveRun& run) noexcept {
+  return !run.runtime.empty() ||
+         std::any_of(run.mounts.begin(), run.mounts.end(), [](const policy::Mount& mount) {
+           return std::holds_alternative<policy::BindMount>(mount.source);
+         });
+}
+
+std::vector<policy::Violation> FindUnsupported(const policy::EffectiveRun& run,
+                                               const DockerSettings& settings,
+                                               const EngineInfo* info) {
+  std::vector<policy::Violation> violations;
+  for (std::size_t i = 0; i < run.mounts.size(); ++i) {
+    const auto& source = run.mounts[i].source;
+    if (const auto* bind = std::get_if<policy::BindMount>(&source)) {
+      if (info == nullptr) continue;
+      if (auto data = EngineData(i, bind->source, info->data_folder)) {
+        violations.push_back(*std::move(data));
+      }
+    } else if (!std::holds_alternative<policy::TmpfsMount>(source)) {
+      violations.push_back(MountKind(i, kMountKinds.at(source.index())));
+    }
+  }
+  if (!run.runtime.empty() && info != nullptr &&
+      std::find(info->runtimes.begin(), info->runtimes.end(), run.runtime) ==
+          info->runtimes.end()) {
+    violations.push_back({.rule = std::string(kRuleRuntime),
+                          .field = "runtime",
+                          .message = "the engine has no runtime " + Quoted(run.runtime),
+                          .remedy = "a runtime that the engine lists, or none"});
+  }
+  if (!run.seccomp_profile.empty() && !settings.seccomp_profiles.contains(run.seccomp_profile)) {
+    violations.push_back(
+        {.rule = std::string(kRuleSeccompProfile),
+         .field = "seccompProfile",
+         .message = "no seccomp profile " + Quoted(run.seccomp_profile) + " is configured",
+         .remedy = "a configured profile, or none for the engine's default"});
+  }
+  return violations;
+}
+
+}  // namespace tidewaiter::docker

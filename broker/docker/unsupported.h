@@ -1,0 +1,28 @@
+// What an engine cannot enforce of an otherwise admitted run (run::Backend::Unsupported). Pure.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "broker/docker/engine_api.h"
+#include "broker/docker/settings.h"
+#include "policy/effective_run.h"
+#include "policy/violation.h"
+
+namespace tidewaiter::docker {
+
+// Rule ids (docs/POLICY.md).
+inline constexpr std::string_view kRuleMountKind = "backend.mount-kind";
+inline constexpr std::string_view kRuleEngineData = "backend.engine-data";
+inline constexpr std::string_view kRuleRuntime = "backend.runtime";
+inline constexpr std::string_view kRuleSeccompProfile = "backend.seccomp-profile";
+
+// Whether the answer depends on what the engine says of itself.
+bool DependsOnEngine(const policy::EffectiveRun& run) noexcept;
+
+// `info`: null where the engine could not be asked, which leaves those questions open.
+std::vector<policy::Violation> FindUnsupported(const policy::EffectiveRun& run,
+                                               const DockerSettings& settings,
+                                               const EngineInfo* info);
+
+}  // namespace tidewaiter::docker
