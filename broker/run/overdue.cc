@@ -69,13 +69,15 @@ void RecordEnd(const Environment& environment, Overdue& overdue,
                const AuditSink::Standing& standing) {
   auto recorded = std::make_shared<Recorded>();
   overdue.recorded = recorded;
-  if (!standing.admitted || standing.finished) {
+  if (standing.finished || (!standing.admitted && !standing.unsure)) {
     recorded->Set(true);
     return;
   }
-  environment.audit->AppendEventually(
-      FinishedEvent(FactsOf(overdue.entry), overdue.outcome, overdue.receipt),
-      [recorded] { recorded->Set(true); });
+  AuditEvent finished = FinishedEvent(FactsOf(overdue.entry), overdue.outcome, overdue.receipt);
+  if (standing.unsure) {
+    finished.detail = "its admission would be in an audit file that was moved away meanwhile";
+  }
+  environment.audit->AppendEventually(finished, [recorded] { recorded->Set(true); });
 }
 
 bool Settle(const Environment& environment, Overdue& overdue) {

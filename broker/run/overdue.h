@@ -32,8 +32,8 @@ void Announce(const Environment& environment, Overdue& overdue);
 // Tries once more to remove what is left.
 void RemoveResources(const Environment& environment, Overdue& overdue);
 
-// `standing` is the log's answer: records the end of a run that the log admitted and did not
-// finish, and sets `recorded`.
+// `standing` is the log's answer: records the end of a run that the log admitted (or may have
+// admitted in a file that is no longer there) and did not finish, and sets `recorded`.
 void RecordEnd(const Environment& environment, Overdue& overdue,
                const AuditSink::Standing& standing);
 

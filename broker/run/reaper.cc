@@ -1,7 +1,6 @@
 #include "broker/run/reaper.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "base/printable.h"
@@ -103,9 +102,10 @@ void Reaper::Attempt(const Items& due, const std::stop_token& stop) {
 
 // One question for all of them, since its answer may cost a reading of the whole log.
 void Reaper::AskLog(const Items& due) {
-  std::set<RunId> unclear;
+  std::map<RunId, std::string> unclear;
   for (const auto& item : due) {
-    if (!item->overdue.recorded) unclear.insert(item->overdue.entry.run_id);
+    const JournalEntry& entry = item->overdue.entry;
+    if (!item->overdue.recorded) unclear.emplace(entry.run_id, entry.log_mark);
   }
   if (unclear.empty()) return;
   const auto standings = environment_.audit->Recall(unclear);

@@ -21,6 +21,7 @@ struct JournalEntry {
   std::string image;  // canonical
   std::string policy_name;
   std::string policy_hash;
+  std::string log_mark;             // AuditSink::Mark() when the entry was made
   std::vector<Resource> resources;  // names before creation, ids as they become known
   // Set where a removal is overdue although the terminal audit record is durable: the next process
   // need not ask the log.

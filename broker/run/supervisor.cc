@@ -110,6 +110,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
                            .image = effective.image.Canonical(),
                            .policy_name = facts.policy_name,
                            .policy_hash = facts.policy_hash,
+                           .log_mark = audit.Mark(),
                            .resources = backend.Plan(admitted, run.run_id()),
                            .finished_recorded = false};
   if (const auto opened = journal.Open(entry); !opened) {

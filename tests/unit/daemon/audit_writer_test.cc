@@ -156,11 +156,14 @@ TEST_F(AuditWriterTest, AStartTellsImageAndContainer) {
 
 TEST_F(AuditWriterTest, RecallAnswersForEveryRunAsked) {
   static_cast<void>(Write(Event(run::AuditEvent::Type::kRunAdmitted)));
-  const auto standings = writer_->Recall({RunId("run"), RunId("other")});
+  const auto standings = writer_->Recall(
+      {{RunId("run"), writer_->Mark()}, {RunId("other"), writer_->Mark()}, {RunId("old"), "mark"}});
   ASSERT_TRUE(standings.has_value());
   EXPECT_TRUE(standings->at(RunId("run")).admitted);
   EXPECT_FALSE(standings->at(RunId("run")).finished);
   EXPECT_FALSE(standings->at(RunId("other")).admitted);
+  EXPECT_FALSE(standings->at(RunId("other")).unsure);
+  EXPECT_TRUE(standings->at(RunId("old")).unsure);
 }
 
 }  // namespace

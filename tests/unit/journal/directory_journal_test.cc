@@ -41,6 +41,7 @@ class DirectoryJournalTest : public ::testing::Test {
     entry.image = "docker.io/library/busybox:1.0.0";
     entry.policy_name = "default";
     entry.policy_hash = "sha256:aa";
+    entry.log_mark = "7@2026-10-02T12:34:56.000000789Z";
     entry.resources = {{.kind = run::Resource::Kind::kNetwork, .name = "tw-n", .id = "id"},
                        {.kind = run::Resource::Kind::kContainer, .name = "tw-c", .id = ""}};
     return entry;

@@ -28,6 +28,7 @@ class Reaping : public ::testing::Test, public CoreWorld {
     entry.backend = "docker";
     entry.caller = Alice();
     entry.image = "ghcr.io/team/job:1.2.3";
+    entry.log_mark = audit.Mark();
     entry.resources = {
         {.kind = run::Resource::Kind::kContainer, .name = "tw-" + entry.run_id.value(), .id = ""}};
     engine.Plant(
@@ -144,6 +145,26 @@ TEST_F(Reaping, LeftoverThatTheLogNeverAdmittedGetsNoRecord) {
   registry().RecoverLeftovers();
   ASSERT_TRUE(trace.WaitFor("journal:close"));
   ExpectNothingLeft(0);
+}
+
+TEST_F(Reaping, LeftoverWhoseAdmissionMayHaveBeenMovedAwayIsRecordedAsLostOnce) {
+  const run::JournalEntry entry = LeaveRun(/*admitted=*/true, /*finished=*/false);
+  audit.MoveAway();
+  registry().RecoverLeftovers();
+  ASSERT_TRUE(trace.WaitFor("journal:close"));
+  const auto finished = audit.Of(Type::kRunFinished);
+  ASSERT_THAT(finished, SizeIs(1));
+  EXPECT_EQ(finished[0].run_id, entry.run_id);
+  EXPECT_EQ(finished[0].outcome->kind, Kind::kLost);
+  EXPECT_THAT(finished[0].detail, HasSubstr("moved away"));
+}
+
+TEST_F(Reaping, RunKeepsInItsDirectoryWhichPartOfTheLogWasWritten) {
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  EXPECT_EQ(journal.Entries().at(0).log_mark, audit.Mark());
+  engine.WaitContainer()->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
 }
 
 TEST_F(Reaping, LeftoverThatCannotBeRemovedYetIsRecordedOnceAndSettledLater) {
