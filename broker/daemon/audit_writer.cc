@@ -24,6 +24,7 @@ RecordType TypeOf(AuditEvent::Type type) {
     case AuditEvent::Type::kRunCancelled: return RecordType::kRunCancelled;
     case AuditEvent::Type::kTeardownOverdue: return RecordType::kTeardownOverdue;
     case AuditEvent::Type::kTeardownSettled: return RecordType::kTeardownSettled;
+    case AuditEvent::Type::kJournalSetAside: return RecordType::kJournalSetAside;
   }
   return RecordType::kBrokerStarted;
 }

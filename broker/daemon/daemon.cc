@@ -156,6 +156,7 @@ Result<void> Daemon::Parts::Serve() {
                                                        .registry = registry.get(),
                                                        .audit_log = audit_log.get(),
                                                        .policies = preparation.policies.get(),
+                                                       .journal = journal.get(),
                                                        .state_dir = config.state_dir,
                                                        .audit_dir = config.audit_dir});
   TW_ASSIGN(rpc::ListeningSocket socket,

@@ -43,6 +43,7 @@ struct AuditEvent {
     kRunCancelled,     // who asked for it; the run's kRunFinished follows
     kTeardownOverdue,  // a removal is being retried
     kTeardownSettled,  // and has succeeded
+    kJournalSetAside,  // a run's directory could not be believed
   };
   Type type = Type::kRunAdmitted;
   RunId run_id;

@@ -123,6 +123,7 @@ class FakeAudit final : public run::AuditSink {
       case Type::kRunCancelled: return "cancelled";
       case Type::kTeardownOverdue: return "overdue";
       case Type::kTeardownSettled: return "settled";
+      case Type::kJournalSetAside: return "set-aside";
       default: return "other";
     }
   }

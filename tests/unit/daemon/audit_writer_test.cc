@@ -55,7 +55,8 @@ TEST_F(AuditWriterTest, EveryTypeOfEventHasItsRecord) {
       {Type::kPolicyLoaded, "policy.loaded"},       {Type::kRunDenied, "run.denied"},
       {Type::kRunAdmitted, "run.admitted"},         {Type::kRunStarted, "run.started"},
       {Type::kRunFinished, "run.finished"},         {Type::kRunCancelled, "run.cancelled"},
-      {Type::kTeardownOverdue, "teardown.overdue"}, {Type::kTeardownSettled, "teardown.settled"}};
+      {Type::kTeardownOverdue, "teardown.overdue"}, {Type::kTeardownSettled, "teardown.settled"},
+      {Type::kJournalSetAside, "journal.set_aside"}};
   for (const auto& [type, name] : names) EXPECT_EQ(Write(Event(type))["type"], name);
 }
 
