@@ -13,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "broker/daemon/audit_writer.h"
 #include "broker/daemon/diagnostics.h"
+#include "broker/daemon/settings.h"
 #include "broker/docker/docker_backend.h"
 #include "broker/io/event_loop.h"
 #include "broker/io/http_client.h"
@@ -40,41 +41,6 @@ Result<UniqueFd> LockStateFolder(const std::string& path) {
     return Fail(ErrorCode::kFailedPrecondition, what + ": another broker uses it", "STATE_IN_USE");
   }
   return folder;
-}
-
-run::RunSettings ToRunSettings(const config::BrokerConfig& config) {
-  run::RunSettings settings;
-  settings.max_runs = config.max_runs;
-  settings.max_queued = config.max_queued;
-  settings.queue_timeout = config.queue_timeout;
-  settings.audit_deadline = config.audit_deadline;
-  settings.prepare_timeout = config.prepare_timeout;
-  settings.stop_grace = config.stop_grace;
-  settings.teardown_timeout = config.teardown_timeout;
-  settings.output_stall = config.output_stall;
-  return settings;
-}
-
-docker::DockerSettings ToDockerSettings(const Preparation& preparation, const BrokerId& broker_id) {
-  docker::DockerSettings settings;
-  settings.socket = preparation.config.docker.socket;
-  settings.broker_id = broker_id;
-  settings.seccomp_profiles = preparation.seccomp_profiles;
-  settings.registry.plain_http = {preparation.config.registry.plain_http.begin(),
-                                  preparation.config.registry.plain_http.end()};
-  settings.registry.auth_file = preparation.config.registry.auth_file;
-  return settings;
-}
-
-rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
-  return {.connections = rpc::ConnectionTable::FitToDescriptorLimit(
-              {.max_connections = config.max_connections,
-               .max_per_uid = config.max_connections_per_uid}),
-          .max_message_bytes = static_cast<int>(config.max_message_bytes),
-          .max_receive_memory_bytes = static_cast<std::size_t>(config.max_receive_memory_bytes),
-          .max_calls_per_connection = static_cast<int>(config.max_calls_per_connection),
-          .idle_timeout = config.connection_idle_timeout,
-          .stream = {.linger = config.output_stall}};
 }
 
 // What no run may mount, wherever the configuration puts it.
