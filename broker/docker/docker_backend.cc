@@ -1,10 +1,8 @@
 #include "broker/docker/docker_backend.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "base/printable.h"
 #include "broker/docker/conformity.h"
@@ -38,17 +36,6 @@ std::string_view NetworkName(policy::NetworkMode mode, const std::string& own) {
     case policy::NetworkMode::kBridge: return "bridge";
   }
   return "none";
-}
-
-// Index 0 is monostate: a mount without a source is refused alike.
-constexpr std::array<std::string_view, 6> kMountKinds{"target", "bind",   "tmpfs",
-                                                      "input",  "output", "volume"};
-
-policy::Violation MountKind(std::size_t index, std::string_view kind) {
-  return {.rule = std::string(kRuleMountKind),
-          .field = "mounts[" + std::to_string(index) + "]." + std::string(kind),
-          .message = "the docker backend does not make mounts of this kind",
-          .remedy = "a bind or tmpfs mount"};
 }
 
 }  // namespace
@@ -89,13 +76,7 @@ DockerBackend::~DockerBackend() = default;
 
 std::vector<policy::Violation> DockerBackend::Unsupported(
     const policy::EffectiveRun& effective) const {
-  std::vector<policy::Violation> violations;
-  for (std::size_t i = 0; i < effective.mounts.size(); ++i) {
-    const auto& source = effective.mounts[i].source;
-    const bool supported = std::holds_alternative<policy::BindMount>(source) ||
-                           std::holds_alternative<policy::TmpfsMount>(source);
-    if (!supported) violations.push_back(MountKind(i, kMountKinds.at(source.index())));
-  }
+  std::vector<policy::Violation> violations = policy::DockerMountViolations(effective);
   if (!effective.runtime.empty()) {
     const auto info =
         parts_->facts.Get({.stop = {}, .deadline = Deadline::After(std::chrono::seconds(5))});

@@ -12,11 +12,12 @@
 #include "broker/io/event_loop.h"
 #include "broker/io/http_client.h"
 #include "broker/run/backend.h"
+#include "policy/docker_mounts.h"
 
 namespace tidewaiter::docker {
 
 // Rule ids of what this backend cannot enforce (docs/POLICY.md).
-inline constexpr std::string_view kRuleMountKind = "backend.mount-kind";
+using policy::kRuleMountKind;
 inline constexpr std::string_view kRuleRuntime = "backend.runtime";
 inline constexpr std::string_view kRuleSeccompProfile = "backend.seccomp-profile";
 
