@@ -39,6 +39,9 @@ struct LogSettings {
   std::size_t max_eventual_bytes = std::size_t{128} << 20U;  // likewise
   std::chrono::milliseconds first_retry{100};  // after a failure; doubles up to last_retry
   std::chrono::milliseconds last_retry{5000};
+  // Told on the writer's thread when Failure() appears (false) and when it has gone (true). Must
+  // not block.
+  std::function<void(bool works)> on_change = {};
 };
 
 // What is durable now: bytes [0, size) of `fd`, which is for pread(2) only and valid until closed.

@@ -49,8 +49,10 @@ void Log::Write() {
   Batch batch;
   while (GatherBatch(batch)) {
     const Result<void> committed = Commit(batch);
+    bool changed = false;
     {
       auto state = state_.Lock();
+      changed = state->failure.has_value() == committed.has_value();
       state->torn = file_ && file_->torn();
       if (committed) {
         OnDurable(*state);
@@ -59,6 +61,7 @@ void Log::Write() {
       }
     }
     settled_.notify_all();
+    if (changed && settings_.on_change) settings_.on_change(committed.has_value());
     for (const EntryPtr& entry : batch) {
       if (committed && entry->on_durable) entry->on_durable();
     }

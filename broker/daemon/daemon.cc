@@ -13,6 +13,7 @@
 #include "base/unique_fd.h"
 #include "broker/daemon/audit_writer.h"
 #include "broker/daemon/diagnostics.h"
+#include "broker/daemon/health.h"
 #include "broker/daemon/settings.h"
 #include "broker/docker/docker_backend.h"
 #include "broker/io/event_loop.h"
@@ -68,6 +69,7 @@ struct Daemon::Parts {
   Preparation preparation;
   Log& log;
   policy::TrustedHostPaths host_paths;
+  Health health;
   UniqueFd state_lock;
   std::unique_ptr<audit::Log> audit_log;
   std::unique_ptr<AuditWriter> audit_writer;
@@ -94,6 +96,7 @@ Result<void> Daemon::Parts::OpenState() {
   audit::LogSettings settings;
   settings.directory = config.audit_dir;
   settings.broker_id = environment.broker_id.value();
+  settings.on_change = [this](bool works) { health.SetAuditWorks(works); };
   TW_ASSIGN(audit_log, audit::Log::Open(std::move(settings)));
   audit_writer = std::make_unique<AuditWriter>(*audit_log);
   return Ok();
@@ -138,6 +141,7 @@ Result<void> Daemon::Parts::Serve() {
                                             [this](const Error& error) {
                                               log.Write(LogLevel::kWarning, error.message);
                                             }}));
+  health.Tell([this](bool serving) { server->SetServing(serving); });
   log.Write(LogLevel::kInfo, fmt::format("tidewaiterd {} serves on {}, broker {}",
                                          TIDEWAITER_VERSION, place, environment.broker_id.value()));
   return Ok();
@@ -181,6 +185,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Preparation preparation, Log& log)
 }
 
 void Daemon::Drain() {
+  parts_->health.SetStopping();
   const std::size_t stopped =
       parts_->registry->Shutdown(Deadline::After(parts_->preparation.config.drain_timeout));
   if (stopped > 0) {
@@ -203,6 +208,7 @@ bool Daemon::LoopIsAlive() {
 // backend; the log last.
 Daemon::~Daemon() {
   parts_->registry->Shutdown(Deadline::After(std::chrono::seconds(0)));
+  parts_->health.Tell({});
   parts_->server->Shutdown(Deadline::After(kServerPatience));
   parts_->server.reset();
   parts_->registry.reset();

@@ -370,6 +370,20 @@ TEST_F(LogTest, RecallIsUnsureOfAnUnknownRunWithoutAMark) {
   EXPECT_TRUE(Recall({"never"}).at("never").unsure);
 }
 
+TEST_F(LogTest, AFailureIsToldOnceAndSoIsItsEnd) {
+  std::vector<bool> told;  // the writer's thread writes it before the next record is durable
+  settings_.on_change = [&told](bool works) { told.push_back(works); };
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  files_.write_error = ENOSPC;
+  ASSERT_FALSE(Append("b").has_value());
+  ASSERT_FALSE(Append("c").has_value());
+  files_.write_error = 0;
+  ASSERT_TRUE(Append("d").has_value());
+  log_.reset();
+  EXPECT_THAT(told, ElementsAre(false, true));
+}
+
 TEST_F(LogTest, DrainGivesUpAtItsDeadline) {
   Open();
   files_.Hang();
