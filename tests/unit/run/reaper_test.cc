@@ -266,8 +266,8 @@ TEST_F(Reaping, RunThatWaitsForTheLogOnlyIsNotHeldUpByAHangingRemoval) {
   ASSERT_TRUE(log.lines.WaitFor("settle run '" + stuck.run_id.value() + "'"));
 }
 
-// Whatever else is due: the one that always takes all its time must not always be the first.
-TEST_F(Reaping, RunThatWasPassedOverComesBeforeTheOneThatHangs) {
+// One that always takes all its time must not make the others wait for ever.
+TEST_F(Reaping, RunThatWasPassedOverGetsItsTurn) {
   for (int i = 0; i < 2; ++i) LeaveRun(/*admitted=*/true, /*finished=*/false);
   const RunId stuck = journal.Entries().at(0).run_id;
   engine.HangRemovalsOf(stuck);
