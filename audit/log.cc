@@ -48,7 +48,21 @@ std::string ReadBootId() {
   return id;
 }
 
+// Two files that begin with the same record are one file.
+std::string MarkOf(const RecordHeader& header) {
+  return std::string(header.index_text) + '@' + std::string(header.time);
+}
+
 }  // namespace
+
+// Where the file cannot be read, it has no mark, and Recall is unsure of its runs.
+std::string Log::ReadMark(const LogFile& file) {
+  LineReader lines(file.fd(), 0, file.size());
+  const auto line = lines.Next();
+  if (!line || !*line) return {};
+  const auto header = ReadHeader(**line);
+  return header ? MarkOf(*header) : std::string();
+}
 
 Log::Log(LogSettings settings, FileOperations& operations, UniqueFd directory, std::string boot_id)
     : settings_(std::move(settings)),
@@ -158,9 +172,14 @@ Result<DurableView> Log::View() {
   return view;
 }
 
-Result<std::map<std::string, Log::Standing>> Log::Recall(const std::set<std::string>& runs) {
+std::string Log::Mark() {
+  return state_.Lock()->mark;
+}
+
+Result<std::map<std::string, Log::Standing>> Log::Recall(
+    const std::map<std::string, std::string>& runs) {
   std::map<std::string, Standing> standings;
-  for (const std::string& run : runs) standings[run];
+  for (const auto& [run, mark] : runs) standings[run];
   const auto note = [&standings](std::string_view run, std::string_view type) {
     const auto found = standings.find(std::string(run));
     if (found == standings.end()) return;
@@ -172,10 +191,7 @@ Result<std::map<std::string, Log::Standing>> Log::Recall(const std::set<std::str
     auto state = state_.Lock();
     if (state->torn) return Unavailable("recall runs: a failed write has not been taken back yet");
     for (const EntryPtr& entry : state->in_flight) {
-      if (entry->waited_for && runs.contains(entry->record.run_id())) {
-        return Unavailable("recall runs: a record of run '" + entry->record.run_id() +
-                           "' is being written");
-      }
+      if (entry->waited_for) standings.erase(entry->record.run_id());
     }
     for (const Batch& entries :
          {state->in_flight, Batch(state->queue.begin(), state->queue.end())}) {
@@ -186,11 +202,20 @@ Result<std::map<std::string, Log::Standing>> Log::Recall(const std::set<std::str
   }
   TW_ASSIGN(const DurableView view, View());
   LineReader lines(view.fd.get(), 0, view.size);
+  std::string mark;
   while (true) {
     TW_ASSIGN(const std::optional<std::string_view> line, lines.Next());
-    if (!line) return standings;
-    if (const auto header = ReadHeader(*line)) note(header->run_id, header->type);
+    if (!line) break;
+    const auto header = ReadHeader(*line);
+    if (!header) continue;
+    if (mark.empty()) mark = MarkOf(*header);
+    note(header->run_id, header->type);
   }
+  for (auto& [run, standing] : standings) {
+    const std::string& known = runs.at(run);
+    standing.unsure = !standing.admitted && !standing.finished && (known.empty() || known != mark);
+  }
+  return standings;
 }
 
 bool Log::WaitBeyond(std::uint64_t next_index, std::uint64_t generation,

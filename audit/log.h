@@ -14,7 +14,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -40,6 +39,9 @@ struct LogSettings {
   std::size_t max_eventual_bytes = std::size_t{128} << 20U;  // likewise
   std::chrono::milliseconds first_retry{100};  // after a failure; doubles up to last_retry
   std::chrono::milliseconds last_retry{5000};
+  // Told on the writer's thread when Failure() appears (false) and when it has gone (true). Must
+  // not block.
+  std::function<void(bool works)> on_change = {};
 };
 
 // What is durable now: bytes [0, size) of `fd`, which is for pread(2) only and valid until closed.
@@ -72,13 +74,22 @@ class Log {
   // called for a record that was lost because too many waited.
   void AppendEventually(const Record& record, std::function<void()> on_durable = {});
 
-  // Which of `runs` have their run.admitted and their run.finished on disk or surely queued. Reads
-  // the whole file. UNAVAILABLE while a record of theirs is neither written nor taken back.
+  // Names the file that is the log now: the index and time of its first record. Empty while it has
+  // none.
+  [[nodiscard]] std::string Mark();
+
+  // Which of `runs` (each with the Mark() from before its admission) have their run.admitted and
+  // their run.finished on disk or surely queued. Reads the whole file, once for all of them. A run
+  // of which a record is being written is missing in the answer: ask again. UNAVAILABLE while a
+  // failed write has not been taken back.
   struct Standing {
     bool admitted = false;
     bool finished = false;
+    // Neither was found, but the file is another than the one that the mark names, so the records
+    // may have gone with that. Always so where the mark is empty.
+    bool unsure = false;
   };
-  Result<std::map<std::string, Standing>> Recall(const std::set<std::string>& runs);
+  Result<std::map<std::string, Standing>> Recall(const std::map<std::string, std::string>& runs);
 
   // Waits until everything queued before the call is durable. DEADLINE_EXCEEDED where it is not by
   // then.
@@ -132,6 +143,7 @@ class Log {
     std::uint64_t generation = 0;
     std::uint64_t size = 0;
     std::uint64_t next_index = 0;
+    std::string mark;
   };
 
   Log(LogSettings settings, FileOperations& operations, UniqueFd directory, std::string boot_id);
@@ -148,6 +160,7 @@ class Log {
   Result<void> Commit(const Batch& batch);
   void OnDurable(State& state);
   void OnFailed(State& state, const Error& error);
+  static std::string ReadMark(const LogFile& file);
 
   const LogSettings settings_;
   FileOperations& operations_;
@@ -157,6 +170,7 @@ class Log {
   std::optional<LogFile>
       file_;  // the writer's; nothing after a replacement until it is opened anew
   std::uint64_t next_index_ = 0;  // the writer's
+  std::string mark_;              // the writer's: Mark() of file_
 
   Guarded<State> state_;
   std::condition_variable_any work_;     // the writer waits on it

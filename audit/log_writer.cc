@@ -28,11 +28,13 @@ Result<void> Log::OpenFile() {
   file_.emplace(std::move(opened));
   // Whatever file is there now: an index is never given twice by one process.
   next_index_ = std::max(next_index_, file_->next_index());
+  mark_ = ReadMark(*file_);
   auto state = state_.Lock();
   state->fd = file_->fd();
   ++state->generation;
   state->size = file_->size();
   state->next_index = next_index_;
+  state->mark = mark_;
   if (file_->cut_bytes() > 0) {
     Record truncated = OwnRecord(RecordType::kAuditTruncated, "it did not end in a whole record");
     truncated.log->cut_bytes = static_cast<std::int64_t>(file_->cut_bytes());
@@ -47,8 +49,10 @@ void Log::Write() {
   Batch batch;
   while (GatherBatch(batch)) {
     const Result<void> committed = Commit(batch);
+    bool changed = false;
     {
       auto state = state_.Lock();
+      changed = state->failure.has_value() == committed.has_value();
       state->torn = file_ && file_->torn();
       if (committed) {
         OnDurable(*state);
@@ -57,6 +61,7 @@ void Log::Write() {
       }
     }
     settled_.notify_all();
+    if (changed && settings_.on_change) settings_.on_change(committed.has_value());
     for (const EntryPtr& entry : batch) {
       if (committed && entry->on_durable) entry->on_durable();
     }
@@ -114,6 +119,7 @@ Result<void> Log::Commit(const Batch& batch) {
   Result<void> written = file_->Append(lines);
   if (written) {
     next_index_ = index;
+    if (mark_.empty()) mark_ = ReadMark(*file_);
   } else if (written.error().reason == kLogReplaced) {
     state_.Lock()->fd = -1;
     file_.reset();
@@ -127,6 +133,7 @@ void Log::OnDurable(State& state) {
   state.untold.lost -= std::exchange(state.telling.lost, 0);
   state.untold.refused -= std::exchange(state.telling.refused, 0);
   state.size = file_->size();
+  state.mark = mark_;
   std::uint64_t index = std::exchange(state.next_index, next_index_);
   for (const EntryPtr& entry : std::exchange(state.in_flight, {})) {
     entry->in_flight = false;

@@ -166,6 +166,7 @@ std::string_view ToString(RecordType type) noexcept {
     case RecordType::kRunCancelled: return "run.cancelled";
     case RecordType::kTeardownOverdue: return "teardown.overdue";
     case RecordType::kTeardownSettled: return "teardown.settled";
+    case RecordType::kJournalSetAside: return "journal.set_aside";
     case RecordType::kAuditTruncated: return "audit.truncated";
     case RecordType::kAuditGap: return "audit.gap";
   }

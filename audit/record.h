@@ -31,6 +31,7 @@ enum class RecordType {
   kRunCancelled,
   kTeardownOverdue,
   kTeardownSettled,
+  kJournalSetAside,
   kAuditTruncated,  // what follows are the log's own
   kAuditGap,
 };

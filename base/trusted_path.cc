@@ -20,12 +20,12 @@ Error Untrusted(std::string_view path, std::string_view cause) {
               fmt::format("trust {}: {}", Quoted(path, PATH_MAX), cause), "UNTRUSTED_PATH");
 }
 
-Result<void> CheckOwnerAndMode(const struct stat& status, std::string_view path) {
-  if (status.st_uid != 0 && status.st_uid != ::geteuid()) {
+Result<void> CheckOwnerAndMode(const struct stat& status, std::string_view path, uid_t own) {
+  if (status.st_uid != 0 && status.st_uid != own) {
     return Untrusted(path,
                      fmt::format("it is owned by uid {}, not by root or uid {}, so its owner could "
                                  "replace what is behind it",
-                                 status.st_uid, ::geteuid()));
+                                 status.st_uid, own));
   }
   if ((status.st_mode & kWritableByOthers) != 0) {
     return Untrusted(path, fmt::format("its mode {:04o} lets others write to it",
@@ -34,13 +34,14 @@ Result<void> CheckOwnerAndMode(const struct stat& status, std::string_view path)
   return Ok();
 }
 
-Result<void> CheckFolderOnTheWay(const struct stat& status, std::string_view path) {
+Result<void> CheckFolderOnTheWay(const struct stat& status, std::string_view path, uid_t own) {
   if (S_ISLNK(status.st_mode)) return Untrusted(path, "it is a symbolic link");
   if (!S_ISDIR(status.st_mode)) return Untrusted(path, "it is not a folder");
-  return CheckOwnerAndMode(status, path);
+  return CheckOwnerAndMode(status, path, own);
 }
 
-Result<void> CheckObject(const struct stat& status, std::string_view path, TrustedObject object) {
+Result<void> CheckObject(const struct stat& status, std::string_view path, TrustedObject object,
+                         uid_t own) {
   if (S_ISLNK(status.st_mode)) return Untrusted(path, "it is a symbolic link");
   switch (object) {
     case TrustedObject::kAny:
@@ -48,16 +49,16 @@ Result<void> CheckObject(const struct stat& status, std::string_view path, Trust
       return Untrusted(path, "it is neither a regular file nor a folder");
     case TrustedObject::kOwnFile:
       if (!S_ISREG(status.st_mode)) return Untrusted(path, "it is not a regular file");
-      return CheckOwnerAndMode(status, path);
-    case TrustedObject::kOwnFolder: return CheckFolderOnTheWay(status, path);
+      return CheckOwnerAndMode(status, path, own);
+    case TrustedObject::kOwnFolder: return CheckFolderOnTheWay(status, path, own);
   }
   return Untrusted(path, "it cannot be classified");
 }
 
-Result<void> CheckFromRoot(const std::string& path, TrustedObject object) {
+Result<void> CheckFromRoot(const std::string& path, TrustedObject object, uid_t own) {
   const UniqueFd root(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root) return ErrnoError(errno, "open '/'");
-  return CheckTrustedBelow(root.get(), path, object);
+  return CheckTrustedBelow(root.get(), path, object, own);
 }
 
 }  // namespace
@@ -76,7 +77,8 @@ bool IsNormalPath(std::string_view path) noexcept {
   }
 }
 
-Result<void> CheckTrustedBelow(int root_fd, const std::string& path, TrustedObject object) {
+Result<void> CheckTrustedBelow(int root_fd, const std::string& path, TrustedObject object,
+                               uid_t own) {
   if (!IsNormalPath(path)) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("trust {}: it is not an absolute path without '.', '..' or empty "
@@ -85,8 +87,8 @@ Result<void> CheckTrustedBelow(int root_fd, const std::string& path, TrustedObje
   }
   struct stat status {};
   if (::fstat(root_fd, &status) != 0) return ErrnoError(errno, "stat '/'");
-  if (path == "/") return CheckObject(status, path, object);
-  TW_TRY(CheckFolderOnTheWay(status, "/"));
+  if (path == "/") return CheckObject(status, path, object, own);
+  TW_TRY(CheckFolderOnTheWay(status, "/", own));
 
   UniqueFd folder;
   int at = root_fd;
@@ -100,24 +102,24 @@ Result<void> CheckTrustedBelow(int root_fd, const std::string& path, TrustedObje
     if (!next || ::fstat(next.get(), &status) != 0) {
       return ErrnoError(errno, fmt::format("trust {}", Quoted(so_far, PATH_MAX)));
     }
-    if (slash == std::string::npos) return CheckObject(status, so_far, object);
-    TW_TRY(CheckFolderOnTheWay(status, so_far));
+    if (slash == std::string::npos) return CheckObject(status, so_far, object, own);
+    TW_TRY(CheckFolderOnTheWay(status, so_far, own));
     folder = std::move(next);
     at = folder.get();
     begin = slash + 1;
   }
 }
 
-Result<void> CheckTrustedPath(const std::string& path) {
-  return CheckFromRoot(path, TrustedObject::kAny);
+Result<void> CheckTrustedPath(const std::string& path, uid_t own) {
+  return CheckFromRoot(path, TrustedObject::kAny, own);
 }
 
-Result<void> CheckTrustedFile(const std::string& path) {
-  return CheckFromRoot(path, TrustedObject::kOwnFile);
+Result<void> CheckTrustedFile(const std::string& path, uid_t own) {
+  return CheckFromRoot(path, TrustedObject::kOwnFile, own);
 }
 
-Result<void> CheckTrustedFolder(const std::string& path) {
-  return CheckFromRoot(path, TrustedObject::kOwnFolder);
+Result<void> CheckTrustedFolder(const std::string& path, uid_t own) {
+  return CheckFromRoot(path, TrustedObject::kOwnFolder, own);
 }
 
 }  // namespace tidewaiter

@@ -18,7 +18,7 @@ Result<void> TrustedHostPaths::CheckTrusted(const std::string& path) const {
           "UNTRUSTED_PATH");
     }
   }
-  return CheckTrustedPath(path);
+  return CheckTrustedPath(path, own_);
 }
 
 }  // namespace tidewaiter::policy

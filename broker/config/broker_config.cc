@@ -17,6 +17,7 @@ namespace {
 
 using std::chrono::hours;
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 
 void ReadPath(TomlTable& table, std::string_view key, std::string& out) {
@@ -127,6 +128,20 @@ void ReadRegistry(TomlTable registry, BrokerConfig& config) {
   if (const auto auth_file = registry.String("auth_file"); auth_file && !auth_file->empty()) {
     ReadPath(registry, "auth_file", config.registry.auth_file);
   }
+  ReadDuration(registry, "call_timeout", seconds(1), minutes(10), config.registry.call_timeout);
+  ReadDuration(registry, "tag_memory", milliseconds(0), hours(1), config.registry.tag_memory);
+  ReadCount(registry, "tag_memory_entries", 1'000'000, config.registry.tag_memory_entries);
+}
+
+void ReadDocker(TomlTable docker, BrokerConfig::Docker& out) {
+  ReadSocketPath(docker, "socket", out.socket);
+  ReadDuration(docker, "call_timeout", seconds(1), minutes(10), out.call_timeout);
+  ReadDuration(docker, "create_timeout", seconds(1), hours(1), out.create_timeout);
+  ReadDuration(docker, "start_timeout", seconds(1), hours(1), out.start_timeout);
+  ReadDuration(docker, "pull_silence", seconds(1), hours(1), out.pull_silence);
+  ReadDuration(docker, "event_retry_max", milliseconds(100), minutes(1), out.event_retry_max);
+  ReadDuration(docker, "event_loss_limit", seconds(1), hours(1), out.event_loss_limit);
+  ReadDuration(docker, "settle_time", seconds(1), minutes(10), out.settle_time);
 }
 
 void ReadSeccompProfiles(TomlTable profiles, BrokerConfig& config) {
@@ -157,6 +172,11 @@ void ReadRunSettings(TomlTable& root, BrokerConfig& config) {
   ReadDuration(root, "audit_deadline", milliseconds(100), seconds(60), config.audit_deadline);
   ReadDuration(root, "output_stall", milliseconds(100), hours(1), config.output_stall);
   ReadDuration(root, "drain_timeout", milliseconds(1), hours(24), config.drain_timeout);
+  ReadDuration(root, "reap_interval", seconds(1), hours(24), config.reap_interval);
+  ReadDuration(root, "reap_retry_min", milliseconds(100), hours(1), config.reap_retry_min);
+  // The pauses grow: where only the first is given, it may lie above the last one's default.
+  config.reap_retry_max = std::max(config.reap_retry_max, config.reap_retry_min);
+  ReadDuration(root, "reap_retry_max", config.reap_retry_min, hours(24), config.reap_retry_max);
 }
 
 void ReadConnectionSettings(TomlTable& root, BrokerConfig& config) {
@@ -191,7 +211,7 @@ Result<BrokerConfig> ParseBrokerConfig(std::string_view toml, std::string_view f
   ReadLogLevel(root, config);
   ReadRunSettings(root, config);
   ReadConnectionSettings(root, config);
-  if (auto docker = root.Table("docker")) ReadSocketPath(*docker, "socket", config.docker.socket);
+  if (auto docker = root.Table("docker")) ReadDocker(*docker, config.docker);
   if (auto registry = root.Table("registry")) ReadRegistry(*registry, config);
   if (auto profiles = root.Table("seccomp_profiles")) ReadSeccompProfiles(*profiles, config);
   if (auto kubernetes = root.Table("kubernetes")) RefuseKubernetes(root, *kubernetes);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -13,6 +14,11 @@
 
 namespace tidewaiter::config {
 
+// Of the configuration, the policy and each seccomp profile: more is not read, neither by the
+// broker nor by what judges the files for it.
+inline constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20U;
+
+// systemd/example/tidewaiter.toml has every key with its default.
 struct BrokerConfig {
   std::string socket = "/run/tidewaiter/broker.sock";
   // Permission bits of a socket that the broker makes itself. Everyone may connect by default: who
@@ -31,6 +37,11 @@ struct BrokerConfig {
   std::chrono::milliseconds teardown_timeout{std::chrono::seconds(30)};
   std::chrono::milliseconds audit_deadline{std::chrono::seconds(5)};
   std::chrono::milliseconds output_stall{std::chrono::seconds(30)};
+  // How often the engine is compared with the runs that are known.
+  std::chrono::milliseconds reap_interval{std::chrono::minutes(1)};
+  // Pauses between two attempts at an overdue removal: doubled from the first to the second.
+  std::chrono::milliseconds reap_retry_min{std::chrono::seconds(1)};
+  std::chrono::milliseconds reap_retry_max{std::chrono::minutes(1)};
   // How long SIGTERM lets runs end by themselves before they are stopped.
   std::chrono::milliseconds drain_timeout{std::chrono::seconds(30)};
 
@@ -47,14 +58,29 @@ struct BrokerConfig {
 
   struct Docker {
     std::string socket = "/run/docker.sock";
+    // What each of them bounds: broker/docker/settings.h.
+    std::chrono::milliseconds call_timeout{std::chrono::seconds(30)};
+    std::chrono::milliseconds create_timeout{std::chrono::minutes(1)};
+    std::chrono::milliseconds start_timeout{std::chrono::minutes(2)};
+    std::chrono::milliseconds pull_silence{std::chrono::minutes(2)};
+    std::chrono::milliseconds event_retry_max{std::chrono::seconds(2)};
+    std::chrono::milliseconds event_loss_limit{std::chrono::minutes(1)};
+    std::chrono::milliseconds settle_time{std::chrono::seconds(10)};
+    friend bool operator==(const Docker&, const Docker&) = default;
   } docker;
 
   struct Registry {
     std::vector<std::string> plain_http;  // "HOST:PORT", loopback only
     std::string auth_file;                // a docker config.json; empty: anonymous
+    std::chrono::milliseconds call_timeout{std::chrono::seconds(15)};
+    std::chrono::milliseconds tag_memory{std::chrono::minutes(1)};  // zero: ask every time
+    std::uint32_t tag_memory_entries = 1024;
+    friend bool operator==(const Registry&, const Registry&) = default;
   } registry;
 
   std::map<std::string, std::string> seccomp_profiles;  // name -> path of the profile's JSON
+
+  friend bool operator==(const BrokerConfig&, const BrokerConfig&) = default;
 };
 
 // `file_name` is used in messages only. Errors: INVALID_ARGUMENT (INVALID_FILE), every problem of

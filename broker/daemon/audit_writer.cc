@@ -24,6 +24,7 @@ RecordType TypeOf(AuditEvent::Type type) {
     case AuditEvent::Type::kRunCancelled: return RecordType::kRunCancelled;
     case AuditEvent::Type::kTeardownOverdue: return RecordType::kTeardownOverdue;
     case AuditEvent::Type::kTeardownSettled: return RecordType::kTeardownSettled;
+    case AuditEvent::Type::kJournalSetAside: return RecordType::kJournalSetAside;
   }
   return RecordType::kBrokerStarted;
 }
@@ -177,13 +178,15 @@ void AuditWriter::AppendEventually(const AuditEvent& event, std::function<void()
   log_.AppendEventually(ToRecord(event), std::move(on_durable));
 }
 
-Result<std::map<RunId, run::AuditSink::Standing>> AuditWriter::Recall(const std::set<RunId>& runs) {
-  std::set<std::string> ids;
-  for (const RunId& run : runs) ids.insert(run.value());
+Result<std::map<RunId, run::AuditSink::Standing>> AuditWriter::Recall(
+    const std::map<RunId, std::string>& runs) {
+  std::map<std::string, std::string> ids;
+  for (const auto& [run, mark] : runs) ids.emplace(run.value(), mark);
   TW_ASSIGN(const auto found, log_.Recall(ids));
   std::map<RunId, Standing> standings;
   for (const auto& [id, standing] : found) {
-    standings[RunId(id)] = Standing{.admitted = standing.admitted, .finished = standing.finished};
+    standings[RunId(id)] = Standing{
+        .admitted = standing.admitted, .finished = standing.finished, .unsure = standing.unsure};
   }
   return standings;
 }

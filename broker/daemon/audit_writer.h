@@ -7,7 +7,7 @@
 
 #include <functional>
 #include <map>
-#include <set>
+#include <string>
 
 #include "audit/log.h"
 #include "audit/record.h"
@@ -26,7 +26,8 @@ class AuditWriter final : public run::AuditSink {
   using run::AuditSink::AppendEventually;
   Result<void> Append(const run::AuditEvent& event, Deadline deadline) override;
   void AppendEventually(const run::AuditEvent& event, std::function<void()> on_durable) override;
-  Result<std::map<RunId, Standing>> Recall(const std::set<RunId>& runs) override;
+  [[nodiscard]] std::string Mark() override { return log_.Mark(); }
+  Result<std::map<RunId, Standing>> Recall(const std::map<RunId, std::string>& runs) override;
 
  private:
   audit::Log& log_;

@@ -13,6 +13,8 @@
 #include "base/unique_fd.h"
 #include "broker/daemon/audit_writer.h"
 #include "broker/daemon/diagnostics.h"
+#include "broker/daemon/health.h"
+#include "broker/daemon/settings.h"
 #include "broker/docker/docker_backend.h"
 #include "broker/io/event_loop.h"
 #include "broker/io/http_client.h"
@@ -42,41 +44,6 @@ Result<UniqueFd> LockStateFolder(const std::string& path) {
   return folder;
 }
 
-run::RunSettings ToRunSettings(const config::BrokerConfig& config) {
-  run::RunSettings settings;
-  settings.max_runs = config.max_runs;
-  settings.max_queued = config.max_queued;
-  settings.queue_timeout = config.queue_timeout;
-  settings.audit_deadline = config.audit_deadline;
-  settings.prepare_timeout = config.prepare_timeout;
-  settings.stop_grace = config.stop_grace;
-  settings.teardown_timeout = config.teardown_timeout;
-  settings.output_stall = config.output_stall;
-  return settings;
-}
-
-docker::DockerSettings ToDockerSettings(const Preparation& preparation, const BrokerId& broker_id) {
-  docker::DockerSettings settings;
-  settings.socket = preparation.config.docker.socket;
-  settings.broker_id = broker_id;
-  settings.seccomp_profiles = preparation.seccomp_profiles;
-  settings.registry.plain_http = {preparation.config.registry.plain_http.begin(),
-                                  preparation.config.registry.plain_http.end()};
-  settings.registry.auth_file = preparation.config.registry.auth_file;
-  return settings;
-}
-
-rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
-  return {.connections = rpc::ConnectionTable::FitToDescriptorLimit(
-              {.max_connections = config.max_connections,
-               .max_per_uid = config.max_connections_per_uid}),
-          .max_message_bytes = static_cast<int>(config.max_message_bytes),
-          .max_receive_memory_bytes = static_cast<std::size_t>(config.max_receive_memory_bytes),
-          .max_calls_per_connection = static_cast<int>(config.max_calls_per_connection),
-          .idle_timeout = config.connection_idle_timeout,
-          .stream = {.linger = config.output_stall}};
-}
-
 // What no run may mount, wherever the configuration puts it.
 std::vector<std::string> KeptPaths(const Preparation& preparation) {
   const config::BrokerConfig& config = preparation.config;
@@ -102,6 +69,7 @@ struct Daemon::Parts {
   Preparation preparation;
   Log& log;
   policy::TrustedHostPaths host_paths;
+  Health health;
   UniqueFd state_lock;
   std::unique_ptr<audit::Log> audit_log;
   std::unique_ptr<AuditWriter> audit_writer;
@@ -128,6 +96,7 @@ Result<void> Daemon::Parts::OpenState() {
   audit::LogSettings settings;
   settings.directory = config.audit_dir;
   settings.broker_id = environment.broker_id.value();
+  settings.on_change = [this](bool works) { health.SetAuditWorks(works); };
   TW_ASSIGN(audit_log, audit::Log::Open(std::move(settings)));
   audit_writer = std::make_unique<AuditWriter>(*audit_log);
   return Ok();
@@ -156,6 +125,7 @@ Result<void> Daemon::Parts::Serve() {
                                                        .registry = registry.get(),
                                                        .audit_log = audit_log.get(),
                                                        .policies = preparation.policies.get(),
+                                                       .journal = journal.get(),
                                                        .state_dir = config.state_dir,
                                                        .audit_dir = config.audit_dir});
   TW_ASSIGN(rpc::ListeningSocket socket,
@@ -171,6 +141,7 @@ Result<void> Daemon::Parts::Serve() {
                                             [this](const Error& error) {
                                               log.Write(LogLevel::kWarning, error.message);
                                             }}));
+  health.Tell([this](bool serving) { server->SetServing(serving); });
   log.Write(LogLevel::kInfo, fmt::format("tidewaiterd {} serves on {}, broker {}",
                                          TIDEWAITER_VERSION, place, environment.broker_id.value()));
   return Ok();
@@ -214,6 +185,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Preparation preparation, Log& log)
 }
 
 void Daemon::Drain() {
+  parts_->health.SetStopping();
   const std::size_t stopped =
       parts_->registry->Shutdown(Deadline::After(parts_->preparation.config.drain_timeout));
   if (stopped > 0) {
@@ -236,6 +208,7 @@ bool Daemon::LoopIsAlive() {
 // backend; the log last.
 Daemon::~Daemon() {
   parts_->registry->Shutdown(Deadline::After(std::chrono::seconds(0)));
+  parts_->health.Tell({});
   parts_->server->Shutdown(Deadline::After(kServerPatience));
   parts_->server.reset();
   parts_->registry.reset();

@@ -37,6 +37,19 @@ void AddDisk(v1::DiagnoseResponse& response, const std::string& path) {
                   enough ? "" : ": make room, or admissions will stop"));
 }
 
+// Each may be a run whose things on the engine nobody can name any more.
+void AddSetAside(v1::DiagnoseResponse& response, const journal::DirectoryJournal& journal,
+                 const std::string& state_dir) {
+  const Result<std::size_t> count = journal.CountSetAside();
+  if (!count) return Add(response, "journal", false, count.error().message);
+  const bool none = *count == 0;
+  Add(response, "journal", none,
+      none ? "every run directory could be read"
+           : fmt::format("{} run director{} set aside: read why in {}/set-aside/*.reason, then "
+                         "move them away",
+                         *count, *count == 1 ? "y" : "ies", state_dir));
+}
+
 }  // namespace
 
 v1::DiagnoseResponse Diagnostics::Run() const {
@@ -55,6 +68,7 @@ v1::DiagnoseResponse Diagnostics::Run() const {
   const bool writable = ::access(parts_.state_dir.c_str(), R_OK | W_OK | X_OK) == 0;
   Add(response, "state", writable,
       parts_.state_dir + (writable ? "" : ": this user cannot write it"));
+  AddSetAside(response, *parts_.journal, parts_.state_dir);
   AddDisk(response, parts_.state_dir);
   Add(response, "policy", true,
       fmt::format("{} mode, {} principal(s)",

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "audit/log.h"
+#include "broker/journal/directory_journal.h"
 #include "broker/run/environment.h"
 #include "broker/run/run_registry.h"
 #include "policy/policy_set.h"
@@ -19,6 +20,7 @@ class Diagnostics {
     const run::RunRegistry* registry = nullptr;
     audit::Log* audit_log = nullptr;
     const policy::PolicySet* policies = nullptr;
+    const journal::DirectoryJournal* journal = nullptr;
     std::string state_dir;
     std::string audit_dir;
   };

@@ -1,14 +1,10 @@
 // tidewaiterd: reads its command line, starts the daemon, and waits for the signal to stop.
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <iostream>
-#include <optional>
 #include <sstream>
 #include <string>
-#include <thread>
 
 #include "broker/daemon/check.h"
 #include "broker/daemon/daemon.h"
@@ -16,24 +12,14 @@
 #include "broker/daemon/preparation.h"
 #include "broker/daemon/process_setup.h"
 #include "broker/daemon/service_manager.h"
+#include "broker/daemon/settings.h"
 #include "broker/daemon/stderr_log.h"
+#include "broker/daemon/watched_stop.h"
 
 namespace tidewaiter::daemon {
 namespace {
 
 constexpr int kUsageStatus = 2;
-
-// True where a stop signal came, false where the time is over.
-bool WaitForSignal(const sigset_t& signals, std::optional<std::chrono::microseconds> time) {
-  if (!time) {
-    int signal_number = 0;
-    return ::sigwait(&signals, &signal_number) == 0;
-  }
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*time);
-  const timespec wait{.tv_sec = seconds.count(),
-                      .tv_nsec = std::chrono::nanoseconds(*time - seconds).count()};
-  return ::sigtimedwait(&signals, nullptr, &wait) > 0;
-}
 
 // A file's problems are a line each, and so are the log's events.
 int FailStart(Log& log, const Error& error) {
@@ -49,6 +35,8 @@ int Serve(const std::string& config_path) {
   StderrLog log(preparation ? preparation->config.log_level : "info");
   if (!preparation) return FailStart(log, preparation.error());
   ServiceManager manager;
+  const auto longest_drain = LongestDrain(preparation->config);
+  const auto longest_end = LongestEnd(preparation->config);
   Result<std::unique_ptr<Daemon>> daemon = Daemon::Start(*std::move(preparation), log);
   if (!daemon) return FailStart(log, daemon.error());
   manager.Ready();
@@ -58,21 +46,17 @@ int Serve(const std::string& config_path) {
 
   log.Write(LogLevel::kInfo, "stopping: no more runs are admitted; a second signal ends the drain");
   manager.Stopping("draining");
-  std::atomic<bool> drained = false;
-  std::jthread drain([&] {
-    (*daemon)->Drain();
-    drained = true;
-    ::kill(::getpid(), SIGTERM);  // wakes the wait below; the signal is blocked in every thread
-  });
-  while (!drained) {
-    if (WaitForSignal(signals, manager.watchdog_interval())) {
-      if (!drained) (*daemon)->StopNow();
-    } else if ((*daemon)->LoopIsAlive()) {
-      manager.FeedWatchdog();
-    }
-  }
-  drain.join();
-  daemon->reset();
+  AwaitStop(signals, manager,
+            {.work = [&] { (*daemon)->Drain(); },
+             .alive = [&] { return (*daemon)->LoopIsAlive(); },
+             .on_signal = [&] { (*daemon)->StopNow(); },
+             .longest = longest_drain});
+  manager.Stopping("closing");
+  AwaitStop(signals, manager,
+            {.work = [&] { daemon->reset(); },
+             .alive = [] { return true; },
+             .on_signal = [] {},
+             .longest = longest_end});
   return 0;
 }
 

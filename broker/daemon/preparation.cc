@@ -10,8 +10,6 @@
 namespace tidewaiter::daemon {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20U;
-
 // Tells of a step and passes its value on.
 template <typename T, typename Describe>
 Result<T> Step(const StepObserver& observe, std::string_view name, Result<T> result,
@@ -32,19 +30,19 @@ Result<config::BrokerConfig> LoadConfig(const std::string& path) {
         ErrorCode::kInvalidArgument,
         fmt::format("read {}: an absolute path is wanted, without '.' or '..'", Quoted(path)));
   }
-  TW_ASSIGN(const std::string text, config::ReadFile(path, kMaxFileBytes));
+  TW_ASSIGN(const std::string text, config::ReadFile(path, config::kMaxFileBytes));
   return config::ParseBrokerConfig(text, path);
 }
 
 Result<std::shared_ptr<const policy::PolicySet>> LoadPolicies(const std::string& path) {
-  TW_ASSIGN(const std::string text, config::ReadFile(path, kMaxFileBytes));
+  TW_ASSIGN(const std::string text, config::ReadFile(path, config::kMaxFileBytes));
   return policy::PolicySet::Parse(text, path);
 }
 
 Result<std::map<std::string, std::string>> LoadProfiles(const config::BrokerConfig& config) {
   std::map<std::string, std::string> profiles;
   for (const auto& [name, path] : config.seccomp_profiles) {
-    TW_ASSIGN(profiles[name], config::ReadFile(path, kMaxFileBytes));
+    TW_ASSIGN(profiles[name], config::ReadFile(path, config::kMaxFileBytes));
   }
   return profiles;
 }

@@ -24,6 +24,10 @@ void ServiceManager::Stopping(std::string_view status) {
   ::sd_notify(0, fmt::format("STOPPING=1\nSTATUS={}", status).c_str());
 }
 
+void ServiceManager::StillStopping(std::chrono::microseconds patience) {
+  ::sd_notify(0, fmt::format("WATCHDOG=1\nEXTEND_TIMEOUT_USEC={}", patience.count()).c_str());
+}
+
 void ServiceManager::FeedWatchdog() {
   ::sd_notify(0, "WATCHDOG=1");
 }

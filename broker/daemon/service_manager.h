@@ -13,6 +13,9 @@ class ServiceManager {
 
   void Ready();
   void Stopping(std::string_view status);
+  // The stop goes on, and at least one more word comes within `patience`: a sign of life that also
+  // puts off TimeoutStopSec.
+  void StillStopping(std::chrono::microseconds patience);
   // One sign of life.
   void FeedWatchdog();
 

@@ -49,6 +49,7 @@ run::Removal Remover::Remove(const run::Resource& resource, const RunId& run_id,
   std::string id = resource.id;
   if (Result<void> removed = RemoveNow(resource, run_id, deadline, id); !removed) {
     removal.error = removed.error().message;
+    removal.reason = removed.error().Reason();
   } else {
     removal.confirmed_absent = true;
   }

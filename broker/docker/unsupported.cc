@@ -1,28 +1,17 @@
 #include "broker/docker/unsupported.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include "base/printable.h"
+#include "policy/docker_mounts.h"
 #include "policy/host_area.h"
 
 namespace tidewaiter::docker {
 namespace {
-
-// Index 0 is monostate: a mount without a source is refused alike.
-constexpr std::array<std::string_view, 6> kMountKinds{"target", "bind",   "tmpfs",
-                                                      "input",  "output", "volume"};
-
-policy::Violation MountKind(std::size_t index, std::string_view kind) {
-  return {.rule = std::string(kRuleMountKind),
-          .field = "mounts[" + std::to_string(index) + "]." + std::string(kind),
-          .message = "the docker backend does not make mounts of this kind",
-          .remedy = "a bind or tmpfs mount"};
-}
 
 // The engine's images, containers and secrets: what the policy forbids of /var/lib/docker, for an
 // engine that keeps them elsewhere.
@@ -54,16 +43,12 @@ bool DependsOnEngine(const policy::EffectiveRun& run) noexcept {
 std::vector<policy::Violation> FindUnsupported(const policy::EffectiveRun& run,
                                                const DockerSettings& settings,
                                                const EngineInfo* info) {
-  std::vector<policy::Violation> violations;
-  for (std::size_t i = 0; i < run.mounts.size(); ++i) {
-    const auto& source = run.mounts[i].source;
-    if (const auto* bind = std::get_if<policy::BindMount>(&source)) {
-      if (info == nullptr) continue;
-      if (auto data = EngineData(i, bind->source, info->data_folder)) {
-        violations.push_back(*std::move(data));
-      }
-    } else if (!std::holds_alternative<policy::TmpfsMount>(source)) {
-      violations.push_back(MountKind(i, kMountKinds.at(source.index())));
+  std::vector<policy::Violation> violations = policy::DockerMountViolations(run);
+  for (std::size_t i = 0; i < run.mounts.size() && info != nullptr; ++i) {
+    const auto* bind = std::get_if<policy::BindMount>(&run.mounts[i].source);
+    if (bind == nullptr) continue;
+    if (auto data = EngineData(i, bind->source, info->data_folder)) {
+      violations.push_back(*std::move(data));
     }
   }
   if (!run.runtime.empty() && info != nullptr &&

@@ -6,13 +6,14 @@
 
 #include "broker/docker/engine_api.h"
 #include "broker/docker/settings.h"
+#include "policy/docker_mounts.h"
 #include "policy/effective_run.h"
 #include "policy/violation.h"
 
 namespace tidewaiter::docker {
 
 // Rule ids (docs/POLICY.md).
-inline constexpr std::string_view kRuleMountKind = "backend.mount-kind";
+using policy::kRuleMountKind;
 inline constexpr std::string_view kRuleEngineData = "backend.engine-data";
 inline constexpr std::string_view kRuleRuntime = "backend.runtime";
 inline constexpr std::string_view kRuleSeccompProfile = "backend.seccomp-profile";

@@ -20,6 +20,7 @@ namespace {
 
 constexpr char kEntryName[] = "run.pb";
 constexpr char kFreshEntryName[] = "run.pb.new";
+constexpr char kReasonSuffix[] = ".reason";
 constexpr std::size_t kMaxNames = 100'000;
 
 Error Failed(const char* verb, const std::string& name) {
@@ -159,18 +160,28 @@ Result<void> DirectoryJournal::Remove(const std::string& run_id) {
 Result<run::RunJournal::Found> DirectoryJournal::Load() {
   TW_ASSIGN(const std::vector<std::string> names, ListNames(runs_.get(), "runs"));
   Found found;
+  std::vector<std::pair<std::string, std::string>> doubtful;  // name, cause
   for (const std::string& name : names) {
     if (IsRandomId(name) && RemoveUnfinished(name)) continue;
     Result<run::JournalEntry> entry = Read(name);
     if (entry) {
       found.entries.push_back(*std::move(entry));
     } else if (IsOfTheEntry(entry.error())) {
-      found.set_aside.push_back(SetAside(name, entry.error().message));
+      doubtful.emplace_back(name, entry.error().message);
     } else {
       return entry.error();
     }
   }
+  // Only now: what is moved must be told of, and an error above would have told of nothing.
+  for (const auto& [name, cause] : doubtful) found.set_aside.push_back(SetAside(name, cause));
   return found;
+}
+
+Result<std::size_t> DirectoryJournal::CountSetAside() const {
+  TW_ASSIGN(const std::vector<std::string> names, ListNames(set_aside_.get(), "set-aside"));
+  return static_cast<std::size_t>(
+      std::count_if(names.begin(), names.end(),
+                    [](const std::string& name) { return !name.ends_with(kReasonSuffix); }));
 }
 
 // Removes what a crash amid Open or Close left: an empty folder, or one whose run.pb is empty.
@@ -206,18 +217,23 @@ Result<run::JournalEntry> DirectoryJournal::Read(const std::string& name) const 
   return entry;
 }
 
-// Moves `name` out of the way and returns a line that says where to and why.
-std::string DirectoryJournal::SetAside(const std::string& name, const std::string& cause) const {
+// Moves `name` out of the way, and tells where to and why.
+DirectoryJournal::Found::SetAside DirectoryJournal::SetAside(const std::string& name,
+                                                             const std::string& cause) const {
   const std::string fresh = RandomId();
+  Found::SetAside told;
+  if (IsRandomId(name)) told.run_id = RunId(name);
   if (::renameat2(runs_.get(), name.c_str(), set_aside_.get(), fresh.c_str(), RENAME_NOREPLACE) !=
       0) {
-    return "runs/" + Printable(name) + ": " + cause +
-           "; left in place: " + Failed("move", name).message;
+    const Error error = Failed("move", name);
+    told.moved = false;
+    told.what = "runs/" + Printable(name) + ": " + cause + "; left in place: " + error.message;
+    return told;
   }
-  std::string line = "runs/" + Printable(name) + " -> set-aside/" + fresh + ": " + cause;
+  told.what = "runs/" + Printable(name) + " -> set-aside/" + fresh + ": " + cause;
   // For a person only: where it cannot be written, the line is still in the broker's log.
-  static_cast<void>(CreateDurably(set_aside_.get(), fresh + ".reason", line + "\n"));
-  return line;
+  static_cast<void>(CreateDurably(set_aside_.get(), fresh + kReasonSuffix, told.what + "\n"));
+  return told;
 }
 
 }  // namespace tidewaiter::journal

@@ -10,6 +10,7 @@
 // Thread: any; calls for one run one at a time.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -36,13 +37,16 @@ class DirectoryJournal final : public run::RunJournal {
   // RESOURCE_EXHAUSTED, INTERNAL where the folders cannot be read now: nothing is believed then.
   Result<Found> Load() override;
 
+  // How many directories lie in `set-aside`, which only a person empties.
+  [[nodiscard]] Result<std::size_t> CountSetAside() const;
+
  private:
   DirectoryJournal(BrokerId broker_id, UniqueFd runs, UniqueFd set_aside);
 
   Result<void> Remove(const std::string& run_id);
   Result<run::JournalEntry> Read(const std::string& name) const;
   [[nodiscard]] bool RemoveUnfinished(const std::string& name) const;
-  [[nodiscard]] std::string SetAside(const std::string& name, const std::string& cause) const;
+  [[nodiscard]] Found::SetAside SetAside(const std::string& name, const std::string& cause) const;
 
   const BrokerId broker_id_;
   const UniqueFd runs_;

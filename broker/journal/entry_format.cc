@@ -43,7 +43,8 @@ std::optional<run::Resource::Kind> FromProto(Resource::Kind kind) {
 bool AllUtf8(const run::JournalEntry& entry) {
   for (const std::string* text :
        {&entry.run_id.value(), &entry.broker_id.value(), &entry.backend, &entry.caller.principal,
-        &entry.image, &entry.policy_name, &entry.policy_hash}) {
+        &entry.image, &entry.policy_name, &entry.policy_hash, &entry.log_mark,
+        &entry.requested_image, &entry.resolved.digest, &entry.resolved.image_id}) {
     if (!IsUtf8(*text)) return false;
   }
   for (const run::Resource& resource : entry.resources) {
@@ -77,6 +78,10 @@ Result<std::string> FormatEntry(const run::JournalEntry& entry) {
     added->set_id(resource.id);
   }
   message.set_finished_recorded(entry.finished_recorded);
+  message.set_log_mark(entry.log_mark);
+  message.set_requested_image(entry.requested_image);
+  message.set_resolved_digest(entry.resolved.digest);
+  message.set_image_id(entry.resolved.image_id);
 
   RunEntryFile file;
   file.set_version(kVersion);
@@ -125,6 +130,9 @@ Result<run::JournalEntry> ParseEntry(std::string_view bytes) {
     entry.resources.push_back({.kind = *kind, .name = resource.name(), .id = resource.id()});
   }
   entry.finished_recorded = message.finished_recorded();
+  entry.log_mark = message.log_mark();
+  entry.requested_image = message.requested_image();
+  entry.resolved = {.digest = message.resolved_digest(), .image_id = message.image_id()};
   return entry;
 }
 

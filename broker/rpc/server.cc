@@ -68,6 +68,10 @@ Result<std::unique_ptr<Server>> Server::Start(ListeningSocket socket,
   return server;
 }
 
+void Server::SetServing(bool serving) {
+  server_->GetHealthCheckService()->SetServingStatus(serving);
+}
+
 void Server::StopAccepting() {
   listener_.reset();
 }

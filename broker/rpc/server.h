@@ -49,6 +49,8 @@ class Server {
   Server& operator=(const Server&) = delete;
   ~Server();
 
+  // What grpc.health.v1 answers, for the server ("") as a whole; SERVING to begin with.
+  void SetServing(bool serving);
   // Accepts no more connections; those that are there go on.
   void StopAccepting();
   // Ends every call: what is under way may finish until `deadline`. Runs must be over by then.

@@ -24,7 +24,8 @@ class ActiveRun : public RunHandle {
 
   // The run's own stream asks.
   void RequestStop(StopCause cause) override;
-  // Anyone asks. A cancel that wins is recorded before the run hears of it. False: another cause
+  // Anyone asks. The record of a cancel that wins is queued before the run hears of it, so that the
+  // log has it in front of the run's end; nobody waits until it is on disk. False: another cause
   // was first, or the run is past stopping.
   bool Stop(const StopCause& cause, const Caller& by);
   [[nodiscard]] std::stop_source stop_source() const { return stop_; }

@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -44,6 +43,7 @@ struct AuditEvent {
     kRunCancelled,     // who asked for it; the run's kRunFinished follows
     kTeardownOverdue,  // a removal is being retried
     kTeardownSettled,  // and has succeeded
+    kJournalSetAside,  // a run's directory could not be believed
   };
   Type type = Type::kRunAdmitted;
   RunId run_id;
@@ -79,16 +79,24 @@ class AuditSink {
   virtual void AppendEventually(const AuditEvent& event, std::function<void()> on_durable) = 0;
   void AppendEventually(const AuditEvent& event) { AppendEventually(event, {}); }
 
+  // Names the part of the log that is being written, so that it can be told later whether that is
+  // still the one that Recall reads.
+  [[nodiscard]] virtual std::string Mark() = 0;
+
   // What the log knows of a run: whether its kRunAdmitted and its kRunFinished are on disk or still
   // queued.
   struct Standing {
     bool admitted = false;
     bool finished = false;
+    // Neither is there, but what was the log at the run's mark was moved away since: they may have
+    // been in that.
+    bool unsure = false;
     friend bool operator==(const Standing&, const Standing&) = default;
   };
-  // Asked after a crash and in doubt, never on a run's ordinary way: may read the whole log. Every
-  // id that was asked for is in the answer.
-  virtual Result<std::map<RunId, Standing>> Recall(const std::set<RunId>& runs) = 0;
+  // Asked after a crash and in doubt, never on a run's ordinary way: may read the whole log, once
+  // for all that are asked for. Of each run, the Mark() from before its admission. A run that is
+  // missing in the answer cannot be told yet.
+  virtual Result<std::map<RunId, Standing>> Recall(const std::map<RunId, std::string>& runs) = 0;
 };
 
 }  // namespace tidewaiter::run

@@ -46,6 +46,7 @@ struct ResolvedImage {
   std::string digest;    // "sha256:..." of the manifest; empty where the policy asks for none and
                          // none is known
   std::string image_id;  // the engine's id of the image configuration: what Create uses
+  friend bool operator==(const ResolvedImage&, const ResolvedImage&) = default;
 };
 
 struct ContainerExit {

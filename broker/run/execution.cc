@@ -61,15 +61,18 @@ Execution::Execution(const Environment& environment, Backend& backend, const Run
       run_(run),
       observer_(observer) {}
 
-Outcome Execution::Run(const std::vector<Resource>& planned, std::vector<Resource>& resources) {
+Outcome Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
   const Patience patience{.stop = run_.stop_token(),
                           .deadline = Deadline::After(settings_.prepare_timeout)};
   auto image = backend_.Resolve(admitted_, observer_, patience);
   if (!image) return Failed(image.error());
   image_ = *std::move(image);
+  entry.resolved = image_;
+  // Only for the record of a run that a crash ends: nothing depends on it.
+  static_cast<void>(environment_.journal->Update(entry));
   if (const auto cause = run_.stop_cause()) return StoppedBy(*cause);
 
-  resources = planned;  // from here on they may exist, whatever Create says
+  resources = entry.resources;  // from here on they may exist, whatever Create says
   auto container = backend_.Create(admitted_, facts_.run_id, facts_.caller.principal, image_,
                                    with_stdin_, resources, patience);
   if (!container) return Failed(container.error());

@@ -23,8 +23,9 @@ class Execution {
             RunObserver& observer);
 
   // `resources` receives what may exist on the engine from then on, in order of creation; it stays
-  // empty where nothing was created. `planned` is Backend::Plan's answer.
-  Outcome Run(const std::vector<Resource>& planned, std::vector<Resource>& resources);
+  // empty where nothing was created. `entry` is the run's in the journal, with Backend::Plan's
+  // answer; it gets the image as soon as that is resolved.
+  Outcome Run(JournalEntry& entry, std::vector<Resource>& resources);
 
   [[nodiscard]] const ResolvedImage& image() const { return image_; }
   [[nodiscard]] const std::string& container_id() const { return container_id_; }

@@ -39,6 +39,8 @@ struct Removal {
   std::string id;
   bool confirmed_absent = false;
   std::string error;  // why not, where it is not
+  // Error::reason of it, as ENGINE_UNAVAILABLE. For the reaper, in no record.
+  std::string reason = {};
 };
 
 struct Receipt {

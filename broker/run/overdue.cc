@@ -22,6 +22,11 @@ std::string WhatIsLeft(const Overdue& overdue) {
   return text;
 }
 
+// Of earlier attempts: the next one says what is still left.
+void ForgetFailures(Receipt& receipt) {
+  std::erase_if(receipt.removals, [](const Removal& removal) { return !removal.confirmed_absent; });
+}
+
 }  // namespace
 
 void Announce(const Environment& environment, Overdue& overdue) {
@@ -44,38 +49,51 @@ void Announce(const Environment& environment, Overdue& overdue) {
   }
 }
 
-void RemoveResources(const Environment& environment, Overdue& overdue) {
-  const Deadline deadline = Deadline::After(environment.settings.teardown_timeout);
-  std::erase_if(overdue.receipt.removals,
-                [](const Removal& removal) { return !removal.confirmed_absent; });
-  const auto backend = environment.backends.find(overdue.entry.backend);
-  if (backend != environment.backends.end()) {
-    Receipt attempt =
-        Teardown(*backend->second, overdue.entry.run_id, overdue.entry.resources, deadline);
-    std::move(attempt.removals.begin(), attempt.removals.end(),
-              std::back_inserter(overdue.receipt.removals));
-    return;
-  }
+void PutOff(Overdue& overdue, const std::string& cause) {
+  ForgetFailures(overdue.receipt);
   for (const Resource& resource : overdue.entry.resources) {
     overdue.receipt.removals.push_back(
         Removal{.kind = std::string(ToString(resource.kind)),
                 .id = resource.id.empty() ? resource.name : resource.id,
                 .confirmed_absent = false,
-                .error = "backend '" + overdue.entry.backend + "' is not configured"});
+                .error = cause});
   }
+}
+
+bool RemoveResources(const Environment& environment, Overdue& overdue) {
+  if (overdue.entry.resources.empty()) return true;
+  const Deadline deadline = Deadline::After(environment.settings.teardown_timeout);
+  const auto backend = environment.backends.find(overdue.entry.backend);
+  if (backend == environment.backends.end()) {
+    PutOff(overdue, "backend '" + overdue.entry.backend + "' is not configured");
+    return true;
+  }
+  ForgetFailures(overdue.receipt);
+  Receipt attempt =
+      Teardown(*backend->second, overdue.entry.run_id, overdue.entry.resources, deadline);
+  const bool answered =
+      std::none_of(attempt.removals.begin(), attempt.removals.end(),
+                   [&](const Removal& removal) { return IsUnanswered(removal, deadline); });
+  std::move(attempt.removals.begin(), attempt.removals.end(),
+            std::back_inserter(overdue.receipt.removals));
+  return answered;
 }
 
 void RecordEnd(const Environment& environment, Overdue& overdue,
                const AuditSink::Standing& standing) {
   auto recorded = std::make_shared<Recorded>();
   overdue.recorded = recorded;
-  if (!standing.admitted || standing.finished) {
+  const bool admitted = standing.admitted || (standing.unsure && !overdue.set_aside);
+  if (standing.finished || !admitted) {
     recorded->Set(true);
     return;
   }
-  environment.audit->AppendEventually(
-      FinishedEvent(FactsOf(overdue.entry), overdue.outcome, overdue.receipt),
-      [recorded] { recorded->Set(true); });
+  AuditEvent finished = FinishedEvent(FactsOf(overdue.entry), overdue.outcome, overdue.receipt);
+  finished.resolved = overdue.entry.resolved;
+  if (standing.unsure) {
+    finished.detail = "its admission would be in an audit file that was moved away meanwhile";
+  }
+  environment.audit->AppendEventually(finished, [recorded] { recorded->Set(true); });
 }
 
 bool Settle(const Environment& environment, Overdue& overdue) {
@@ -84,7 +102,13 @@ bool Settle(const Environment& environment, Overdue& overdue) {
     return false;
   }
   if (!overdue.recorded || !overdue.recorded->Peek()) return false;
-  if (!environment.journal->Close(overdue.entry.run_id).confirmed_absent) return false;
+  Removal directory = environment.journal->Close(overdue.entry.run_id);
+  if (!directory.confirmed_absent) {
+    ForgetFailures(overdue.receipt);
+    overdue.receipt.removals.push_back(std::move(directory));
+    Announce(environment, overdue);
+    return false;
+  }
   if (overdue.announced) {
     environment.audit->AppendEventually(
         TeardownEvent(AuditEvent::Type::kTeardownSettled, overdue.entry.run_id, ""));

@@ -23,22 +23,27 @@ struct Overdue {
   RunInfo info;
   Receipt receipt;         // what the attempts so far have come to
   bool announced = false;  // kTeardownOverdue is in the log: kTeardownSettled must follow
+  // Of a directory that was set aside: only its name is known, so the log must know the run.
+  bool set_aside = false;
 };
 
 // Says in the log, once, what is left, so that a later kTeardownSettled has its beginning; and
 // writes it to the journal as soon as the end of the run is on disk.
 void Announce(const Environment& environment, Overdue& overdue);
 
-// Tries once more to remove what is left.
-void RemoveResources(const Environment& environment, Overdue& overdue);
+// Tries once more to remove what is left. False where the backend does not answer: to go on asking
+// it would only make others wait.
+[[nodiscard]] bool RemoveResources(const Environment& environment, Overdue& overdue);
+// In place of an attempt: the receipt says why there was none.
+void PutOff(Overdue& overdue, const std::string& cause);
 
-// `standing` is the log's answer: records the end of a run that the log admitted and did not
-// finish, and sets `recorded`.
+// `standing` is the log's answer: records the end of a run that the log admitted (or may have
+// admitted in a file that is no longer there) and did not finish, and sets `recorded`.
 void RecordEnd(const Environment& environment, Overdue& overdue,
                const AuditSink::Standing& standing);
 
 // Where nothing is left and the end is on disk: closes the journal. True where the run is done
-// with. Where something is left, announces it.
+// with. Where something is left, be it only the directory, announces it.
 bool Settle(const Environment& environment, Overdue& overdue);
 
 }  // namespace tidewaiter::run

@@ -16,15 +16,24 @@ Reaper::Reaper(const Environment& environment, std::function<bool(const RunId&)>
       thread_([this](const std::stop_token& stop) { Loop(stop); }) {}
 
 void Reaper::Adopt(Overdue overdue) {
-  overdue.info.state = RunState::kOverdue;
   if (overdue.recorded && !overdue.entry.resources.empty()) Announce(environment_, overdue);
-  auto item = std::make_shared<Item>(Item{.overdue = std::move(overdue),
-                                          .next_attempt = Clock::now(),
-                                          .pause = environment_.settings.reap_retry_min});
-  const RunId run_id = item->overdue.entry.run_id;
+  std::vector<Overdue> all;
+  all.push_back(std::move(overdue));
+  Adopt(std::move(all));
+}
+
+// All at once, so that the first round begins with what can be settled at once.
+void Reaper::Adopt(std::vector<Overdue> all) {
   {
     auto state = state_.Lock();
-    state->items.emplace(run_id, std::move(item));
+    for (Overdue& overdue : all) {
+      overdue.info.state = RunState::kOverdue;
+      auto item = std::make_shared<Item>(Item{.overdue = std::move(overdue),
+                                              .next_attempt = Clock::now(),
+                                              .pause = environment_.settings.reap_retry_min});
+      const RunId run_id = item->overdue.entry.run_id;
+      state->items.emplace(run_id, std::move(item));
+    }
   }
   changed_.notify_all();
 }
@@ -38,9 +47,8 @@ void Reaper::RecoverLeftovers() {
     changed_.notify_all();
     return;
   }
-  for (const std::string& reason : found->set_aside) {
-    Write(LogLevel::kWarning, "recover leftovers: set aside " + Quoted(reason, 400));
-  }
+  std::vector<Overdue> leftovers;
+  for (const auto& set_aside : found->set_aside) TakeSetAside(set_aside, leftovers);
   for (JournalEntry& entry : found->entries) {
     if (entry.broker_id != environment_.broker_id || IsKnown(entry.run_id)) continue;
     Write(LogLevel::kWarning, "recover leftovers: run " + Quoted(entry.run_id.value()) + " of " +
@@ -57,12 +65,36 @@ void Reaper::RecoverLeftovers() {
       overdue.announced = true;  // by the process that wrote the entry so
     }
     overdue.entry = std::move(entry);
-    Adopt(std::move(overdue));
+    leftovers.push_back(std::move(overdue));
   }
+  Adopt(std::move(leftovers));
   auto state = state_.Lock();
   state->next_load = Clock::time_point::max();
   state->next_comparison = Clock::now() + settings.reap_interval;
   changed_.notify_all();
+}
+
+// Whatever it named on the engine is a stray now. The log says whether it owes the run an end.
+void Reaper::TakeSetAside(const RunJournal::Found::SetAside& found,
+                          std::vector<Overdue>& leftovers) {
+  Write(LogLevel::kError, "recover leftovers: set aside " + Quoted(found.what, 400));
+  AuditEvent event;
+  event.type = AuditEvent::Type::kJournalSetAside;
+  event.run_id = found.run_id;
+  event.detail = found.what;
+  environment_.audit->AppendEventually(event);
+  if (!found.moved || found.run_id.value().empty() || IsKnown(found.run_id)) return;
+  Overdue overdue;
+  overdue.set_aside = true;
+  overdue.entry.run_id = found.run_id;
+  overdue.info.run_id = found.run_id;
+  overdue.outcome.kind = Outcome::Kind::kLost;
+  overdue.outcome.message = "its run directory could not be read";
+  overdue.receipt.removals.push_back(Removal{.kind = "run-directory",
+                                             .id = found.run_id.value(),
+                                             .confirmed_absent = false,
+                                             .error = "set aside; what it named is not known"});
+  leftovers.push_back(std::move(overdue));
 }
 
 std::vector<RunInfo> Reaper::List() {
@@ -89,47 +121,84 @@ void Reaper::Loop(const std::stop_token& stop) {
 }
 
 void Reaper::Attempt(const Items& due, const std::stop_token& stop) {
+  std::set<std::string> silent;  // backends that do not answer now
+  Items tried;
+  Items unclear;
   for (const auto& item : due) {
     if (stop.stop_requested()) return;
-    RemoveResources(environment_, item->overdue);
+    Overdue& overdue = item->overdue;
+    const std::string& backend = overdue.entry.backend;
+    const bool passed_over = !overdue.entry.resources.empty() && silent.contains(backend);
+    if (passed_over) {
+      PutOff(overdue, "put off: backend '" + backend + "' does not answer");
+      PassOver(*item);
+    } else {
+      if (!RemoveResources(environment_, overdue)) silent.insert(backend);
+      tried.push_back(item);
+    }
+    if (overdue.recorded) {
+      Finish(*item);
+    } else {
+      unclear.push_back(item);
+    }
   }
-  AskLog(due);
-  for (const auto& item : due) {
-    if (!Settle(environment_, item->overdue)) continue;
-    Write(LogLevel::kInfo, "settle run " + Quoted(item->overdue.entry.run_id.value()) + ": done");
-    state_.Lock()->items.erase(item->overdue.entry.run_id);
-  }
+  // After what was passed over, so that this comes before it in the next round.
+  for (const auto& item : tried) BackOff(*item);
+  AskLog(unclear);
+}
+
+// Done with it where that is possible, else it comes again when it is due.
+void Reaper::Finish(Item& item) {
+  const RunId& run_id = item.overdue.entry.run_id;
+  if (!Settle(environment_, item.overdue)) return;
+  Write(LogLevel::kInfo, "settle run " + Quoted(run_id.value()) + ": done");
+  state_.Lock()->items.erase(run_id);
+}
+
+// For as long as the shortest pause of those that were tried.
+void Reaper::PassOver(Item& item) {
+  auto state = state_.Lock();
+  item.next_attempt = Clock::now() + environment_.settings.reap_retry_min / 2;
+}
+
+void Reaper::BackOff(Item& item) {
+  auto state = state_.Lock();
+  item.next_attempt = Clock::now() + Jittered(item.pause);
+  item.pause = std::min(item.pause * 2, environment_.settings.reap_retry_max);
 }
 
 // One question for all of them, since its answer may cost a reading of the whole log.
-void Reaper::AskLog(const Items& due) {
-  std::set<RunId> unclear;
-  for (const auto& item : due) {
-    if (!item->overdue.recorded) unclear.insert(item->overdue.entry.run_id);
-  }
+void Reaper::AskLog(const Items& unclear) {
   if (unclear.empty()) return;
-  const auto standings = environment_.audit->Recall(unclear);
+  std::map<RunId, std::string> marks;
+  for (const auto& item : unclear) {
+    marks.emplace(item->overdue.entry.run_id, item->overdue.entry.log_mark);
+  }
+  const auto standings = environment_.audit->Recall(marks);
   if (!standings) {
     Write(LogLevel::kError, "recall runs from the audit log: " + standings.error().message);
     return;
   }
-  for (const auto& item : due) {
+  for (const auto& item : unclear) {
     const auto standing = standings->find(item->overdue.entry.run_id);
-    if (item->overdue.recorded || standing == standings->end()) continue;
+    if (standing == standings->end()) continue;
     RecordEnd(environment_, item->overdue, standing->second);
+    Finish(*item);
   }
 }
 
+// What needs no engine first, then what has waited longest.
 Reaper::Items Reaper::TakeDue() {
   Items due;
   const Clock::time_point now = Clock::now();
   auto state = state_.Lock();
   for (const auto& [run_id, item] : state->items) {
-    if (item->next_attempt > now) continue;
-    due.push_back(item);
-    item->next_attempt = now + Jittered(item->pause);
-    item->pause = std::min(item->pause * 2, environment_.settings.reap_retry_max);
+    if (item->next_attempt <= now) due.push_back(item);
   }
+  std::sort(due.begin(), due.end(), [](const auto& a, const auto& b) {
+    return std::pair(!a->overdue.entry.resources.empty(), a->next_attempt) <
+           std::pair(!b->overdue.entry.resources.empty(), b->next_attempt);
+  });
   return due;
 }
 

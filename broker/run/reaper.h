@@ -1,7 +1,9 @@
 // Owns what a run or a former process could not finish: overdue removals, terminal records that the
 // log has not taken yet, leftovers of a crash. Tries for ever, with growing pauses, on one thread
-// of its own. It touches only what a journal entry names exactly, or what carries this broker's own
-// id and no run knows.
+// of its own. So that one thing that hangs holds up the others for one attempt at most: in each
+// round what needs no engine comes first, a backend that does not answer is asked no more, and the
+// log is asked last. What was passed over comes first in the next round. It touches only what a
+// journal entry names exactly, or what carries this broker's own id and no run knows.
 #pragma once
 
 #include <condition_variable>
@@ -57,8 +59,13 @@ class Reaper {
   };
 
   void Loop(const std::stop_token& stop);
+  void Adopt(std::vector<Overdue> all);
+  void TakeSetAside(const RunJournal::Found::SetAside& found, std::vector<Overdue>& leftovers);
   void Attempt(const Items& due, const std::stop_token& stop);
-  void AskLog(const Items& due);
+  void AskLog(const Items& unclear);
+  void Finish(Item& item);
+  void PassOver(Item& item);
+  void BackOff(Item& item);
   [[nodiscard]] Items TakeDue();
   [[nodiscard]] bool ComparisonDue();
   [[nodiscard]] bool LoadDue();

@@ -60,7 +60,8 @@ AuditEvent TeardownEvent(AuditEvent::Type type, const RunId& run_id, std::string
 RunFacts FactsOf(const JournalEntry& entry) {
   return RunFacts{.run_id = entry.run_id,
                   .caller = entry.caller,
-                  .requested_image = Printable(entry.image, 1024),
+                  .requested_image = entry.requested_image.empty() ? Printable(entry.image, 1024)
+                                                                   : entry.requested_image,
                   .policy_name = entry.policy_name,
                   .policy_hash = entry.policy_hash};
 }

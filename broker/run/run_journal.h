@@ -18,9 +18,12 @@ struct JournalEntry {
   BrokerId broker_id;
   std::string backend;
   Caller caller;
-  std::string image;  // canonical
+  std::string requested_image;  // as in the records; empty in entries of older brokers
+  std::string image;            // canonical
+  ResolvedImage resolved;       // empty until it is known
   std::string policy_name;
   std::string policy_hash;
+  std::string log_mark;             // AuditSink::Mark() when the entry was made
   std::vector<Resource> resources;  // names before creation, ids as they become known
   // Set where a removal is overdue although the terminal audit record is durable: the next process
   // need not ask the log.
@@ -41,9 +44,13 @@ class RunJournal {
 
   struct Found {
     std::vector<JournalEntry> entries;
-    // Directories that are torn, foreign or unreadable: moved aside to `set-aside/`, with the
-    // reason.
-    std::vector<std::string> set_aside;
+    // Directories that are torn, foreign or unreadable: moved aside to `set-aside/`.
+    struct SetAside {
+      RunId run_id;      // empty where the directory's name is none
+      std::string what;  // a line: from where to where, and why
+      bool moved = true;
+    };
+    std::vector<SetAside> set_aside;
   };
   virtual Result<Found> Load() = 0;
 };

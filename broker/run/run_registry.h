@@ -64,7 +64,8 @@ class RunRegistry {
   [[nodiscard]] std::vector<RunInfo> List(const Viewer& viewer) const;
   // NOT_FOUND (RUN_NOT_FOUND) also where it is not the viewer's to see.
   Result<RunInfo> Get(const RunId& run_id, const Viewer& viewer) const;
-  // Records who cancelled, then asks the run to stop. Begun already: success.
+  // Queues the record of who cancelled (not waiting for the disk), then asks the run to stop. Begun
+  // already: success.
   Result<void> Cancel(const RunId& run_id, const Viewer& viewer, const Caller& caller);
 
   struct Counts {

@@ -24,7 +24,8 @@ class Strays {
  private:
   // Backend, kind, id.
   using Key = std::tuple<std::string, Resource::Kind, std::string>;
-  void Remove(Backend& backend, const Backend::Owned& owned);
+  // False where the backend does not answer: the rest is for the next comparison.
+  bool Remove(Backend& backend, const Backend::Owned& owned);
 
   const Environment& environment_;
   const std::function<bool(const RunId&)> is_known_;

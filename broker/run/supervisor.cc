@@ -103,15 +103,18 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
 
   // Journal, then record the admission: after a crash the directory says which runs to ask the log
   // about (docs/adr/0004). The engine hears of nothing before both are on disk.
-  const JournalEntry entry{.run_id = run.run_id(),
-                           .broker_id = environment.broker_id,
-                           .backend = std::string(backend.name()),
-                           .caller = request.caller,
-                           .image = effective.image.Canonical(),
-                           .policy_name = facts.policy_name,
-                           .policy_hash = facts.policy_hash,
-                           .resources = backend.Plan(admitted, run.run_id()),
-                           .finished_recorded = false};
+  JournalEntry entry{.run_id = run.run_id(),
+                     .broker_id = environment.broker_id,
+                     .backend = std::string(backend.name()),
+                     .caller = request.caller,
+                     .requested_image = facts.requested_image,
+                     .image = effective.image.Canonical(),
+                     .resolved = {},
+                     .policy_name = facts.policy_name,
+                     .policy_hash = facts.policy_hash,
+                     .log_mark = audit.Mark(),
+                     .resources = backend.Plan(admitted, run.run_id()),
+                     .finished_recorded = false};
   if (const auto opened = journal.Open(entry); !opened) {
     static_cast<void>(journal.Close(run.run_id()));  // what a failed Open may have left
     observer.OnRefused(Refusal(opened.error(), "JOURNAL_UNAVAILABLE"));
@@ -135,8 +138,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
   std::optional<Outcome> unstarted = AwaitSlot(settings, *place, run, observer);
   const bool no_capacity = unstarted && unstarted->kind == Outcome::Kind::kFailed;
   if (!unstarted) run.EnterState(RunState::kPreparing);
-  const Outcome outcome =
-      unstarted ? *std::move(unstarted) : execution.Run(entry.resources, resources);
+  const Outcome outcome = unstarted ? *std::move(unstarted) : execution.Run(entry, resources);
   if (no_capacity) {
     observer.OnRefused(Fail(ErrorCode::kResourceExhausted, outcome.message, outcome.reason));
   } else {

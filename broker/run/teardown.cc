@@ -18,4 +18,9 @@ Receipt Teardown(Backend& backend, const RunId& run_id, std::vector<Resource>& r
   return receipt;
 }
 
+bool IsUnanswered(const Removal& removal, Deadline deadline) {
+  if (removal.confirmed_absent) return false;
+  return removal.reason == "ENGINE_UNAVAILABLE" || deadline.Passed();
+}
+
 }  // namespace tidewaiter::run

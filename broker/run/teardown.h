@@ -17,4 +17,8 @@ namespace tidewaiter::run {
 Receipt Teardown(Backend& backend, const RunId& run_id, std::vector<Resource>& resources,
                  Deadline deadline);
 
+// Whether a removal that failed says that the backend does not answer, or took all its time: then
+// there is no use in asking the backend for more at once.
+bool IsUnanswered(const Removal& removal, Deadline deadline);
+
 }  // namespace tidewaiter::run

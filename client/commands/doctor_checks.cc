@@ -13,6 +13,7 @@
 
 #include "base/printable.h"
 #include "base/trusted_path.h"
+#include "client/commands/broker_user.h"
 #include "client/commands/files.h"
 #include "client/commands/quantity_text.h"
 #include "policy/policy_set.h"
@@ -20,7 +21,6 @@
 namespace tidewaiter::cli {
 namespace {
 
-constexpr std::size_t kConfigBytes = std::size_t{4} << 20;
 // An audit log and the journals of some runs need little; less than this is a full disk soon.
 constexpr std::int64_t kLeastFreeBytes = std::int64_t{256} << 20;
 // A file may be that much younger than now: clocks of file servers differ.
@@ -33,9 +33,16 @@ std::string ModeText(const struct stat& status) {
                      status.st_gid);
 }
 
-CheckLine CheckPolicy(const std::string& path) {
+// The state folder is the broker's own. Before its first start there is none.
+uid_t BrokerUser(const std::string& state_dir) {
+  struct stat status {};
+  if (::lstat(state_dir.c_str(), &status) == 0) return status.st_uid;
+  return FindBrokerUser("").value_or(::geteuid());
+}
+
+CheckLine CheckPolicy(const std::string& path, uid_t broker) {
   CheckLine line{"policy", State::kFail, {}};
-  const auto content = ReadFile(path, kConfigBytes);
+  const auto content = ReadFile(path, config::kMaxFileBytes);
   if (!content) {
     line.detail = content.error().message;
     return line;
@@ -45,7 +52,7 @@ CheckLine CheckPolicy(const std::string& path) {
     line.detail = set.error().message;
     return line;
   }
-  if (const auto trusted = CheckTrustedFile(path); !trusted && !(*set)->development()) {
+  if (const auto trusted = CheckTrustedFile(path, broker); !trusted && !(*set)->development()) {
     line.detail = trusted.error().message + "; only root and the broker may be able to write it";
     return line;
   }
@@ -116,7 +123,7 @@ CheckLine CheckClock(const std::vector<std::string>& files) {
 
 std::optional<config::BrokerConfig> CheckConfig(const std::string& path, bool named,
                                                 std::vector<CheckLine>& lines) {
-  const auto content = ReadFile(path, kConfigBytes);
+  const auto content = ReadFile(path, config::kMaxFileBytes);
   if (!content && content.error().code == ErrorCode::kNotFound && !named) {
     lines.push_back({"configuration", State::kSkipped,
                      fmt::format("no {} here; --config names another", path)});
@@ -137,7 +144,7 @@ std::optional<config::BrokerConfig> CheckConfig(const std::string& path, bool na
 
 void CheckHost(const std::string& config_path, const config::BrokerConfig& config,
                std::vector<CheckLine>& lines) {
-  lines.push_back(CheckPolicy(config.policy));
+  lines.push_back(CheckPolicy(config.policy, BrokerUser(config.state_dir)));
   // Journals hold environment values: nobody else may read them. Auditors may read the log.
   lines.push_back(CheckFolder("state folder", config.state_dir, S_IRWXG | S_IRWXO));
   lines.push_back(CheckFolder("audit folder", config.audit_dir, S_IWGRP | S_IRWXO));

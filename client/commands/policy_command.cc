@@ -3,10 +3,13 @@
 #include <vector>
 
 #include "base/printable.h"
+#include "broker/config/broker_config.h"
+#include "client/commands/broker_user.h"
 #include "client/commands/commands.h"
 #include "client/commands/files.h"
 #include "client/commands/verdict.h"
 #include "client/exit_status.h"
+#include "policy/docker_mounts.h"
 #include "policy/evaluate.h"
 #include "policy/policy_set.h"
 #include "policy/trusted_host_paths.h"
@@ -16,22 +19,31 @@
 namespace tidewaiter::cli {
 namespace {
 
-constexpr std::size_t kPolicyBytes = std::size_t{4} << 20;
-
 struct Options {
   bool json = false;
   std::string file;
   std::string principal;
+  std::string broker_user;
 };
 
-// The same decision as the broker's, by the same code.
+// The same decision as the broker's, by the same code; of the backend only what needs no engine.
 class PolicyJudge : public Judge {
  public:
-  explicit PolicyJudge(const policy::Policy& policy) : policy_(policy) {}
+  PolicyJudge(const policy::Policy& policy, uid_t broker) : policy_(policy), host_({}, broker) {}
 
   Result<v1::ExplainResponse> Decide(const v1::RunSpec& spec) override {
     TW_ASSIGN(const policy::RunSpec asked, wire::FromProto(spec));
-    return wire::ToExplainResponse(policy::Evaluate(policy_, asked, host_), policy_);
+    const policy::Decision decision = policy::Evaluate(policy_, asked, host_);
+    v1::ExplainResponse answer = wire::ToExplainResponse(decision, policy_);
+    if (decision.admitted() == nullptr) return answer;
+    const policy::EffectiveRun& effective = decision.admitted()->effective();
+    if (!effective.backend.empty() && effective.backend != "docker") return answer;
+    for (const policy::Violation& violation : policy::DockerMountViolations(effective)) {
+      answer.set_admitted(false);
+      answer.clear_effective();
+      *answer.add_violations() = wire::ToProto(violation);
+    }
+    return answer;
   }
 
  private:
@@ -51,13 +63,15 @@ Result<const policy::Policy*> FindPolicy(const policy::PolicySet& set,
 }
 
 int Check(const std::vector<std::string>& paths, const Options& options) {
-  const auto content = ReadFile(options.file, kPolicyBytes);
+  const auto broker = FindBrokerUser(options.broker_user);
+  if (!broker) return Complain(broker.error(), client::kExitUsage);
+  const auto content = ReadFile(options.file, config::kMaxFileBytes);
   if (!content) return Complain(content.error(), client::kExitUsage);
   const auto set = policy::PolicySet::Parse(*content, options.file);
   if (!set) return Complain(set.error(), client::kExitUsage);
   const auto policy = FindPolicy(**set, options.principal);
   if (!policy) return Complain(policy.error(), client::kExitUsage);
-  PolicyJudge judge(**policy);
+  PolicyJudge judge(**policy, *broker);
   return JudgeFiles(paths, judge, options.json);
 }
 
@@ -75,7 +89,9 @@ void AddPolicyCheck(CLI::App& app, Invocation& invocation) {
                .summary = "What a policy file would decide about spec files",
                .arguments = "SPEC.json...",
                .details = "A spec is the protobuf JSON of RunSpec; - reads it from stdin. Bind\n"
-                          "sources are looked up on this host.\n"
+                          "sources are looked up on this host. No broker or engine is asked: what\n"
+                          "only they know (runtimes, seccomp profiles, other backends) is told by\n"
+                          "`tidewaiter explain`.\n"
                           "Exit status: 0 all admitted, 1 at least one denied, 2 usage, or the\n"
                           "policy file has errors (file:line:column on stderr).\n"
                           "JSON: spec, admitted, violations, effective, policy, policyHash.\n"
@@ -85,6 +101,11 @@ void AddPolicyCheck(CLI::App& app, Invocation& invocation) {
   command.add_option("--policy", options->file, "The policy file")->required()->type_name("FILE");
   command.add_option("--principal", options->principal, "Ask this principal's policy, not default")
       ->type_name("NAME");
+  command
+      .add_option("--broker-user", options->broker_user,
+                  "As whom the broker runs: whose files it trusts besides root's\n"
+                  "(default: tidewaiter where this host has that user, else yourself)")
+      ->type_name("USER");
   command.callback([&command, &invocation, options] {
     const std::vector<std::string> paths = Positionals(command, invocation);
     if (paths.empty()) ThrowUsage("policy check needs a SPEC.json");

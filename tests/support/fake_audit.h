@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -77,15 +76,27 @@ class FakeAudit final : public run::AuditSink {
     if (on_durable) on_durable();
   }
 
-  Result<std::map<RunId, Standing>> Recall(const std::set<RunId>& runs) override {
+  // As after somebody has moved the log's file away.
+  void MoveAway() {
+    const std::lock_guard lock(mutex_);
+    events_.clear();
+    mark_ += "'";
+  }
+  [[nodiscard]] std::string Mark() override {
+    const std::lock_guard lock(mutex_);
+    return mark_;
+  }
+
+  Result<std::map<RunId, Standing>> Recall(const std::map<RunId, std::string>& runs) override {
     const std::lock_guard lock(mutex_);
     std::map<RunId, Standing> standings;
-    for (const RunId& run_id : runs) standings[run_id];
+    for (const auto& [run_id, mark] : runs) standings[run_id].unsure = mark != mark_;
     const auto note = [&](const run::AuditEvent& event) {
       const auto found = standings.find(event.run_id);
       if (found == standings.end()) return;
       if (event.type == Type::kRunAdmitted) found->second.admitted = true;
       if (event.type == Type::kRunFinished) found->second.finished = true;
+      if (found->second.admitted || found->second.finished) found->second.unsure = false;
     };
     for (const run::AuditEvent& event : events_) note(event);
     for (const auto& [event, on_durable] : waiting_) note(event);
@@ -112,6 +123,7 @@ class FakeAudit final : public run::AuditSink {
       case Type::kRunCancelled: return "cancelled";
       case Type::kTeardownOverdue: return "overdue";
       case Type::kTeardownSettled: return "settled";
+      case Type::kJournalSetAside: return "set-aside";
       default: return "other";
     }
   }
@@ -124,6 +136,7 @@ class FakeAudit final : public run::AuditSink {
   mutable std::mutex mutex_;
   std::condition_variable never_;
   Way way_ = Way::kWorks;
+  std::string mark_ = "mark";
   std::vector<run::AuditEvent> events_;
   std::vector<std::pair<run::AuditEvent, std::function<void()>>> waiting_;
 };

@@ -143,6 +143,16 @@ void FakeBackend::Set(Step step, Way way) {
   ways_[step] = way;
 }
 
+void FakeBackend::HangRemovalsOf(const RunId& run_id) {
+  const std::lock_guard lock(mutex_);
+  hanging_removals_ = run_id;
+}
+
+bool FakeBackend::HangsFor(const RunId& run_id) const {
+  const std::lock_guard lock(mutex_);
+  return hanging_removals_ == run_id;
+}
+
 void FakeBackend::FailNext(Step step, int times) {
   const std::lock_guard lock(mutex_);
   failures_[step] = times;
@@ -248,11 +258,18 @@ Result<std::unique_ptr<run::Container>> FakeBackend::Create(
 
 run::Removal FakeBackend::Remove(const Resource& resource, const RunId& run_id, Deadline deadline) {
   trace_.Add("engine:remove " + std::string(ToString(resource.kind)));
-  const auto played = Play(Step::kRemove, Patience{.stop = {}, .deadline = deadline});
+  const Patience patience{.stop = {}, .deadline = deadline};
+  auto played = Play(Step::kRemove, patience);
+  if (HangsFor(run_id)) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, deadline.when(), [] { return false; });
+    played = {.done = false, .error = Fail(ErrorCode::kDeadlineExceeded, "remove: still at it")};
+  }
   run::Removal removal{.kind = std::string(ToString(resource.kind)),
                        .id = resource.id.empty() ? resource.name : resource.id,
                        .confirmed_absent = !played.error.has_value(),
-                       .error = played.error ? played.error->message : ""};
+                       .error = played.error ? played.error->message : "",
+                       .reason = played.error ? std::string(played.error->Reason()) : ""};
   if (!played.done) return removal;
   const std::lock_guard lock(mutex_);
   const auto found = existing_.find(resource.name);

@@ -68,6 +68,8 @@ class FakeBackend final : public run::Backend {
   // For the next `times` calls of `step`; afterwards it succeeds.
   void FailNext(Step step, int times);
   void Release();
+  // Every removal of something of this run takes all its time.
+  void HangRemovalsOf(const RunId& run_id);
   // What a signal does: end the container (the default), or nothing.
   void IgnoreSignal(int signal_number);
   void Refuse(policy::Violation violation);
@@ -111,6 +113,7 @@ class FakeBackend final : public run::Backend {
     bool done = true;
     std::optional<Error> error;
   };
+  [[nodiscard]] bool HangsFor(const RunId& run_id) const;
   Played Play(Step step, const run::Patience& patience);
 
   FakeTrace& trace_;
@@ -119,6 +122,7 @@ class FakeBackend final : public run::Backend {
   std::map<Step, Way> ways_;
   std::map<Step, int> failures_;
   bool released_ = false;
+  RunId hanging_removals_;
   bool with_network_ = false;
   bool command_fails_ = false;
   std::optional<std::int32_t> withheld_;

@@ -29,7 +29,7 @@ class FakeJournal final : public run::RunJournal {
     const std::lock_guard lock(mutex_);
     entries_[entry.run_id] = entry;
   }
-  void SetAside(std::string reason) { set_aside_.push_back(std::move(reason)); }
+  void SetAside(run::RunJournal::Found::SetAside what) { set_aside_.push_back(std::move(what)); }
   [[nodiscard]] std::vector<run::JournalEntry> Entries() const {
     std::vector<run::JournalEntry> entries;
     const std::lock_guard lock(mutex_);
@@ -75,7 +75,7 @@ class FakeJournal final : public run::RunJournal {
  private:
   FakeTrace& trace_;
   bool fail_open_ = false;
-  std::vector<std::string> set_aside_;
+  std::vector<Found::SetAside> set_aside_;
   mutable std::mutex mutex_;
   int failing_closes_ = 0;
   int failing_loads_ = 0;

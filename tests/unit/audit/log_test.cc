@@ -44,6 +44,14 @@ class LogTest : public ::testing::Test {
   void AppendEventually(const std::string& run_id, std::function<void()> on_durable = {}) {
     log_->AppendEventually(Of(RecordType::kRunFinished, run_id), std::move(on_durable));
   }
+  // Of runs whose admission came after `mark`; an empty answer where it is refused.
+  std::map<std::string, Log::Standing> Recall(const std::vector<std::string>& runs,
+                                              const std::string& mark = "") {
+    std::map<std::string, std::string> asked;
+    for (const std::string& run : runs) asked.emplace(run, mark.empty() ? log_->Mark() : mark);
+    const auto standings = log_->Recall(asked);
+    return standings ? *standings : std::map<std::string, Log::Standing>();
+  }
   void Drain() { ASSERT_TRUE(log_->Drain(Deadline::After(seconds(20))).has_value()); }
 
   std::vector<nlohmann::json> Records() const {
@@ -204,13 +212,11 @@ TEST_F(LogTest, RecallIsRefusedWhileAFailedWriteMayComeBack) {
   Open();
   files_.sync_error = EIO;
   ASSERT_FALSE(Append("a").has_value());
-  EXPECT_EQ(log_->Recall({"a"}).error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(log_->Recall({{"a", ""}}).error().code, ErrorCode::kUnavailable);
   files_.sync_error = 0;
   AppendEventually("b");
   Drain();
-  const auto standing = log_->Recall({"a"});
-  ASSERT_TRUE(standing.has_value());
-  EXPECT_FALSE(standing->at("a").admitted);
+  EXPECT_FALSE(Recall({"a"}).at("a").admitted);
 }
 
 TEST_F(LogTest, AHungDiskReleasesTheCallerAtItsDeadlineInDoubt) {
@@ -220,10 +226,20 @@ TEST_F(LogTest, AHungDiskReleasesTheCallerAtItsDeadlineInDoubt) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, ErrorCode::kDeadlineExceeded);
   EXPECT_EQ(refused.error().Reason(), "AUDIT_UNAVAILABLE");
-  EXPECT_EQ(log_->Recall({"a"}).error().code, ErrorCode::kUnavailable);
   files_.Release();
   Drain();
-  EXPECT_TRUE(log_->Recall({"a"})->at("a").admitted);
+  EXPECT_TRUE(Recall({"a"}).at("a").admitted);
+}
+
+TEST_F(LogTest, RecallLeavesOutTheRunWhoseRecordIsBeingWrittenAndNoOther) {
+  Open();
+  ASSERT_TRUE(Append("known").has_value());
+  files_.Hang();
+  ASSERT_FALSE(Append("late", milliseconds(50)).has_value());
+  const auto standings = Recall({"late", "known"});
+  EXPECT_FALSE(standings.contains("late"));
+  EXPECT_TRUE(standings.at("known").admitted);
+  files_.Release();
 }
 
 TEST_F(LogTest, ARecordThatStillWaitedAtItsDeadlineNeverArrives) {
@@ -238,7 +254,7 @@ TEST_F(LogTest, ARecordThatStillWaitedAtItsDeadlineNeverArrives) {
   Drain();
   EXPECT_THAT(Lines(), ElementsAre("run.finished first", "audit.gap "));
   EXPECT_EQ(Records()[1]["log"]["refused_records"], 1);
-  EXPECT_FALSE(log_->Recall({"late"})->at("late").admitted);
+  EXPECT_FALSE(Recall({"late"}).at("late").admitted);
 }
 
 TEST_F(LogTest, TooManyWaitersAreRefused) {
@@ -299,14 +315,73 @@ TEST_F(LogTest, RecallKnowsWhatIsWrittenAndWhatIsQueued) {
   AppendEventually("x");
   files_.AwaitHanging();
   AppendEventually("a");
-  const auto standings = log_->Recall({"a", "x", "never"});
-  ASSERT_TRUE(standings.has_value());
-  EXPECT_TRUE(standings->at("a").admitted);
-  EXPECT_TRUE(standings->at("a").finished);
-  EXPECT_FALSE(standings->at("x").admitted);
-  EXPECT_TRUE(standings->at("x").finished);
-  EXPECT_FALSE(standings->at("never").admitted);
-  EXPECT_FALSE(standings->at("never").finished);
+  const auto standings = Recall({"a", "x", "never"});
+  EXPECT_TRUE(standings.at("a").admitted);
+  EXPECT_TRUE(standings.at("a").finished);
+  EXPECT_FALSE(standings.at("x").admitted);
+  EXPECT_TRUE(standings.at("x").finished);
+  EXPECT_FALSE(standings.at("never").admitted);
+  EXPECT_FALSE(standings.at("never").finished);
+  EXPECT_FALSE(standings.at("never").unsure);
+}
+
+TEST_F(LogTest, RecallIsUnsureOfAnUnknownRunFromBeforeTheFileWasMovedAway) {
+  Open();
+  ASSERT_TRUE(Append("first").has_value());
+  const std::string mark = log_->Mark();
+  ASSERT_TRUE(Append("a").has_value());
+  std::filesystem::rename(path_, path_ + ".1");
+  ASSERT_FALSE(Append("b").has_value());
+  ASSERT_TRUE(Append("c").has_value());
+  const auto standings = Recall({"a", "c"}, mark);
+  EXPECT_FALSE(standings.at("a").admitted);
+  EXPECT_TRUE(standings.at("a").unsure);
+  EXPECT_FALSE(standings.at("c").unsure) << "it is in the file that is there";
+}
+
+// A new file begins with index 0 again where nobody was there to go on with the old one.
+TEST_F(LogTest, RecallIsUnsureWhereTheFileWasMovedAwayBetweenTwoProcesses) {
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  const std::string mark = log_->Mark();
+  log_.reset();
+  std::filesystem::rename(path_, path_ + ".1");
+  Open();
+  EXPECT_TRUE(Recall({"a"}, mark).at("a").unsure) << "and has no record yet";
+  ASSERT_TRUE(Append("b").has_value());
+  EXPECT_TRUE(Recall({"a"}, mark).at("a").unsure);
+}
+
+TEST_F(LogTest, TheMarkOutlivesTheProcess) {
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  const std::string mark = log_->Mark();
+  EXPECT_NE(mark, "");
+  log_.reset();
+  Open();
+  ASSERT_TRUE(Append("b").has_value());
+  EXPECT_EQ(log_->Mark(), mark);
+  EXPECT_FALSE(Recall({"never"}, mark).at("never").unsure);
+}
+
+TEST_F(LogTest, RecallIsUnsureOfAnUnknownRunWithoutAMark) {
+  Open();
+  EXPECT_EQ(log_->Mark(), "");
+  EXPECT_TRUE(Recall({"never"}).at("never").unsure);
+}
+
+TEST_F(LogTest, AFailureIsToldOnceAndSoIsItsEnd) {
+  std::vector<bool> told;  // the writer's thread writes it before the next record is durable
+  settings_.on_change = [&told](bool works) { told.push_back(works); };
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  files_.write_error = ENOSPC;
+  ASSERT_FALSE(Append("b").has_value());
+  ASSERT_FALSE(Append("c").has_value());
+  files_.write_error = 0;
+  ASSERT_TRUE(Append("d").has_value());
+  log_.reset();
+  EXPECT_THAT(told, ElementsAre(false, true));
 }
 
 TEST_F(LogTest, DrainGivesUpAtItsDeadline) {

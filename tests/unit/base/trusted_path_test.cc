@@ -98,6 +98,18 @@ TEST_F(TrustedPathTest, FolderOfAStrangerIsRefusedByName) {
   EXPECT_THAT(Check("/srv/data"), HasSubstr("'/srv': it is owned by uid 12345"));
 }
 
+TEST_F(TrustedPathTest, FolderOfTheUserThatIsNamedIsTrustedAndOursIsNot) {
+  TW_REQUIRE_ROOT();
+  ASSERT_EQ(::chown((root_ + "/srv").c_str(), 12345, 12345), 0);
+  const auto check = [&](uid_t own) {
+    return CheckTrustedBelow(root_fd_.get(), "/srv/data/file", TrustedObject::kAny, own)
+        .has_value();
+  };
+  EXPECT_TRUE(check(12345));
+  EXPECT_FALSE(check(::geteuid()));
+  EXPECT_FALSE(check(12346));
+}
+
 TEST_F(TrustedPathTest, ObjectItselfMayBelongToAnyone) {
   SetMode("/srv/data/file", 0666);
   EXPECT_EQ(Check("/srv/data/file"), "trusted");

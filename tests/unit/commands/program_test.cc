@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -144,6 +145,32 @@ TEST_F(ProgramTest, PolicyCheckListsViolationsAndGoesOn) {
   EXPECT_THAT(answer.out, HasSubstr(R"("field":"user")"));
   EXPECT_THAT(answer.out, HasSubstr("\"effective\":null"));
   EXPECT_THAT(answer.out, HasSubstr("\n{\"spec\":\"" + good + "\",\"admitted\":true"));
+  EXPECT_EQ(std::count(answer.out.begin(), answer.out.end(), '\n'), 2) << "one line for each spec";
+}
+
+TEST_F(ProgramTest, PolicyCheckKnowsWhichMountsTheDockerBackendDoesNotMake) {
+  const std::string spec =
+      Write("input.json",
+            R"({"image":")" + kImage + R"(","mounts":[{"target":"/in","input":{"name":"code"}}]})");
+  const Answer answer = Ask({"policy", "check", "--policy", Policy(), "--json", spec});
+  EXPECT_EQ(answer.status, 1);
+  EXPECT_THAT(answer.out, HasSubstr(R"("admitted":false)"));
+  EXPECT_THAT(answer.out, HasSubstr(R"("rule":"backend.mount-kind","field":"mounts[0].input")"));
+  EXPECT_THAT(answer.out, HasSubstr("\"effective\":null"));
+}
+
+TEST_F(ProgramTest, PolicyCheckTakesTheBrokersUserAndRefusesOneThatIsNotThere) {
+  const std::string spec = Write("good.json", R"({"image":")" + kImage + "\"}");
+  EXPECT_EQ(Ask({"policy", "check", "--policy", Policy(), "--broker-user", "990", spec}).status, 0);
+  EXPECT_EQ(
+      Ask({"policy", "check", "--policy", Policy(), "--broker-user", "nobody-at-all", spec}).status,
+      2);
+}
+
+// As the broker refuses it.
+TEST_F(ProgramTest, PolicyCheckRefusesAPolicyFileThatIsTooLong) {
+  const std::string policy = Write("long.toml", "#" + std::string(1U << 20U, 'x'));
+  EXPECT_EQ(Ask({"policy", "check", "--policy", policy, Write("s.json", "{}")}).status, 2);
 }
 
 TEST_F(ProgramTest, PolicyCheckNamesTheFieldOfWhatIsNoSpec) {

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
 #include <string>
+#include <vector>
 
 namespace tidewaiter::config {
 namespace {
@@ -22,18 +24,8 @@ std::string ProblemOf(const std::string& text) {
   return config ? "" : config.error().message;
 }
 
-TEST(BrokerConfig, EmptyFileMeansTheDocumentedDefaults) {
-  const BrokerConfig config = Read("");
-  EXPECT_EQ(config.socket, "/run/tidewaiter/broker.sock");
-  EXPECT_EQ(config.max_runs, 256U);
-  EXPECT_EQ(config.docker.socket, "/run/docker.sock");
-  EXPECT_EQ(config.max_connections, 1024U);
-  EXPECT_EQ(config.max_message_bytes, 4 << 20);
-  EXPECT_EQ(config.max_receive_memory_bytes, 256 << 20);
-}
-
-TEST(BrokerConfig, ReadsEveryKey) {
-  const BrokerConfig config = Read(R"(socket = "/a/s"
+// Every key that there is, each with another value than its default.
+const char* const kEveryKey = R"(socket = "/a/s"
 socket_mode = "0660"
 policy = "/a/p"
 state_dir = "/a/st"
@@ -48,6 +40,9 @@ teardown_timeout = "5s"
 audit_deadline = "6s"
 output_stall = "7s"
 drain_timeout = "8s"
+reap_interval = "9s"
+reap_retry_min = "2m"
+reap_retry_max = "3m"
 max_connections = 10
 max_connections_per_uid = 4
 max_calls_per_connection = 5
@@ -56,14 +51,69 @@ max_message = "8MiB"
 max_receive_memory = "512MiB"
 [docker]
 socket = "/d"
+call_timeout = "1s"
+create_timeout = "2s"
+start_timeout = "3s"
+pull_silence = "4s"
+event_retry_max = "5s"
+event_loss_limit = "6s"
+settle_time = "7s"
 [registry]
 plain_http = ["127.0.0.1:5000", "localhost:1", "[::1]:5"]
 auth_file = "/a/auth"
+call_timeout = "8s"
+tag_memory = "0s"
+tag_memory_entries = 9
 [seccomp_profiles]
 strict = "/a/strict.json"
-)");
+)";
+
+const std::string kExample =
+    std::string(TIDEWAITER_SOURCE_DIR) + "/systemd/example/tidewaiter.toml";
+
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+// "[docker]" and "call_timeout", whatever their values, in order.
+std::vector<std::string> TablesAndKeys(const std::string& text) {
+  std::vector<std::string> names;
+  for (const std::string& line : Lines(text)) {
+    if (!line.empty() && line[0] != '#') names.push_back(line.substr(0, line.find_first_of(" =")));
+  }
+  return names;
+}
+
+TEST(BrokerConfig, EmptyFileMeansTheDocumentedDefaults) {
+  const BrokerConfig config = Read("");
+  EXPECT_EQ(config.socket, "/run/tidewaiter/broker.sock");
+  EXPECT_EQ(config.max_runs, 256U);
+  EXPECT_EQ(config.docker.socket, "/run/docker.sock");
+  EXPECT_EQ(config.max_connections, 1024U);
+  EXPECT_EQ(config.max_message_bytes, 4 << 20);
+  EXPECT_EQ(config.max_receive_memory_bytes, 256 << 20);
+}
+
+TEST(BrokerConfig, ReadsEveryKey) {
+  const BrokerConfig config = Read(kEveryKey);
   EXPECT_EQ(config.socket_mode, 0660U);
   EXPECT_EQ(config.max_queued, 0U);
+  EXPECT_EQ(config.reap_interval, std::chrono::seconds(9));
+  EXPECT_EQ(config.reap_retry_min, std::chrono::minutes(2));
+  EXPECT_EQ(config.reap_retry_max, std::chrono::minutes(3));
+  EXPECT_EQ(config.docker.call_timeout, std::chrono::seconds(1));
+  EXPECT_EQ(config.docker.create_timeout, std::chrono::seconds(2));
+  EXPECT_EQ(config.docker.start_timeout, std::chrono::seconds(3));
+  EXPECT_EQ(config.docker.pull_silence, std::chrono::seconds(4));
+  EXPECT_EQ(config.docker.event_retry_max, std::chrono::seconds(5));
+  EXPECT_EQ(config.docker.event_loss_limit, std::chrono::seconds(6));
+  EXPECT_EQ(config.docker.settle_time, std::chrono::seconds(7));
+  EXPECT_EQ(config.registry.call_timeout, std::chrono::seconds(8));
+  EXPECT_EQ(config.registry.tag_memory, std::chrono::seconds(0));
+  EXPECT_EQ(config.registry.tag_memory_entries, 9U);
   EXPECT_EQ(config.drain_timeout, std::chrono::seconds(8));
   EXPECT_EQ(config.connection_idle_timeout, std::chrono::minutes(90));
   EXPECT_EQ(config.max_message_bytes, 8 << 20);
@@ -71,6 +121,33 @@ strict = "/a/strict.json"
   EXPECT_EQ(config.max_connections_per_uid, 4U);
   EXPECT_EQ(config.registry.plain_http.size(), 3U);
   EXPECT_EQ(config.seccomp_profiles.at("strict"), "/a/strict.json");
+}
+
+TEST(BrokerConfig, TheExampleHoldsTheDefaults) {
+  const Result<std::string> text = ReadFile(kExample, kMaxFileBytes);
+  ASSERT_TRUE(text.has_value()) << text.error().message;
+  const Result<BrokerConfig> config = ParseBrokerConfig(*text, "example");
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(*config, BrokerConfig{});
+}
+
+TEST(BrokerConfig, TheExampleHasEveryKeyAndNoOther) {
+  std::vector<std::string> known = TablesAndKeys(kEveryKey);
+  known.insert(known.begin(), "version");
+  std::erase(known, "strict");  // a profile's name
+  EXPECT_THAT(TablesAndKeys(*ReadFile(kExample, kMaxFileBytes)),
+              ::testing::UnorderedElementsAreArray(known));
+}
+
+TEST(BrokerConfig, UnknownKeysOfATableAreRefusedWithTheirPlace) {
+  EXPECT_THAT(ProblemOf("[docker]\ncall_timeouts = \"1s\"\n"), HasSubstr("t.toml:3:1"));
+  EXPECT_THAT(ProblemOf("[registry]\nttl = 1\n"), HasSubstr("t.toml:3:1"));
+}
+
+TEST(BrokerConfig, ThePausesOfTheReaperGrow) {
+  EXPECT_THAT(ProblemOf("reap_retry_min = \"10s\"\nreap_retry_max = \"5s\"\n"),
+              HasSubstr("t.toml:3:"));
+  EXPECT_EQ(Read("reap_retry_min = \"2m\"\n").reap_retry_max, std::chrono::minutes(2));
 }
 
 TEST(BrokerConfig, EveryProblemIsToldAtOnceWithItsPlace) {
@@ -102,6 +179,10 @@ TEST(BrokerConfig, ZeroNeverMeansUnlimited) {
   ProblemOf("max_connections = 0\n");
   ProblemOf("max_message = \"0\"\n");
   ProblemOf("max_receive_memory = \"0\"\n");
+  ProblemOf("reap_interval = \"0s\"\n");
+  ProblemOf("[docker]\ncall_timeout = \"0s\"\n");
+  ProblemOf("[docker]\nsettle_time = \"0s\"\n");
+  ProblemOf("[registry]\ntag_memory_entries = 0\n");
 }
 
 TEST(BrokerConfig, SocketModeIsOctalAndNotExecutable) {

@@ -55,7 +55,8 @@ TEST_F(AuditWriterTest, EveryTypeOfEventHasItsRecord) {
       {Type::kPolicyLoaded, "policy.loaded"},       {Type::kRunDenied, "run.denied"},
       {Type::kRunAdmitted, "run.admitted"},         {Type::kRunStarted, "run.started"},
       {Type::kRunFinished, "run.finished"},         {Type::kRunCancelled, "run.cancelled"},
-      {Type::kTeardownOverdue, "teardown.overdue"}, {Type::kTeardownSettled, "teardown.settled"}};
+      {Type::kTeardownOverdue, "teardown.overdue"}, {Type::kTeardownSettled, "teardown.settled"},
+      {Type::kJournalSetAside, "journal.set_aside"}};
   for (const auto& [type, name] : names) EXPECT_EQ(Write(Event(type))["type"], name);
 }
 
@@ -156,11 +157,14 @@ TEST_F(AuditWriterTest, AStartTellsImageAndContainer) {
 
 TEST_F(AuditWriterTest, RecallAnswersForEveryRunAsked) {
   static_cast<void>(Write(Event(run::AuditEvent::Type::kRunAdmitted)));
-  const auto standings = writer_->Recall({RunId("run"), RunId("other")});
+  const auto standings = writer_->Recall(
+      {{RunId("run"), writer_->Mark()}, {RunId("other"), writer_->Mark()}, {RunId("old"), "mark"}});
   ASSERT_TRUE(standings.has_value());
   EXPECT_TRUE(standings->at(RunId("run")).admitted);
   EXPECT_FALSE(standings->at(RunId("run")).finished);
   EXPECT_FALSE(standings->at(RunId("other")).admitted);
+  EXPECT_FALSE(standings->at(RunId("other")).unsure);
+  EXPECT_TRUE(standings->at(RunId("old")).unsure);
 }
 
 }  // namespace

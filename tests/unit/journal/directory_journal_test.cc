@@ -38,9 +38,12 @@ class DirectoryJournalTest : public ::testing::Test {
     entry.broker_id = broker_id_;
     entry.backend = "docker";
     entry.caller = {.uid = 990, .gid = 991, .pid = 42, .principal = "validator"};
+    entry.requested_image = "busybox:1.0.0";
+    entry.resolved = {.digest = "sha256:dd", .image_id = "sha256:ii"};
     entry.image = "docker.io/library/busybox:1.0.0";
     entry.policy_name = "default";
     entry.policy_hash = "sha256:aa";
+    entry.log_mark = "7@2026-10-02T12:34:56.000000789Z";
     entry.resources = {{.kind = run::Resource::Kind::kNetwork, .name = "tw-n", .id = "id"},
                        {.kind = run::Resource::Kind::kContainer, .name = "tw-c", .id = ""}};
     return entry;
@@ -61,7 +64,10 @@ class DirectoryJournalTest : public ::testing::Test {
     const auto found = journal_->Load();
     ASSERT_TRUE(found.has_value()) << found.error().message;
     EXPECT_THAT(found->entries, IsEmpty());
-    EXPECT_THAT(found->set_aside, ElementsAre(HasSubstr(reason)));
+    ASSERT_THAT(found->set_aside, SizeIs(1));
+    EXPECT_THAT(found->set_aside[0].what, HasSubstr(reason));
+    EXPECT_TRUE(found->set_aside[0].moved);
+    EXPECT_EQ(*journal_->CountSetAside(), 1U);
     EXPECT_TRUE(fs::is_empty(runs_));
     EXPECT_EQ(std::distance(fs::directory_iterator(aside_), fs::directory_iterator()), 2)
         << "the thing itself and its reason";
@@ -170,6 +176,21 @@ TEST_F(DirectoryJournalTest, ATornEntryIsSetAside) {
   ExpectSetAside("torn");
 }
 
+TEST_F(DirectoryJournalTest, WhatIsSetAsideStillTellsItsRun) {
+  const run::JournalEntry entry = OpenWithBytes("torn");
+  EXPECT_EQ(journal_->Load()->set_aside.at(0).run_id, entry.run_id);
+}
+
+// What older brokers wrote: fields 1 to 9.
+TEST_F(DirectoryJournalTest, AnEntryOfAnOlderBrokerIsReadWithoutWhatItLacks) {
+  run::JournalEntry entry = NewEntry();
+  entry.log_mark = entry.requested_image = "";
+  entry.resolved = {};
+  const std::string bytes = *FormatEntry(entry);
+  EXPECT_EQ(bytes.find("@2026"), std::string::npos);
+  EXPECT_EQ(*ParseEntry(bytes), entry);
+}
+
 TEST_F(DirectoryJournalTest, ANewerVersionIsSetAside) {
   OpenWithBytes("\x08\x02");  // field 1, a varint: 2
   ExpectSetAside("version 2");
@@ -231,7 +252,9 @@ TEST_F(DirectoryJournalTest, AHugeEntryIsSetAsideUnread) {
 
 TEST_F(DirectoryJournalTest, AHostileNameDoesNotForgeALine) {
   fs::create_directory(runs_ / "x\nrun admitted");
-  EXPECT_THAT(journal_->Load()->set_aside, ElementsAre(HasSubstr("x\\x0arun admitted")));
+  const auto found = journal_->Load();
+  EXPECT_THAT(found->set_aside.at(0).what, HasSubstr("x\\x0arun admitted"));
+  EXPECT_EQ(found->set_aside[0].run_id, RunId()) << "its name is no run id";
 }
 
 TEST_F(DirectoryJournalTest, WhatACrashAmidOpenOrCloseLeftIsRemoved) {

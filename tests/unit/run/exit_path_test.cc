@@ -42,8 +42,8 @@ TEST_F(ExitPath, EngineHearsOfNothingBeforeJournalAndAdmissionAreDurable) {
   engine.WaitContainer()->Exit(0);
   ASSERT_TRUE(client->WaitDone());
   EXPECT_THAT(trace.All(),
-              ElementsAre("journal:open", "audit:admitted", "engine:resolve", "engine:create",
-                          "engine:attach", "engine:start", "audit:started",
+              ElementsAre("journal:open", "audit:admitted", "engine:resolve", "journal:update",
+                          "engine:create", "engine:attach", "engine:start", "audit:started",
                           "engine:remove container", "audit:finished", "journal:close"));
 }
 

@@ -27,7 +27,10 @@ class Reaping : public ::testing::Test, public CoreWorld {
     entry.broker_id = environment.broker_id;
     entry.backend = "docker";
     entry.caller = Alice();
+    entry.requested_image = "team/job:1.2.3";
     entry.image = "ghcr.io/team/job:1.2.3";
+    entry.resolved = {.digest = "sha256:dd", .image_id = "sha256:ii"};
+    entry.log_mark = audit.Mark();
     entry.resources = {
         {.kind = run::Resource::Kind::kContainer, .name = "tw-" + entry.run_id.value(), .id = ""}};
     engine.Plant(
@@ -114,7 +117,10 @@ TEST_F(Reaping, DirectoryThatCannotBeRemovedIsRetried) {
   engine.WaitContainer()->Exit(0);
   ASSERT_TRUE(client->WaitDone());
   EXPECT_FALSE(client->receipt()->Complete());
-  ASSERT_TRUE(trace.WaitFor("journal:close"));
+  ASSERT_TRUE(trace.WaitFor("audit:settled"));
+  ASSERT_THAT(audit.Of(Type::kTeardownOverdue), SizeIs(1));
+  EXPECT_THAT(audit.Of(Type::kTeardownOverdue)[0].detail, HasSubstr("run-directory"));
+  EXPECT_THAT(audit.Of(Type::kTeardownOverdue)[0].detail, HasSubstr("busy"));
   ExpectNothingLeft();
 }
 
@@ -127,6 +133,8 @@ TEST_F(Reaping, LeftoverIsRemovedAndRecordedAsLost) {
   EXPECT_EQ(finished[0].run_id, entry.run_id);
   EXPECT_EQ(finished[0].outcome->kind, Kind::kLost);
   EXPECT_EQ(finished[0].caller, Alice());
+  EXPECT_EQ(finished[0].requested_image, "team/job:1.2.3");
+  EXPECT_EQ(finished[0].resolved, entry.resolved);
   ASSERT_THAT(finished[0].receipt->removals, SizeIs(1));
   EXPECT_TRUE(finished[0].receipt->Complete());
   ExpectNothingLeft();
@@ -146,6 +154,26 @@ TEST_F(Reaping, LeftoverThatTheLogNeverAdmittedGetsNoRecord) {
   ExpectNothingLeft(0);
 }
 
+TEST_F(Reaping, LeftoverWhoseAdmissionMayHaveBeenMovedAwayIsRecordedAsLostOnce) {
+  const run::JournalEntry entry = LeaveRun(/*admitted=*/true, /*finished=*/false);
+  audit.MoveAway();
+  registry().RecoverLeftovers();
+  ASSERT_TRUE(trace.WaitFor("journal:close"));
+  const auto finished = audit.Of(Type::kRunFinished);
+  ASSERT_THAT(finished, SizeIs(1));
+  EXPECT_EQ(finished[0].run_id, entry.run_id);
+  EXPECT_EQ(finished[0].outcome->kind, Kind::kLost);
+  EXPECT_THAT(finished[0].detail, HasSubstr("moved away"));
+}
+
+TEST_F(Reaping, RunKeepsInItsDirectoryWhichPartOfTheLogWasWritten) {
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  EXPECT_EQ(journal.Entries().at(0).log_mark, audit.Mark());
+  engine.WaitContainer()->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
+}
+
 TEST_F(Reaping, LeftoverThatCannotBeRemovedYetIsRecordedOnceAndSettledLater) {
   LeaveRun(/*admitted=*/true, /*finished=*/false);
   engine.FailNext(Step::kRemove, 3);
@@ -160,7 +188,7 @@ TEST_F(Reaping, OverdueRunOfAFormerProcessIsFinishedByTheNext) {
   Client client = Launch();
   engine.WaitContainer()->Exit(0);
   ASSERT_TRUE(client->WaitDone());
-  ASSERT_TRUE(trace.WaitFor("journal:update"));
+  ASSERT_TRUE(trace.WaitFor("journal:update", 2));
   Restart();
   ASSERT_THAT(journal.Entries(), SizeIs(1));
   EXPECT_TRUE(journal.Entries()[0].finished_recorded);
@@ -182,10 +210,83 @@ TEST_F(Reaping, LeftoverOfABackendThatIsOffStaysOverdueAndSaysSo) {
   EXPECT_EQ(registry().Count().overdue, 1U);
 }
 
-TEST_F(Reaping, DirectoryThatWasSetAsideIsLogged) {
-  journal.SetAside("abc: torn");
+TEST_F(Reaping, DirectoryThatWasSetAsideIsLoggedAndRecorded) {
+  journal.SetAside({.run_id = RunId(), .what = "abc: torn"});
   registry().RecoverLeftovers();
   EXPECT_EQ(log.lines.Count("recover leftovers: set aside 'abc: torn'"), 1U);
+  ASSERT_THAT(audit.Of(Type::kJournalSetAside), SizeIs(1));
+  EXPECT_EQ(audit.Of(Type::kJournalSetAside)[0].detail, "abc: torn");
+  EXPECT_EQ(registry().Count().overdue, 0U);
+}
+
+TEST_F(Reaping, RunWhoseDirectoryWasSetAsideGetsItsEndWhereTheLogAdmittedIt) {
+  run::AuditEvent admitted;
+  admitted.type = Type::kRunAdmitted;
+  admitted.run_id = RunId(RandomId());
+  audit.AppendEventually(admitted);
+  journal.SetAside({.run_id = admitted.run_id, .what = "torn"});
+  registry().RecoverLeftovers();
+  ASSERT_TRUE(trace.WaitFor("audit:finished"));
+  const auto finished = audit.Of(Type::kRunFinished);
+  EXPECT_EQ(finished.at(0).run_id, admitted.run_id);
+  EXPECT_EQ(finished.at(0).outcome->kind, Kind::kLost);
+  EXPECT_FALSE(finished.at(0).receipt->Complete());
+}
+
+// It may be another broker's, whose log is another.
+TEST_F(Reaping, RunWhoseDirectoryWasSetAsideGetsNoEndWhereTheLogDoesNotKnowIt) {
+  journal.SetAside({.run_id = RunId(RandomId()), .what = "foreign"});
+  audit.MoveAway();
+  registry().RecoverLeftovers();
+  ASSERT_TRUE(log.lines.WaitFor("settle run"));
+  EXPECT_EQ(audit.Count(Type::kRunFinished), 0U);
+}
+
+TEST_F(Reaping, BackendThatDoesNotAnswerIsAskedForOneRunOnlyAndAllAreRecorded) {
+  environment.settings.reap_retry_min = environment.settings.reap_retry_max = std::chrono::hours(1);
+  for (int i = 0; i < 3; ++i) LeaveRun(/*admitted=*/true, /*finished=*/false);
+  engine.Set(Step::kRemove, Way::kFail);
+  registry().RecoverLeftovers();
+  ASSERT_TRUE(trace.WaitFor("audit:overdue", 3));
+  EXPECT_LE(trace.Count("engine:remove"), 2U);
+  EXPECT_EQ(audit.Count(Type::kRunFinished), 3U);
+}
+
+TEST_F(Reaping, RunThatWaitsForTheLogOnlyIsNotHeldUpByAHangingRemoval) {
+  const run::JournalEntry stuck = LeaveRun(/*admitted=*/true, /*finished=*/true);
+  run::JournalEntry gone = LeaveRun(/*admitted=*/true, /*finished=*/true);
+  gone.resources.clear();
+  gone.finished_recorded = true;
+  journal.Leave(gone);
+  engine.Set(Step::kRemove, Way::kBlock);
+  registry().RecoverLeftovers();
+  ASSERT_TRUE(log.lines.WaitFor("settle run '" + gone.run_id.value() + "'"));
+  EXPECT_THAT(journal.Entries(), SizeIs(1));
+  engine.Release();
+  ASSERT_TRUE(log.lines.WaitFor("settle run '" + stuck.run_id.value() + "'"));
+}
+
+// One that always takes all its time must not make the others wait for ever.
+TEST_F(Reaping, RunThatWasPassedOverGetsItsTurn) {
+  for (int i = 0; i < 2; ++i) LeaveRun(/*admitted=*/true, /*finished=*/false);
+  const RunId stuck = journal.Entries().at(0).run_id;
+  engine.HangRemovalsOf(stuck);
+  environment.settings.teardown_timeout = std::chrono::milliseconds(5);
+  registry().RecoverLeftovers();
+  ASSERT_TRUE(trace.WaitFor("journal:close"));
+  ASSERT_THAT(journal.Entries(), SizeIs(1));
+  EXPECT_EQ(journal.Entries()[0].run_id, stuck);
+}
+
+TEST_F(Reaping, DirectoryKnowsTheImageOnceItIsResolved) {
+  policy::RunSpec spec = Spec();
+  Client client = Launch(spec);
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const run::JournalEntry entry = journal.Entries().at(0);
+  EXPECT_EQ(entry.requested_image, spec.image);
+  EXPECT_NE(entry.resolved.image_id, "");
+  engine.WaitContainer()->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
 }
 
 TEST_F(Reaping, EntryOfAnotherBrokerIsLeftAlone) {

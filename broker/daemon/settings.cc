@@ -1,0 +1,70 @@
+#include "broker/daemon/settings.h"
+
+namespace tidewaiter::daemon {
+namespace {
+
+// For what no setting bounds: threads that are scheduled late, answers that are sent.
+constexpr std::chrono::seconds kSlack(30);
+
+}  // namespace
+
+run::RunSettings ToRunSettings(const config::BrokerConfig& config) {
+  return {.max_runs = config.max_runs,
+          .max_queued = config.max_queued,
+          .queue_timeout = config.queue_timeout,
+          .audit_deadline = config.audit_deadline,
+          .prepare_timeout = config.prepare_timeout,
+          .stop_grace = config.stop_grace,
+          .teardown_timeout = config.teardown_timeout,
+          .output_stall = config.output_stall,
+          .reap_interval = config.reap_interval,
+          .reap_retry_min = config.reap_retry_min,
+          .reap_retry_max = config.reap_retry_max};
+}
+
+docker::DockerSettings ToDockerSettings(const Preparation& preparation, const BrokerId& broker_id) {
+  const config::BrokerConfig::Docker& docker = preparation.config.docker;
+  const config::BrokerConfig::Registry& registry = preparation.config.registry;
+  docker::DockerSettings settings;
+  settings.socket = docker.socket;
+  settings.broker_id = broker_id;
+  settings.seccomp_profiles = preparation.seccomp_profiles;
+  settings.registry.plain_http = {registry.plain_http.begin(), registry.plain_http.end()};
+  settings.registry.auth_file = registry.auth_file;
+  settings.registry.call_timeout = registry.call_timeout;
+  settings.registry.tag_memory = registry.tag_memory;
+  settings.registry.tag_memory_entries = registry.tag_memory_entries;
+  settings.call_timeout = docker.call_timeout;
+  settings.create_timeout = docker.create_timeout;
+  settings.start_timeout = docker.start_timeout;
+  settings.pull_silence = docker.pull_silence;
+  settings.event_retry_max = docker.event_retry_max;
+  settings.event_loss_limit = docker.event_loss_limit;
+  settings.settle_time = docker.settle_time;
+  return settings;
+}
+
+rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
+  return {.connections = rpc::ConnectionTable::FitToDescriptorLimit(
+              {.max_connections = config.max_connections,
+               .max_per_uid = config.max_connections_per_uid}),
+          .max_message_bytes = static_cast<int>(config.max_message_bytes),
+          .max_receive_memory_bytes = static_cast<std::size_t>(config.max_receive_memory_bytes),
+          .max_calls_per_connection = static_cast<int>(config.max_calls_per_connection),
+          .idle_timeout = config.connection_idle_timeout,
+          .stream = {.linger = config.output_stall}};
+}
+
+std::chrono::milliseconds LongestDrain(const config::BrokerConfig& config) {
+  // A create that was sent is waited for (twice: network and container); then SIGTERM, SIGKILL, the
+  // rest of the output, the removal, the record.
+  return config.drain_timeout + 2 * config.docker.create_timeout + 3 * config.stop_grace +
+         config.teardown_timeout + config.audit_deadline + kSlack;
+}
+
+std::chrono::milliseconds LongestEnd(const config::BrokerConfig& config) {
+  // The reaper may be listing, or removing one thing.
+  return 2 * config.teardown_timeout + kSlack;
+}
+
+}  // namespace tidewaiter::daemon
