@@ -137,7 +137,10 @@ void ReadDocker(TomlTable docker, BrokerConfig::Docker& out) {
   ReadSocketPath(docker, "socket", out.socket);
   ReadDuration(docker, "call_timeout", seconds(1), minutes(10), out.call_timeout);
   ReadDuration(docker, "create_timeout", seconds(1), hours(1), out.create_timeout);
+  ReadDuration(docker, "attach_timeout", seconds(1), hours(1), out.attach_timeout);
   ReadDuration(docker, "start_timeout", seconds(1), hours(1), out.start_timeout);
+  ReadDuration(docker, "check_timeout", seconds(1), minutes(1), out.check_timeout);
+  ReadDuration(docker, "ping_interval", seconds(1), minutes(10), out.ping_interval);
   ReadDuration(docker, "pull_silence", seconds(1), hours(1), out.pull_silence);
   ReadDuration(docker, "event_retry_max", milliseconds(100), minutes(1), out.event_retry_max);
   ReadDuration(docker, "event_loss_limit", seconds(1), hours(1), out.event_loss_limit);

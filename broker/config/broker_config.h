@@ -61,7 +61,10 @@ struct BrokerConfig {
     // What each of them bounds: broker/docker/settings.h.
     std::chrono::milliseconds call_timeout{std::chrono::seconds(30)};
     std::chrono::milliseconds create_timeout{std::chrono::minutes(1)};
+    std::chrono::milliseconds attach_timeout{std::chrono::seconds(30)};
     std::chrono::milliseconds start_timeout{std::chrono::minutes(2)};
+    std::chrono::milliseconds check_timeout{std::chrono::seconds(5)};
+    std::chrono::milliseconds ping_interval{std::chrono::seconds(10)};
     std::chrono::milliseconds pull_silence{std::chrono::minutes(2)};
     std::chrono::milliseconds event_retry_max{std::chrono::seconds(2)};
     std::chrono::milliseconds event_loss_limit{std::chrono::minutes(1)};

@@ -36,7 +36,10 @@ docker::DockerSettings ToDockerSettings(const Preparation& preparation, const Br
   settings.registry.tag_memory_entries = registry.tag_memory_entries;
   settings.call_timeout = docker.call_timeout;
   settings.create_timeout = docker.create_timeout;
+  settings.attach_timeout = docker.attach_timeout;
   settings.start_timeout = docker.start_timeout;
+  settings.check_timeout = docker.check_timeout;
+  settings.ping_interval = docker.ping_interval;
   settings.pull_silence = docker.pull_silence;
   settings.event_retry_max = docker.event_retry_max;
   settings.event_loss_limit = docker.event_loss_limit;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/project_file.h"
+
 namespace tidewaiter::config {
 namespace {
 
@@ -58,6 +60,9 @@ pull_silence = "4s"
 event_retry_max = "5s"
 event_loss_limit = "6s"
 settle_time = "7s"
+attach_timeout = "11s"
+check_timeout = "12s"
+ping_interval = "13s"
 [registry]
 plain_http = ["127.0.0.1:5000", "localhost:1", "[::1]:5"]
 auth_file = "/a/auth"
@@ -68,8 +73,7 @@ tag_memory_entries = 9
 strict = "/a/strict.json"
 )";
 
-const std::string kExample =
-    std::string(TIDEWAITER_SOURCE_DIR) + "/systemd/example/tidewaiter.toml";
+const std::string kExample = testing::ProjectFile("systemd/example/tidewaiter.toml");
 
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;
@@ -111,6 +115,9 @@ TEST(BrokerConfig, ReadsEveryKey) {
   EXPECT_EQ(config.docker.event_retry_max, std::chrono::seconds(5));
   EXPECT_EQ(config.docker.event_loss_limit, std::chrono::seconds(6));
   EXPECT_EQ(config.docker.settle_time, std::chrono::seconds(7));
+  EXPECT_EQ(config.docker.attach_timeout, std::chrono::seconds(11));
+  EXPECT_EQ(config.docker.check_timeout, std::chrono::seconds(12));
+  EXPECT_EQ(config.docker.ping_interval, std::chrono::seconds(13));
   EXPECT_EQ(config.registry.call_timeout, std::chrono::seconds(8));
   EXPECT_EQ(config.registry.tag_memory, std::chrono::seconds(0));
   EXPECT_EQ(config.registry.tag_memory_entries, 9U);

@@ -21,6 +21,9 @@ TEST(Settings, DefaultsOfTheConfigurationAreThoseOfTheDockerBackend) {
   EXPECT_EQ(from.call_timeout, own.call_timeout);
   EXPECT_EQ(from.create_timeout, own.create_timeout);
   EXPECT_EQ(from.start_timeout, own.start_timeout);
+  EXPECT_EQ(from.attach_timeout, own.attach_timeout);
+  EXPECT_EQ(from.check_timeout, own.check_timeout);
+  EXPECT_EQ(from.ping_interval, own.ping_interval);
   EXPECT_EQ(from.pull_silence, own.pull_silence);
   EXPECT_EQ(from.event_retry_max, own.event_retry_max);
   EXPECT_EQ(from.event_loss_limit, own.event_loss_limit);
@@ -51,7 +54,10 @@ TEST(Settings, EverySettingOfTheDockerTableReachesTheBackend) {
   config.docker = {.socket = "/s",
                    .call_timeout = milliseconds(1),
                    .create_timeout = milliseconds(2),
+                   .attach_timeout = milliseconds(11),
                    .start_timeout = milliseconds(3),
+                   .check_timeout = milliseconds(12),
+                   .ping_interval = milliseconds(13),
                    .pull_silence = milliseconds(4),
                    .event_retry_max = milliseconds(5),
                    .event_loss_limit = milliseconds(6),
@@ -68,6 +74,9 @@ TEST(Settings, EverySettingOfTheDockerTableReachesTheBackend) {
   EXPECT_EQ(settings.event_retry_max, milliseconds(5));
   EXPECT_EQ(settings.event_loss_limit, milliseconds(6));
   EXPECT_EQ(settings.settle_time, milliseconds(7));
+  EXPECT_EQ(settings.attach_timeout, milliseconds(11));
+  EXPECT_EQ(settings.check_timeout, milliseconds(12));
+  EXPECT_EQ(settings.ping_interval, milliseconds(13));
   EXPECT_EQ(settings.registry.call_timeout, milliseconds(8));
   EXPECT_EQ(settings.registry.tag_memory, milliseconds(9));
   EXPECT_EQ(settings.registry.tag_memory_entries, 10U);
