@@ -46,6 +46,12 @@ Result<std::unique_ptr<Server>> Server::Start(ListeningSocket socket,
   // bound, no pool: nothing is set aside. The builder keeps its own reference.
   grpc::ResourceQuota quota("tidewaiterd");
   builder.SetResourceQuota(quota.Resize(settings.max_receive_memory_bytes));
+  // gRPC inflates a message before it looks at its size: a thousand times what came over the
+  // socket. No compression is spoken here, and the filters that would do it are not there.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings.max_calls_per_connection);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
                              static_cast<int>(settings.idle_timeout.count()));
