@@ -130,6 +130,7 @@ void RunStream::OnWritten(bool ok) {
   {
     const std::lock_guard lock(mutex_);
     writing_ = false;
+    sending_ = {};
     if (ok) ++written_;
     PumpLocked();
     resume = producer_paused_ && queue_.HasRoom();

@@ -32,6 +32,7 @@ class Execution {
  private:
   Outcome StartAndWait(Container& container, Attachment& attachment, OutputLimiter& output,
                        const Patience& patience);
+  void RecordStart();
   std::optional<ContainerExit> StopGently(Container& container);
   Patience OutputPatience(const std::optional<ContainerExit>& exit);
   void AwaitOutput(Attachment& attachment, OutputLimiter& output, const Patience& patience);
