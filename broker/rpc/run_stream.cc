@@ -34,6 +34,7 @@ void RunStream::Open(StreamPort& port) {
 
 void RunStream::OnRead(bool ok, const v1::RunRequest& request) {
   if (!ok) return OnReadEnd();
+  if (const auto refusal = settings_.bound.Refusal(request)) return Close(*refusal);
   {
     // Before the message is looked at: room may come up while it is.
     const std::lock_guard lock(mutex_);

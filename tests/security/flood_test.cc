@@ -61,7 +61,22 @@ class Flood : public ::testing::Test {
   }
 };
 
-TEST_F(Flood, MessageOf64MiBIsRefusedByNameAndChangesNothing) {
+TEST_F(Flood, MessageAboveTheLimitIsRefusedByName) {
+  v1::RunSpec spec = Spec({"exit", "0"});
+  (*spec.mutable_env())["BIG"] = std::string(std::size_t{5} << 20U, 'x');
+  const Transcript transcript = client_.Run(spec);
+  EXPECT_EQ(transcript.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(transcript.Reason(), "MESSAGE_TOO_LARGE") << transcript.status.error_message();
+  EXPECT_TRUE(engine_.CreateBodies().empty());
+  grpc::ClientContext context;
+  v1::GetRequest get;
+  get.set_run_id(std::string(std::size_t{5} << 20U, 'x'));
+  v1::GetResponse response;
+  EXPECT_EQ(ErrorInfoOf(client_.broker().Get(&context, get, &response)).reason(),
+            "MESSAGE_TOO_LARGE");
+}
+
+TEST_F(Flood, MessageOf64MiBIsRefusedUnreadAndChangesNothing) {
   v1::RunSpec spec = Spec({"exit", "0"});
   (*spec.mutable_env())["BIG"] = std::string(std::size_t{64} << 20U, 'x');
   const Transcript transcript = client_.Run(spec);
