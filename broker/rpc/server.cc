@@ -17,6 +17,14 @@ constexpr std::size_t kWorkerWaiting = 256;
 constexpr int kKeepaliveMs = 60'000;
 constexpr int kMinPingIntervalMs = 10'000;
 
+// The end of the last gRPC object ends the library, which joins its threads; and after a write that
+// had to wait, one of them sits in a poll of 10 s that nothing wakes (the "backup poller" of gRPC
+// 1.51's tcp_posix.cc). With a reference that is never given back the process ends without it.
+void KeepLibrary() {
+  static const bool kept = (grpc_init(), true);
+  static_cast<void>(kept);
+}
+
 }  // namespace
 
 Server::Server(const ServerSettings& settings, const ServerParts& parts)
@@ -41,6 +49,7 @@ Result<std::unique_ptr<Server>> Server::Start(ListeningSocket socket,
   struct Enabler : Server {
     Enabler(const ServerSettings& s, const ServerParts& p) : Server(s, p) {}
   };
+  KeepLibrary();
   std::unique_ptr<Server> server = std::make_unique<Enabler>(settings, parts);
   grpc::EnableDefaultHealthCheckService(true);
   TW_ASSIGN(
