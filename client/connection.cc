@@ -1,6 +1,7 @@
 #include "client/connection.h"
 
 #include <fmt/format.h>
+#include <grpc/grpc.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <sys/socket.h>
@@ -71,6 +72,14 @@ Error Diagnose(const std::string& path) {
   }
 }
 
+// The end of the last channel ends gRPC, which joins its threads; and after a write that had to
+// wait, one of them sits in a poll of 10 s that nothing wakes (the "backup poller" of gRPC 1.51's
+// tcp_posix.cc). With a reference that is never given back a program ends without it.
+void KeepLibrary() {
+  static const bool kept = (grpc_init(), true);
+  static_cast<void>(kept);
+}
+
 }  // namespace
 
 std::chrono::system_clock::time_point ToSystemTime(Deadline deadline) noexcept {
@@ -89,6 +98,7 @@ Result<Connection> Connection::Open(const std::string& socket_path, Deadline dea
                 fmt::format("connect to the broker at {}: a socket's path has 1 to {} bytes",
                             Quoted(socket_path), sizeof(sockaddr_un::sun_path) - 1));
   }
+  KeepLibrary();
   const auto channel =
       grpc::CreateChannel(UnixTarget(socket_path), grpc::InsecureChannelCredentials());
   for (auto state = channel->GetState(true); state != GRPC_CHANNEL_READY;

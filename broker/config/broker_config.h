@@ -51,9 +51,10 @@ struct BrokerConfig {
   std::uint32_t max_calls_per_connection = 128;
   std::chrono::milliseconds connection_idle_timeout{std::chrono::minutes(10)};
   std::int64_t max_message_bytes = std::int64_t{4} << 20U;
-  // Of all connections together: what callers may have sent that no handler has taken yet, as
-  // messages whose second half never comes. Beyond it gRPC closes idle connections and then ends
-  // calls, which is better than the kernel ending the broker. Nothing is set aside for it.
+  // Of one uid's connections together: what it may have sent that no handler has taken yet, as
+  // messages whose second half never comes. Beyond it gRPC closes idle connections of that uid and
+  // then ends its calls, which is better than the kernel ending the broker. Nothing is set aside
+  // for it.
   std::int64_t max_receive_memory_bytes = std::int64_t{256} << 20U;
 
   struct Docker {

@@ -51,11 +51,11 @@ rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
   return {.connections = rpc::ConnectionTable::FitToDescriptorLimit(
               {.max_connections = config.max_connections,
                .max_per_uid = config.max_connections_per_uid}),
-          .max_message_bytes = static_cast<int>(config.max_message_bytes),
+          .max_message_bytes = static_cast<std::size_t>(config.max_message_bytes),
           .max_receive_memory_bytes = static_cast<std::size_t>(config.max_receive_memory_bytes),
           .max_calls_per_connection = static_cast<int>(config.max_calls_per_connection),
           .idle_timeout = config.connection_idle_timeout,
-          .stream = {.linger = config.output_stall}};
+          .output_stall = config.output_stall};
 }
 
 std::chrono::milliseconds LongestDrain(const config::BrokerConfig& config) {

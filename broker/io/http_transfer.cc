@@ -166,17 +166,24 @@ Error HttpTransfer::CancelError() const {
 void HttpTransfer::Finish(CURLcode code) {
   if (done()) return;
   if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && ended_by_sink_)) {
-    result_ = std::move(response_);
+    EndWith(std::move(response_));
   } else {
-    result_ = Failure(code);
+    EndWith(Failure(code));
   }
-  done_.Set(true);
 }
 
 void HttpTransfer::Abort(Error error) {
   if (done()) return;
-  result_ = std::move(error);
+  EndWith(tl::unexpected(std::move(error)));
+}
+
+// What libcurl allocated on the loop's thread goes back there, once nobody waits for it any more.
+// Freed by the caller it would stay in the cache that malloc keeps for each thread, and a run's
+// thread does nothing for hours.
+void HttpTransfer::EndWith(Result<HttpResponse> result) {
+  result_ = std::move(result);
   done_.Set(true);
+  handle_.reset();
 }
 
 Result<HttpResponse> HttpTransfer::Wait() {

@@ -46,7 +46,8 @@ class HttpTransfer {
   [[nodiscard]] Error DeadlineError() const;
   [[nodiscard]] Error CancelError() const;
 
-  // The two ways to be done, after libcurl has let go of the handle. The first one wins.
+  // The two ways to be done, on the loop's thread, after libcurl has let go of the handle. The
+  // first one wins; handle() is null afterwards.
   void Finish(CURLcode code);
   void Abort(Error error);
   [[nodiscard]] bool done() const { return done_.Peek().has_value(); }
@@ -62,6 +63,7 @@ class HttpTransfer {
   [[nodiscard]] bool PrepareMethod();
   [[nodiscard]] bool PrepareHeaders();
   [[nodiscard]] Error Failure(CURLcode code) const;
+  void EndWith(Result<HttpResponse> result);
   [[nodiscard]] std::string Subject() const;
   [[nodiscard]] bool Streaming() const noexcept;
 

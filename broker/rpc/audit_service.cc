@@ -89,7 +89,7 @@ WriteReactor* AuditService::Query(grpc::CallbackServerContext* context,
   }
   Result<audit::Filter> filter = ToFilter(request->filter());
   if (!filter) return EndedStream<WriteReactor>::With(ToStatus(filter.error()));
-  return Serve(context, [this, filter = *std::move(filter), limit](AuditStream& stream) {
+  return Serve(context, *request, [this, filter = *std::move(filter), limit](AuditStream& stream) {
     return QueryNow(log_, filter, limit, stream);
   });
 }
@@ -98,14 +98,18 @@ WriteReactor* AuditService::Tail(grpc::CallbackServerContext* context,
                                  const v1::TailRequest* request) {
   Result<audit::Filter> filter = ToFilter(request->filter());
   if (!filter) return EndedStream<WriteReactor>::With(ToStatus(filter.error()));
-  return Serve(context,
+  return Serve(context, *request,
                [this, filter = *std::move(filter), from_start = request->from_start()](
                    AuditStream& stream) { return TailNow(log_, filter, from_start, stream); });
 }
 
-WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context, Reader reader) {
+WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context,
+                                  const google::protobuf::Message& request, Reader reader) {
   auto identity = identifier_.Identify(context->peer());
   if (!identity) return EndedStream<WriteReactor>::With(identity.error());
+  if (const auto refusal = settings_.bound.Refusal(request)) {
+    return EndedStream<WriteReactor>::With(*refusal);
+  }
   if (!identity->principal->roles.audit) {
     return EndedStream<WriteReactor>::With(RoleMissing(identity->caller.principal, "audit"));
   }
@@ -118,7 +122,8 @@ WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context, Reader r
                                   Quoted(principal), kMaxCallsPerPrincipal),
                       "BUSY")));
   }
-  const auto stream = AuditStream::Make(*context, *std::move(identity), stop_.get_token());
+  const auto stream =
+      AuditStream::Make(*context, *std::move(identity), settings_.stall, stop_.get_token());
   AuditStream* const reactor = stream.get();
   // Held by the task too: gRPC may be done with the call before the reader is.
   const bool taken =

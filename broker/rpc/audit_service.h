@@ -3,10 +3,12 @@
 // records.
 #pragma once
 
+#include <chrono>
 #include <stop_token>
 
 #include "audit/log.h"
 #include "broker/rpc/identity.h"
+#include "broker/rpc/message_bound.h"
 #include "broker/rpc/reader_places.h"
 #include "broker/rpc/worker.h"
 #include "tidewaiter/v1/audit.grpc.pb.h"
@@ -18,10 +20,16 @@ class AuditService final : public v1::Audit::CallbackService {
   static constexpr std::size_t kMaxCalls = 16;
   static constexpr std::size_t kMaxCallsPerPrincipal = 4;
 
+  struct Settings {
+    // How long a client may take nothing of what it asked for.
+    std::chrono::milliseconds stall{std::chrono::seconds(30)};
+    MessageBound bound;
+  };
   // Both borrowed; they must outlive the server.
-  AuditService(Identifier& identifier, audit::Log& log)
+  AuditService(Identifier& identifier, audit::Log& log, const Settings& settings)
       : identifier_(identifier),
         log_(log),
+        settings_(settings),
         places_(kMaxCallsPerPrincipal),
         readers_(kMaxCalls, 0) {}
 
@@ -36,10 +44,12 @@ class AuditService final : public v1::Audit::CallbackService {
  private:
   using Reader = std::function<grpc::Status(class AuditStream&)>;
   grpc::ServerWriteReactor<v1::AuditRecord>* Serve(grpc::CallbackServerContext* context,
+                                                   const google::protobuf::Message& request,
                                                    Reader reader);
 
   Identifier& identifier_;
   audit::Log& log_;
+  const Settings settings_;
   std::stop_source stop_;
   ReaderPlaces places_;
   Worker readers_;

@@ -7,16 +7,18 @@
 namespace tidewaiter::rpc {
 
 std::shared_ptr<AuditStream> AuditStream::Make(grpc::CallbackServerContext& context,
-                                               Identity identity, const std::stop_token& stop_all) {
-  auto stream = std::make_shared<AuditStream>(context, std::move(identity), stop_all);
+                                               Identity identity, std::chrono::milliseconds stall,
+                                               const std::stop_token& stop_all) {
+  auto stream = std::make_shared<AuditStream>(context, std::move(identity), stall, stop_all);
   stream->self_ = stream;
   return stream;
 }
 
 AuditStream::AuditStream(grpc::CallbackServerContext& context, Identity identity,
-                         const std::stop_token& stop_all)
+                         std::chrono::milliseconds stall, const std::stop_token& stop_all)
     : context_(context),
       identity_(std::move(identity)),
+      stall_(stall),
       on_stop_all_(stop_all, RequestStop{stop_}) {}
 
 bool AuditStream::Send(std::string_view line) {
@@ -31,7 +33,7 @@ bool AuditStream::Send(std::string_view line) {
   };
   // Without the stop token: gRPC answers every write, of a cancelled call too, and `record_` is its
   // until then.
-  if (!answered(Deadline::After(kStallTime))) {
+  if (!answered(Deadline::After(stall_))) {
     stop_.request_stop();
     context_.TryCancel();
     answered(Deadline::Never());

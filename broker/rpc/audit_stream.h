@@ -19,15 +19,13 @@ namespace tidewaiter::rpc {
 
 class AuditStream final : public grpc::ServerWriteReactor<v1::AuditRecord> {
  public:
-  // How long a client may take nothing of what it asked for.
-  static constexpr std::chrono::seconds kStallTime{30};
-
-  // Owns itself until gRPC is done with it, as `context` lives until then. `stop_all` ends it like
-  // a cancelled call.
+  // Owns itself until gRPC is done with it, as `context` lives until then. A client that takes
+  // nothing for `stall` is cancelled; `stop_all` ends the stream like a cancelled call.
   static std::shared_ptr<AuditStream> Make(grpc::CallbackServerContext& context, Identity identity,
+                                           std::chrono::milliseconds stall,
                                            const std::stop_token& stop_all);
   AuditStream(grpc::CallbackServerContext& context, Identity identity,
-              const std::stop_token& stop_all);
+              std::chrono::milliseconds stall, const std::stop_token& stop_all);
 
   // The reader's side. False: nobody listens any more, or takes nothing; the call is cancelled
   // then, for a status would wait behind the record that is not taken.
@@ -47,6 +45,7 @@ class AuditStream final : public grpc::ServerWriteReactor<v1::AuditRecord> {
 
   grpc::CallbackServerContext& context_;
   const Identity identity_;
+  const std::chrono::milliseconds stall_;
   std::stop_source stop_;
   const std::stop_callback<RequestStop> on_stop_all_;
   v1::AuditRecord record_;

@@ -29,6 +29,14 @@ grpc::Status NoDetachedRuns() {
 
 }  // namespace
 
+tl::expected<Identity, grpc::Status> BrokerService::Identify(
+    const grpc::CallbackServerContext& context, const google::protobuf::Message& request) const {
+  auto identity = parts_.identifier->Identify(context.peer());
+  if (!identity) return identity;
+  if (auto refusal = parts_.stream.bound.Refusal(request)) return tl::unexpected(*refusal);
+  return identity;
+}
+
 grpc::ServerBidiReactor<v1::RunRequest, v1::RunEvent>* BrokerService::Run(
     grpc::CallbackServerContext* context) {
   auto identity = parts_.identifier->Identify(context->peer());
@@ -47,7 +55,7 @@ grpc::ServerBidiReactor<v1::RunRequest, v1::RunEvent>* BrokerService::Run(
 grpc::ServerUnaryReactor* BrokerService::Explain(grpc::CallbackServerContext* context,
                                                  const v1::ExplainRequest* request,
                                                  v1::ExplainResponse* response) {
-  auto identity = parts_.identifier->Identify(context->peer());
+  auto identity = Identify(*context, *request);
   if (!identity) return Answer(context, identity.error());
   // The engine is asked which runtimes it has; nothing else of a decision can block.
   if (!request->spec().runtime().empty()) {
@@ -87,8 +95,9 @@ grpc::Status BrokerService::ExplainNow(const Identity& identity, const v1::Expla
 }
 
 grpc::ServerUnaryReactor* BrokerService::List(grpc::CallbackServerContext* context,
-                                              const v1::ListRequest*, v1::ListResponse* response) {
-  const auto identity = parts_.identifier->Identify(context->peer());
+                                              const v1::ListRequest* request,
+                                              v1::ListResponse* response) {
+  const auto identity = Identify(*context, *request);
   if (!identity) return Answer(context, identity.error());
   for (const run::RunInfo& info : parts_.registry->List(identity->viewer())) {
     *response->add_runs() = wire::ToProto(info);
@@ -99,7 +108,7 @@ grpc::ServerUnaryReactor* BrokerService::List(grpc::CallbackServerContext* conte
 grpc::ServerUnaryReactor* BrokerService::Get(grpc::CallbackServerContext* context,
                                              const v1::GetRequest* request,
                                              v1::GetResponse* response) {
-  const auto identity = parts_.identifier->Identify(context->peer());
+  const auto identity = Identify(*context, *request);
   if (!identity) return Answer(context, identity.error());
   const Result<run::RunInfo> info =
       parts_.registry->Get(RunId(request->run_id()), identity->viewer());
@@ -111,7 +120,7 @@ grpc::ServerUnaryReactor* BrokerService::Get(grpc::CallbackServerContext* contex
 grpc::ServerUnaryReactor* BrokerService::Cancel(grpc::CallbackServerContext* context,
                                                 const v1::CancelRequest* request,
                                                 v1::CancelResponse*) {
-  auto identified = parts_.identifier->Identify(context->peer());
+  auto identified = Identify(*context, *request);
   if (!identified) return Answer(context, identified.error());
   const auto identity = std::make_shared<const Identity>(*std::move(identified));
   return Offload(context, [registry = parts_.registry, identity, id = RunId(request->run_id())] {
@@ -121,9 +130,9 @@ grpc::ServerUnaryReactor* BrokerService::Cancel(grpc::CallbackServerContext* con
 }
 
 grpc::ServerUnaryReactor* BrokerService::Diagnose(grpc::CallbackServerContext* context,
-                                                  const v1::DiagnoseRequest*,
+                                                  const v1::DiagnoseRequest* request,
                                                   v1::DiagnoseResponse* response) {
-  auto identified = parts_.identifier->Identify(context->peer());
+  auto identified = Identify(*context, *request);
   if (!identified) return Answer(context, identified.error());
   const policy::Roles& roles = identified->principal->roles;
   if (!roles.run && !roles.operate) {

@@ -25,7 +25,7 @@ class BrokerService final : public v1::Broker::CallbackService {
     Worker* worker = nullptr;
     // What `doctor` shows; blocks, so it is called on the worker.
     std::function<v1::DiagnoseResponse()> diagnose;
-    RunStream::Settings stream;
+    RunStream::Settings stream;  // its bound is every request's
   };
   explicit BrokerService(Parts parts) : parts_(std::move(parts)) {}
 
@@ -34,14 +34,15 @@ class BrokerService final : public v1::Broker::CallbackService {
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
                                     const v1::ExplainRequest* request,
                                     v1::ExplainResponse* response) override;
-  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context, const v1::ListRequest*,
+  grpc::ServerUnaryReactor* List(grpc::CallbackServerContext* context,
+                                 const v1::ListRequest* request,
                                  v1::ListResponse* response) override;
   grpc::ServerUnaryReactor* Get(grpc::CallbackServerContext* context, const v1::GetRequest* request,
                                 v1::GetResponse* response) override;
   grpc::ServerUnaryReactor* Cancel(grpc::CallbackServerContext* context,
                                    const v1::CancelRequest* request, v1::CancelResponse*) override;
   grpc::ServerUnaryReactor* Diagnose(grpc::CallbackServerContext* context,
-                                     const v1::DiagnoseRequest*,
+                                     const v1::DiagnoseRequest* request,
                                      v1::DiagnoseResponse* response) override;
   // Detached runs: not in this version.
   grpc::ServerUnaryReactor* Start(grpc::CallbackServerContext* context, const v1::StartRequest*,
@@ -54,6 +55,9 @@ class BrokerService final : public v1::Broker::CallbackService {
                                                      const v1::FetchRequest*) override;
 
  private:
+  // Who calls, where the request is no larger than it may be.
+  [[nodiscard]] tl::expected<Identity, grpc::Status> Identify(
+      const grpc::CallbackServerContext& context, const google::protobuf::Message& request) const;
   grpc::Status ExplainNow(const Identity& identity, const v1::ExplainRequest& request,
                           v1::ExplainResponse& response) const;
   grpc::ServerUnaryReactor* Offload(grpc::CallbackServerContext* context,

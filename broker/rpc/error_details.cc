@@ -74,6 +74,10 @@ grpc::Status ToStatus(const Error& error) {
   return Finish(details);
 }
 
+grpc::Status PermanentStatus(const Error& error) {
+  return Finish(Begin(ToGrpc(error.code), error.message, error.Reason()));
+}
+
 grpc::Status UnauthenticatedStatus(std::string_view message, std::string_view reason) {
   return Finish(Begin(grpc::StatusCode::UNAUTHENTICATED, message, reason));
 }

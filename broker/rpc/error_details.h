@@ -16,6 +16,9 @@ namespace tidewaiter::rpc {
 // (RESOURCE_EXHAUSTED, UNAVAILABLE).
 grpc::Status ToStatus(const Error& error);
 
+// As ToStatus, for what trying again does not help.
+grpc::Status PermanentStatus(const Error& error);
+
 // A code that ErrorCode does not have.
 grpc::Status UnauthenticatedStatus(std::string_view message, std::string_view reason);
 

@@ -4,7 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <span>
@@ -57,7 +57,7 @@ class EventQueue {
     Clock::time_point when;
   };
 
-  std::deque<v1::RunEvent> events_;
+  std::list<v1::RunEvent> events_;  // costs nothing while a run waits
   bool output_held_ = true;
   std::size_t output_cost_ = 0;  // bytes of output that wait, and the overhead of their events
   std::size_t progress_waiting_ = 0;

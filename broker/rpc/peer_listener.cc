@@ -89,7 +89,7 @@ bool PeerListener::AcceptOne() {
     Refuse(number.error());
     return true;
   }
-  callbacks_.serve(*number);
+  callbacks_.serve(*number, peer.uid);
   return true;
 }
 

@@ -21,8 +21,8 @@ class PeerListener {
   struct Callbacks {
     // Whether that uid may speak to the broker at all.
     std::function<bool(uid_t)> knows;
-    // Takes the connection's descriptor, which is in the table by now.
-    std::function<void(int)> serve;
+    // Takes the descriptor of a connection of that uid, which is in the table by now.
+    std::function<void(int, uid_t)> serve;
     // A connection that was not served; for the log. At most one call a second.
     std::function<void(const Error&)> refused;
   };

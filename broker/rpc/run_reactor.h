@@ -30,7 +30,10 @@ class RunReactor final : public RunReactorBase, private StreamPort {
   void OnDone() noexcept override;
 
  private:
-  void Read() override { StartRead(&request_); }
+  void Read() override {
+    request_ = {};  // most streams never say more than one thing
+    StartRead(&request_);
+  }
   void Write(const v1::RunEvent& event) override { StartWrite(&event); }
   void Finish(const grpc::Status& status) override { RunReactorBase::Finish(status); }
   void Cancel() override { context_.TryCancel(); }

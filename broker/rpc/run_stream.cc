@@ -34,6 +34,7 @@ void RunStream::Open(StreamPort& port) {
 
 void RunStream::OnRead(bool ok, const v1::RunRequest& request) {
   if (!ok) return OnReadEnd();
+  if (const auto refusal = settings_.bound.Refusal(request)) return Close(*refusal);
   {
     // Before the message is looked at: room may come up while it is.
     const std::lock_guard lock(mutex_);
@@ -130,6 +131,7 @@ void RunStream::OnWritten(bool ok) {
   {
     const std::lock_guard lock(mutex_);
     writing_ = false;
+    sending_ = {};
     if (ok) ++written_;
     PumpLocked();
     resume = producer_paused_ && queue_.HasRoom();

@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "broker/rpc/event_queue.h"
+#include "broker/rpc/message_bound.h"
 #include "broker/rpc/stdin_pipe.h"
 #include "broker/run/run_observer.h"
 #include "broker/run/run_registry.h"
@@ -45,6 +46,7 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
   struct Settings {
     // How long a client may take nothing after its run has ended.
     std::chrono::milliseconds linger{std::chrono::seconds(30)};
+    MessageBound bound;
   };
 
   // To be owned by a shared_ptr: the run and the call each hold one.

@@ -5,6 +5,7 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -16,10 +17,20 @@ constexpr std::size_t kWorkerWaiting = 256;
 constexpr int kKeepaliveMs = 60'000;
 constexpr int kMinPingIntervalMs = 10'000;
 
+// The end of the last gRPC object ends the library, which joins its threads; and after a write that
+// had to wait, one of them sits in a poll of 10 s that nothing wakes (the "backup poller" of gRPC
+// 1.51's tcp_posix.cc). With a reference that is never given back the process ends without it.
+void KeepLibrary() {
+  static const bool kept = (grpc_init(), true);
+  static_cast<void>(kept);
+}
+
 }  // namespace
 
 Server::Server(const ServerSettings& settings, const ServerParts& parts)
-    : table_(settings.connections),
+    : settings_(settings),
+      refused_(parts.refused),
+      table_(settings.connections),
       identifier_(table_, parts.policies),
       worker_(kWorkerThreads, kWorkerWaiting),
       broker_({.identifier = &identifier_,
@@ -27,49 +38,85 @@ Server::Server(const ServerSettings& settings, const ServerParts& parts)
                .environment = parts.environment,
                .worker = &worker_,
                .diagnose = parts.diagnose,
-               .stream = settings.stream}),
-      audit_(identifier_, *parts.audit_log) {}
+               .stream = {.linger = settings.output_stall,
+                          .bound = MessageBound(settings.max_message_bytes)}}),
+      audit_(identifier_, *parts.audit_log,
+             {.stall = settings.output_stall, .bound = MessageBound(settings.max_message_bytes)}) {}
 
 Result<std::unique_ptr<Server>> Server::Start(ListeningSocket socket,
-                                              const ServerSettings& settings, ServerParts parts) {
+                                              const ServerSettings& settings,
+                                              const ServerParts& parts) {
   struct Enabler : Server {
     Enabler(const ServerSettings& s, const ServerParts& p) : Server(s, p) {}
   };
+  KeepLibrary();
   std::unique_ptr<Server> server = std::make_unique<Enabler>(settings, parts);
-
   grpc::EnableDefaultHealthCheckService(true);
+  TW_ASSIGN(
+      server->listener_,
+      PeerListener::Start(
+          std::move(socket), server->table_,
+          {.knows = [self = server.get()](uid_t uid) { return self->identifier_.Knows(uid); },
+           .serve = [self = server.get()](int number, uid_t uid) { self->Serve(number, uid); },
+           .refused = parts.refused}));
+  return server;
+}
+
+std::unique_ptr<grpc::Server> Server::Build() {
   grpc::ServerBuilder builder;
-  builder.RegisterService(&server->broker_);
-  builder.RegisterService(&server->audit_);
-  builder.SetMaxReceiveMessageSize(settings.max_message_bytes);
+  // Services of the callback API may be those of several servers.
+  builder.RegisterService(&broker_);
+  builder.RegisterService(&audit_);
+  builder.SetMaxReceiveMessageSize(MessageBound(settings_.max_message_bytes).transport_bytes());
   // Without it, every call of every connection could leave a message of that size half sent. A
   // bound, no pool: nothing is set aside. The builder keeps its own reference.
   grpc::ResourceQuota quota("tidewaiterd");
-  builder.SetResourceQuota(quota.Resize(settings.max_receive_memory_bytes));
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings.max_calls_per_connection);
+  builder.SetResourceQuota(quota.Resize(settings_.max_receive_memory_bytes));
+  // gRPC inflates a message before it looks at its size: a thousand times what came over the
+  // socket. No compression is spoken here, and the filters that would do it are not there.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, settings_.max_calls_per_connection);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
-                             static_cast<int>(settings.idle_timeout.count()));
+                             static_cast<int>(settings_.idle_timeout.count()));
   // A vanished peer of a Unix socket is seen at once; the pings are for one that is stopped.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kMinPingIntervalMs);
-  server->server_ = builder.BuildAndStart();
-  if (!server->server_)
-    return Fail(ErrorCode::kInternal, "start the gRPC server: it does not say why");
+  return builder.BuildAndStart();
+}
 
-  TW_ASSIGN(server->listener_,
-            PeerListener::Start(
-                std::move(socket), server->table_,
-                {.knows = [&identifier =
-                               server->identifier_](uid_t uid) { return identifier.Knows(uid); },
-                 .serve = [grpc_server = server->server_.get()](
-                              int fd) { grpc::AddInsecureChannelFromFd(grpc_server, fd); },
-                 .refused = std::move(parts.refused)}));
-  return server;
+void Server::Serve(int number, uid_t uid) {
+  auto servers = servers_.Lock();
+  std::unique_ptr<grpc::Server>& server = servers->by_uid[uid];
+  if (!server) {
+    server = Build();
+    if (server) server->GetHealthCheckService()->SetServingStatus(servers->serving);
+  }
+  if (!server) {
+    ::close(number);
+    return refused_(Fail(ErrorCode::kInternal, "start a gRPC server: it does not say why"));
+  }
+  grpc::AddInsecureChannelFromFd(server.get(), number);
 }
 
 void Server::SetServing(bool serving) {
-  server_->GetHealthCheckService()->SetServingStatus(serving);
+  auto servers = servers_.Lock();
+  servers->serving = serving;
+  for (const auto& [uid, server] : servers->by_uid) {
+    if (server) server->GetHealthCheckService()->SetServingStatus(serving);
+  }
+}
+
+std::vector<grpc::Server*> Server::AllServers() {
+  auto servers = servers_.Lock();
+  std::vector<grpc::Server*> all;
+  for (const auto& [uid, server] : servers->by_uid) {
+    if (server) all.push_back(server.get());
+  }
+  return all;
 }
 
 void Server::StopAccepting() {
@@ -79,12 +126,13 @@ void Server::StopAccepting() {
 void Server::Shutdown(Deadline deadline) {
   listener_.reset();
   audit_.Stop();
-  if (!server_) return;
-  server_->Shutdown(
+  const auto until =
       std::chrono::system_clock::now() +
       std::chrono::duration_cast<std::chrono::system_clock::duration>(
-          std::min<Deadline::Clock::duration>(deadline.Left(), std::chrono::hours(1))));
-  server_->Wait();
+          std::min<Deadline::Clock::duration>(deadline.Left(), std::chrono::hours(1)));
+  // Not under the lock: handlers run on meanwhile.
+  for (grpc::Server* server : AllServers()) server->Shutdown(until);
+  for (grpc::Server* server : AllServers()) server->Wait();
 }
 
 Server::~Server() {

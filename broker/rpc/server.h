@@ -8,9 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <vector>
 
 #include "base/deadline.h"
+#include "base/guarded.h"
 #include "base/result.h"
 #include "broker/rpc/audit_service.h"
 #include "broker/rpc/broker_service.h"
@@ -22,12 +25,14 @@ namespace tidewaiter::rpc {
 
 struct ServerSettings {
   ConnectionTable::Bounds connections;
-  int max_message_bytes = 4 << 20;
-  // Of all connections together: messages that have not arrived whole, and those that nobody took.
+  std::size_t max_message_bytes = std::size_t{4} << 20U;
+  // Of one uid's connections together: messages that have not arrived whole, and those that nobody
+  // took.
   std::size_t max_receive_memory_bytes = std::size_t{256} << 20U;
   int max_calls_per_connection = 128;
   std::chrono::milliseconds idle_timeout{std::chrono::minutes(10)};
-  RunStream::Settings stream;
+  // How long a client may take nothing: of a run that has ended, of audit records.
+  std::chrono::milliseconds output_stall{std::chrono::seconds(30)};
 };
 
 // What the server serves; all borrowed, and outliving it.
@@ -44,7 +49,8 @@ class Server {
  public:
   // Serves when it returns.
   static Result<std::unique_ptr<Server>> Start(ListeningSocket socket,
-                                               const ServerSettings& settings, ServerParts parts);
+                                               const ServerSettings& settings,
+                                               const ServerParts& parts);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
@@ -59,12 +65,26 @@ class Server {
  private:
   Server(const ServerSettings& settings, const ServerParts& parts);
 
+  // Takes the descriptor. The listener's thread.
+  void Serve(int number, uid_t uid);
+  [[nodiscard]] std::unique_ptr<grpc::Server> Build();
+
+  const ServerSettings settings_;
+  const std::function<void(const Error&)> refused_;
   ConnectionTable table_;
   Identifier identifier_;
   Worker worker_;
   BrokerService broker_;
   AuditService audit_;
-  std::unique_ptr<grpc::Server> server_;
+  // A gRPC server for each uid that has come, all with the same services. One over its memory ends
+  // calls, whosever they are: with a server of their own those are the calls of the uid that fills
+  // it. Added to by the listener's thread alone, and only destroyed with this object.
+  struct Servers {
+    std::map<uid_t, std::unique_ptr<grpc::Server>> by_uid;
+    bool serving = true;
+  };
+  [[nodiscard]] std::vector<grpc::Server*> AllServers();
+  Guarded<Servers> servers_;
   std::unique_ptr<PeerListener> listener_;
 };
 

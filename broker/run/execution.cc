@@ -97,7 +97,7 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
   const Clock::time_point begin = Clock::now();
   std::optional<ContainerExit> exit = container.exited().Peek();
   if (!exit || !exit->command_failed) {
-    environment_.audit->AppendEventually(StartedEvent(facts_, image_, container_id_));
+    RecordStart();
     run_.MarkStarted();
     observer_.OnStarted(image_, container_id_);
   }
@@ -152,6 +152,11 @@ std::optional<ContainerExit> Execution::AwaitExit(Container& container, OutputLi
       output.DropRest();
     }
   }
+}
+
+// Not inlined: the event would lie in the frame in which the run waits (see supervisor.cc).
+[[gnu::noinline]] void Execution::RecordStart() {
+  environment_.audit->AppendEventually(StartedEvent(facts_, image_, container_id_));
 }
 
 // How long the output may still take once the container has ended, as `exit` says.

@@ -40,6 +40,7 @@ class Execution {
     bool by_itself = false;  // before the signal reached it
   };
   Stopped StopGently(Container& container);
+  void RecordStart();
   Patience OutputPatience(const std::optional<ContainerExit>& exit);
   void AwaitOutput(Attachment& attachment, OutputLimiter& output,
                    const std::optional<ContainerExit>& exit);

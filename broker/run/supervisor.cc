@@ -32,10 +32,39 @@ void Write(const Environment& environment, LogLevel level, const std::string& me
   if (environment.log != nullptr) environment.log->Write(level, message);
 }
 
+// Each of the next five has large objects that Supervise needs for a moment only. Inlined they
+// would lie in the frame of a thread that waits for hours, a page or two of memory for each run.
+
+[[gnu::noinline]] Result<void> RecordDenial(const Environment& environment, const RunFacts& facts,
+                                            const Verdict& verdict) {
+  return environment.audit->Append(DeniedEvent(facts, verdict.violations),
+                                   Deadline::After(environment.settings.audit_deadline));
+}
+
+[[gnu::noinline]] Result<void> RecordAdmission(const Environment& environment,
+                                               const RunFacts& facts,
+                                               const policy::EffectiveRun& effective) {
+  return environment.audit->Append(AdmittedEvent(facts, effective),
+                                   Deadline::After(environment.settings.audit_deadline));
+}
+
+[[gnu::noinline]] std::shared_ptr<Recorded> RecordFinished(AuditSink& audit, const RunFacts& facts,
+                                                           const Outcome& outcome,
+                                                           const Receipt& receipt,
+                                                           const Execution& execution) {
+  AuditEvent finished = FinishedEvent(facts, outcome, receipt);
+  finished.resolved = execution.image();
+  finished.container_id = execution.container_id();
+  finished.dropped_output_bytes = execution.dropped_output_bytes();
+  auto recorded = std::make_shared<Recorded>();
+  audit.AppendEventually(finished, [recorded] { recorded->Set(true); });
+  return recorded;
+}
+
 // Removes the directory of a run that was not admitted after all, where the log is sure of that;
 // else the reaper asks it later.
-void TakeBack(const Environment& environment, Reaper& reaper, const JournalEntry& entry,
-              const Error& error, RunInfo info) {
+[[gnu::noinline]] void TakeBack(const Environment& environment, Reaper& reaper,
+                                const JournalEntry& entry, const Error& error, RunInfo info) {
   if (error.code != ErrorCode::kDeadlineExceeded &&
       environment.journal->Close(entry.run_id).confirmed_absent) {
     return;
@@ -48,6 +77,20 @@ void TakeBack(const Environment& environment, Reaper& reaper, const JournalEntry
   overdue.outcome.message = error.message;
   overdue.info = std::move(info);
   overdue.info.image = entry.image;
+  reaper.Adopt(std::move(overdue));
+}
+
+// Gives `resources`, and a directory that has to stay, to the reaper.
+[[gnu::noinline]] void HandOver(Reaper& reaper, ActiveRun& run, const JournalEntry& entry,
+                                std::vector<Resource> resources, const Outcome& outcome,
+                                const Receipt& receipt, std::shared_ptr<Recorded> recorded) {
+  Overdue overdue;
+  overdue.receipt = receipt;
+  overdue.entry = entry;
+  overdue.entry.resources = std::move(resources);
+  overdue.recorded = std::move(recorded);
+  overdue.outcome = outcome;
+  overdue.info = run.Snapshot();
   reaper.Adopt(std::move(overdue));
 }
 
@@ -67,9 +110,8 @@ std::optional<Outcome> AwaitSlot(const RunSettings& settings, Slots::Place& plac
 }  // namespace
 
 void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, ActiveRun& run,
-               RunRequest request) {
+               RunRequest&& request) {
   const RunSettings& settings = environment.settings;
-  AuditSink& audit = *environment.audit;
   RunJournal& journal = *environment.journal;
   RunObserver& observer = *request.observer;
   const std::string subject =
@@ -85,8 +127,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
   request.spec = {};  // a waiting run keeps only what was admitted
   request.policies.reset();
   if (!verdict.admitted) {
-    const auto recorded = audit.Append(DeniedEvent(facts, verdict.violations),
-                                       Deadline::After(settings.audit_deadline));
+    const auto recorded = RecordDenial(environment, facts, verdict);
     if (recorded)
       observer.OnDenied(verdict.violations, facts.policy_name, facts.policy_hash);
     else
@@ -112,7 +153,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
                      .resolved = {},
                      .policy_name = facts.policy_name,
                      .policy_hash = facts.policy_hash,
-                     .log_mark = audit.Mark(),
+                     .log_mark = environment.audit->Mark(),
                      .resources = backend.Plan(admitted, run.run_id()),
                      .finished_recorded = false};
   if (const auto opened = journal.Open(entry); !opened) {
@@ -120,9 +161,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
     observer.OnRefused(Refusal(opened.error(), "JOURNAL_UNAVAILABLE"));
     return observer.OnDone();
   }
-  if (const auto recorded =
-          audit.Append(AdmittedEvent(facts, effective), Deadline::After(settings.audit_deadline));
-      !recorded) {
+  if (const auto recorded = RecordAdmission(environment, facts, effective); !recorded) {
     Write(environment, LogLevel::kError, "admit " + subject + ": " + recorded.error().message);
     TakeBack(environment, reaper, entry, recorded.error(), run.Snapshot());
     observer.OnRefused(Refusal(recorded.error(), "AUDIT_UNAVAILABLE"));
@@ -153,12 +192,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
 
   // Record the end, exactly once. A log that cannot be written now will take the record later; the
   // directory stays until it has.
-  AuditEvent finished = FinishedEvent(facts, outcome, receipt);
-  finished.resolved = execution.image();
-  finished.container_id = execution.container_id();
-  finished.dropped_output_bytes = execution.dropped_output_bytes();
-  const auto recorded = std::make_shared<Recorded>();
-  audit.AppendEventually(finished, [recorded] { recorded->Set(true); });
+  const auto recorded = RecordFinished(*environment.audit, facts, outcome, receipt, execution);
   const bool durable = recorded->Wait({}, Deadline::After(settings.audit_deadline)).has_value();
   Removal directory{.kind = "run-directory",
                     .id = run.run_id().value(),
@@ -168,14 +202,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
   if (durable && resources.empty()) directory = journal.Close(run.run_id());
   Write(environment, LogLevel::kInfo, subject + ": " + std::string(ToString(outcome.kind)));
   if (!directory.confirmed_absent) {
-    Overdue overdue;
-    overdue.receipt = receipt;
-    overdue.entry = entry;
-    overdue.entry.resources = std::move(resources);
-    overdue.recorded = recorded;
-    overdue.outcome = outcome;
-    overdue.info = run.Snapshot();
-    reaper.Adopt(std::move(overdue));
+    HandOver(reaper, run, entry, std::move(resources), outcome, receipt, recorded);
   }
   receipt.removals.push_back(std::move(directory));
   if (!no_capacity) observer.OnReceipt(receipt);

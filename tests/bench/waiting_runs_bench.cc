@@ -1,5 +1,6 @@
 // What a waiting run costs: resident memory of the daemon per run, and its CPU time while nothing
 // happens. The engine is the stand-in, in this process, so that only the broker is measured.
+// Usage: waiting_runs_bench [RUNS [RUNS_PER_CONNECTION]]
 #include <poll.h>
 #include <unistd.h>
 
@@ -51,11 +52,16 @@ struct Waiting {
 int main(int argc, char** argv) {
   using namespace tidewaiter;
   const int count = argc > 1 ? std::atoi(argv[1]) : 1000;
+  const int per_connection = argc > 2 ? std::atoi(argv[2]) : 50;
+  if (count < 1 || per_connection < 1) return 2;
+  const std::string connections = std::to_string(count / per_connection + 64);
   testing::ScratchFolder folder;
   testing::StandInEngine engine(folder / "engine.sock");
   testing::BrokerProcess broker({.docker_socket = folder / "engine.sock",
                                  .policy = testing::BrokerProcess::StandInPolicy(),
-                                 .settings = "max_runs = " + std::to_string(count) + "\n"});
+                                 .settings = "max_runs = " + std::to_string(count) +
+                                             "\nmax_connections = " + connections +
+                                             "\nmax_connections_per_uid = " + connections + "\n"});
   v1::RunRequest request;
   request.mutable_start()->mutable_spec()->set_image(
       std::string("127.0.0.1:5000/lab/toolbox:1.0.0@") + testing::StandInEngine::kDigest);
@@ -71,7 +77,8 @@ int main(int argc, char** argv) {
   std::vector<std::unique_ptr<testing::GateClient>> clients;
   std::vector<std::unique_ptr<Waiting>> waiting;
   for (int i = 0; i < count; ++i) {
-    if (i % 50 == 0) clients.push_back(std::make_unique<testing::GateClient>(broker.socket_path()));
+    if (i % per_connection == 0)
+      clients.push_back(std::make_unique<testing::GateClient>(broker.socket_path()));
     auto run = std::make_unique<Waiting>();
     run->stream = clients.back()->broker().Run(&run->context);
     run->stream->Write(request);
@@ -89,8 +96,9 @@ int main(int argc, char** argv) {
   const double cpu_before = CpuMillis(broker.pid());
   ::poll(nullptr, 0, 10000);
   const double cpu = CpuMillis(broker.pid()) - cpu_before;
-  std::printf("%d waiting runs: %.0f KiB before, %.0f KiB with them: %.1f KiB each\n", count,
-              before, after, (after - before) / count);
+  std::printf("%d waiting runs on %zu connections: ", count, clients.size());
+  std::printf("%.0f KiB before, %.0f KiB with them: %.1f KiB each\n", before, after,
+              (after - before) / count);
   std::printf("CPU of the broker in 10 s of waiting: %.0f ms\n", cpu);
 
   for (const auto& run : waiting) run->context.TryCancel();

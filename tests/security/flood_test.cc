@@ -28,12 +28,13 @@ UniqueFd ConnectRaw(const std::string& path) {
   return fd;
 }
 
-std::int64_t ResidentKiB(pid_t pid) {
+// "VmRSS:" now, "VmHWM:" the most it has ever been.
+std::int64_t ResidentKiB(pid_t pid, std::string_view field = "VmRSS:") {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
   std::string word;
   while (status >> word) {
     std::int64_t value = 0;
-    if (word == "VmRSS:" && status >> value) return value;
+    if (word == field && status >> value) return value;
   }
   return -1;
 }
@@ -60,13 +61,43 @@ class Flood : public ::testing::Test {
   }
 };
 
-TEST_F(Flood, MessageOf64MiBIsRefusedByNameAndChangesNothing) {
+TEST_F(Flood, MessageAboveTheLimitIsRefusedByName) {
+  v1::RunSpec spec = Spec({"exit", "0"});
+  (*spec.mutable_env())["BIG"] = std::string(std::size_t{5} << 20U, 'x');
+  const Transcript transcript = client_.Run(spec);
+  EXPECT_EQ(transcript.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(transcript.Reason(), "MESSAGE_TOO_LARGE") << transcript.status.error_message();
+  EXPECT_TRUE(engine_.CreateBodies().empty());
+  grpc::ClientContext context;
+  v1::GetRequest get;
+  get.set_run_id(std::string(std::size_t{5} << 20U, 'x'));
+  v1::GetResponse response;
+  EXPECT_EQ(ErrorInfoOf(client_.broker().Get(&context, get, &response)).reason(),
+            "MESSAGE_TOO_LARGE");
+}
+
+TEST_F(Flood, MessageOf64MiBIsRefusedUnreadAndChangesNothing) {
   v1::RunSpec spec = Spec({"exit", "0"});
   (*spec.mutable_env())["BIG"] = std::string(std::size_t{64} << 20U, 'x');
   const Transcript transcript = client_.Run(spec);
   EXPECT_EQ(transcript.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED)
       << transcript.status.error_message();
   EXPECT_TRUE(engine_.CreateBodies().empty());
+  ExpectServed();
+}
+
+// 256 MiB of one letter are 256 KiB on the wire.
+TEST_F(Flood, CompressedMessageIsNotInflated) {
+  v1::ExplainRequest request;
+  (*request.mutable_spec()->mutable_env())["BIG"] = std::string(std::size_t{256} << 20U, 'x');
+  ExpectServed();
+  const std::int64_t before = ResidentKiB(broker_.pid(), "VmHWM:");
+  grpc::ClientContext context;
+  context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
+  v1::ExplainResponse response;
+  const grpc::Status status = client_.broker().Explain(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << status.error_message();
+  EXPECT_LT(ResidentKiB(broker_.pid(), "VmHWM:") - before, 32 * 1024) << "resident KiB grew";
   ExpectServed();
 }
 

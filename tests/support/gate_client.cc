@@ -82,7 +82,7 @@ GateClient::GateClient(std::shared_ptr<grpc::Channel> channel) : channel_(std::m
   audit_ = v1::Audit::NewStub(channel_);
 }
 
-std::unique_ptr<GateClient> GateClient::As(uid_t uid, const std::string& socket_path) {
+UniqueFd ConnectAs(uid_t uid, const std::string& socket_path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, socket_path.c_str(),
@@ -94,7 +94,13 @@ std::unique_ptr<GateClient> GateClient::As(uid_t uid, const std::string& socket_
   const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
   const int connected = ::connect(fd.get(), generic, sizeof(address));
   ::syscall(SYS_setresuid, kept, 0L, kept);
-  if (connected != 0) return nullptr;
+  if (connected != 0) return {};
+  return fd;
+}
+
+std::unique_ptr<GateClient> GateClient::As(uid_t uid, const std::string& socket_path) {
+  UniqueFd fd = ConnectAs(uid, socket_path);
+  if (!fd) return nullptr;
   return std::unique_ptr<GateClient>(
       new GateClient(grpc::CreateInsecureChannelFromFd("broker", fd.Release())));
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "tidewaiter/v1/audit.grpc.pb.h"
 #include "tidewaiter/v1/broker.grpc.pb.h"
 #include "tidewaiter/v1/errors.pb.h"
@@ -43,11 +44,14 @@ struct Transcript {
 // The ErrorInfo of a status, as any google.rpc-aware client would read it.
 v1::ErrorInfo ErrorInfoOf(const grpc::Status& status);
 
+// Connects with `uid` as this thread's own for the moment of the connect, which is when the kernel
+// takes the credentials that SO_PEERCRED gives (unix(7)). Needs root. Invalid where it fails.
+UniqueFd ConnectAs(uid_t uid, const std::string& socket_path);
+
 class GateClient {
  public:
   explicit GateClient(const std::string& socket_path);
-  // Connects with `uid` as this thread's own for the moment of the connect, which is when the
-  // kernel takes the credentials that SO_PEERCRED gives (unix(7)). Needs root.
+  // On such a connection; null where there is none.
   static std::unique_ptr<GateClient> As(uid_t uid, const std::string& socket_path);
 
   using Stream = grpc::ClientReaderWriter<v1::RunRequest, v1::RunEvent>;

@@ -95,7 +95,7 @@ class PeerListenerTest : public ::testing::Test {
     auto listener = PeerListener::Start(
         *std::move(socket), table_,
         {.knows = [knows](uid_t) { return knows; },
-         .serve = [this](int fd) { grpc::AddInsecureChannelFromFd(server_.get(), fd); },
+         .serve = [this](int fd, uid_t) { grpc::AddInsecureChannelFromFd(server_.get(), fd); },
          .refused = [this](const Error& error) { refused_.Set(error); }});
     ASSERT_TRUE(listener.has_value());
     listener_ = *std::move(listener);
