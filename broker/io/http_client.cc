@@ -65,8 +65,10 @@ Result<HttpResponse> CurlHttpClient::Run(const HttpRequest& request, const HttpS
   if (deadline.Passed()) return transfer->DeadlineError();
   loop_.Post([multi = multi_.get(), transfer] { multi->Add(transfer); });
   const std::stop_callback cancel(stop, [this, &transfer] {
-    loop_.Post(
-        [multi = multi_.get(), transfer] { multi->Abort(transfer, transfer->CancelError()); });
+    loop_.Post([multi = multi_.get(), transfer] {
+      // Done is done on this thread; afterwards the caller's request is no longer there to name.
+      if (!transfer->done()) multi->Abort(transfer, transfer->CancelError());
+    });
   });
   return transfer->Wait();
 }

@@ -177,11 +177,11 @@ TEST(EventLoopTest, AWatchThatAnotherCallbackOfTheSameTurnRemovedIsNotCalled) {
 }
 
 TEST(EventLoopTest, ANewWatchOfAReusedNumberDoesNotGetItsPredecessorsEvents) {
-  const auto loop = StartLoop();
   std::array<Pair, 2> old;
   const Pair quiet;
   for (const Pair& pair : old) pair.MakeReadable();
   int stale = 0;
+  const auto loop = StartLoop();  // ends before what its watches refer to
   OnLoop(*loop, [&] {
     // Whichever comes first puts a descriptor on which nothing happens in the place of the other.
     const auto replace = [&](Pair& other) {

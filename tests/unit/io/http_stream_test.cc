@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -85,6 +86,22 @@ TEST_F(HttpStreamTest, EndsWellWhenTheReceiverHasEnough) {
                                       [&](std::string_view) { return ++pieces < 3; });
   ASSERT_TRUE(answer) << Text(answer);
   EXPECT_EQ(pieces, 3);
+}
+
+// The cancel is acted on when the answer is complete and the caller's request may be gone: a
+// sanitizer sees whether it is looked at then.
+TEST_F(HttpStreamTest, ThatIsStoppedAsItEndsTouchesNothingOfItsCaller) {
+  Server server(AnswerAll("enough"));
+  std::stop_source stop;
+  auto request = std::make_unique<HttpRequest>(To(server));
+  const auto answer =
+      client_->Stream(*request, stop.get_token(), Soon(), nullptr, [&stop](std::string_view) {
+        stop.request_stop();
+        return false;
+      });
+  request.reset();
+  EXPECT_TRUE(answer.has_value()) << Text(answer);
+  OnLoop(*loop_, [] {});
 }
 
 TEST_F(HttpStreamTest, ReturnsARefusalWholeAndDoesNotOpen) {
