@@ -139,7 +139,9 @@ void ReadDocker(TomlTable docker, BrokerConfig::Docker& out) {
   ReadDuration(docker, "create_timeout", seconds(1), hours(1), out.create_timeout);
   ReadDuration(docker, "attach_timeout", seconds(1), hours(1), out.attach_timeout);
   ReadDuration(docker, "start_timeout", seconds(1), hours(1), out.start_timeout);
-  ReadDuration(docker, "check_timeout", seconds(1), minutes(1), out.check_timeout);
+  // What is silent longer than a check may take must still be waited for by the call itself.
+  out.check_timeout = std::min(out.check_timeout, out.call_timeout);
+  ReadDuration(docker, "check_timeout", seconds(1), out.call_timeout, out.check_timeout);
   ReadDuration(docker, "ping_interval", seconds(1), minutes(10), out.ping_interval);
   ReadDuration(docker, "pull_silence", seconds(1), hours(1), out.pull_silence);
   ReadDuration(docker, "event_retry_max", milliseconds(100), minutes(1), out.event_retry_max);
@@ -168,6 +170,8 @@ void ReadRunSettings(TomlTable& root, BrokerConfig& config) {
   if (const auto queued = root.Int("max_queued", 0, kMostRuns)) {
     config.max_queued = static_cast<std::uint32_t>(*queued);
   }
+  config.max_runs_per_principal = std::max(1U, config.max_runs / 2);
+  ReadCount(root, "max_runs_per_principal", 2 * kMostRuns, config.max_runs_per_principal);
   ReadDuration(root, "queue_timeout", milliseconds(100), hours(24), config.queue_timeout);
   ReadDuration(root, "prepare_timeout", seconds(1), hours(6), config.prepare_timeout);
   ReadDuration(root, "stop_grace", milliseconds(1), hours(1), config.stop_grace);
@@ -194,8 +198,11 @@ void ReadConnectionSettings(TomlTable& root, BrokerConfig& config) {
                config.connection_idle_timeout);
   ReadSize(root, "max_message", std::int64_t{1} << 20U, std::int64_t{64} << 20U,
            config.max_message_bytes);
-  // At least the largest message that could be allowed.
-  ReadSize(root, "max_receive_memory", std::int64_t{64} << 20U, std::int64_t{1} << 40U,
+  // At least two of the largest messages that gRPC lets in, each twice max_message.
+  config.max_receive_memory_bytes =
+      std::max(config.max_receive_memory_bytes, 4 * config.max_message_bytes);
+  ReadSize(root, "max_receive_memory",
+           std::max(std::int64_t{64} << 20U, 4 * config.max_message_bytes), std::int64_t{1} << 40U,
            config.max_receive_memory_bytes);
 }
 

@@ -31,6 +31,7 @@ struct BrokerConfig {
 
   std::uint32_t max_runs = 256;
   std::uint32_t max_queued = 256;
+  std::uint32_t max_runs_per_principal = 128;  // where it is not given: half of max_runs
   std::chrono::milliseconds queue_timeout{std::chrono::minutes(1)};
   std::chrono::milliseconds prepare_timeout{std::chrono::minutes(10)};
   std::chrono::milliseconds stop_grace{std::chrono::seconds(5)};

@@ -176,7 +176,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Preparation preparation, Log& log)
   TW_TRY(parts->ConnectBackend());
   // Before the first run is taken in: a run directory that is being made must not look like one
   // that a crash has left. What is found is torn down while the broker serves.
-  parts->registry->RecoverLeftovers();
+  TW_TRY(parts->registry->RecoverLeftovers());
   TW_TRY(parts->Serve());
   struct Enabler : Daemon {
     explicit Enabler(std::unique_ptr<Parts> p) : Daemon(std::move(p)) {}

@@ -11,6 +11,7 @@ constexpr std::chrono::seconds kSlack(30);
 run::RunSettings ToRunSettings(const config::BrokerConfig& config) {
   return {.max_runs = config.max_runs,
           .max_queued = config.max_queued,
+          .max_runs_per_principal = config.max_runs_per_principal,
           .queue_timeout = config.queue_timeout,
           .audit_deadline = config.audit_deadline,
           .prepare_timeout = config.prepare_timeout,

@@ -19,6 +19,9 @@ namespace tidewaiter::run {
 struct RunSettings {
   std::uint32_t max_runs = 256;    // runs that hold a slot at a time
   std::uint32_t max_queued = 256;  // runs that wait for one
+  // Of one principal: waiting, running, or with a removal that is overdue. Less than max_runs, so
+  // that one alone never holds every slot.
+  std::uint32_t max_runs_per_principal = 128;
   std::chrono::milliseconds queue_timeout{std::chrono::minutes(1)};
   std::chrono::milliseconds audit_deadline{std::chrono::seconds(5)};  // for one durable record
   std::chrono::milliseconds prepare_timeout{

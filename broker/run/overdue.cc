@@ -90,6 +90,8 @@ void RecordEnd(const Environment& environment, Overdue& overdue,
   }
   AuditEvent finished = FinishedEvent(FactsOf(overdue.entry), overdue.outcome, overdue.receipt);
   finished.resolved = overdue.entry.resolved;
+  // Who it was stood in the directory that could not be read; the admission's record says it.
+  if (overdue.set_aside) finished.caller.reset();
   if (standing.unsure) {
     finished.detail = "its admission would be in an audit file that was moved away meanwhile";
   }

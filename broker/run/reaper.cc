@@ -38,18 +38,11 @@ void Reaper::Adopt(std::vector<Overdue> all) {
   changed_.notify_all();
 }
 
-void Reaper::RecoverLeftovers() {
-  auto found = environment_.journal->Load();
-  const RunSettings& settings = environment_.settings;
-  if (!found) {
-    Write(LogLevel::kError, "recover leftovers: " + found.error().message);
-    state_.Lock()->next_load = Clock::now() + settings.reap_retry_max;
-    changed_.notify_all();
-    return;
-  }
+Result<void> Reaper::RecoverLeftovers() {
+  TW_ASSIGN(RunJournal::Found found, environment_.journal->Load());
   std::vector<Overdue> leftovers;
-  for (const auto& set_aside : found->set_aside) TakeSetAside(set_aside, leftovers);
-  for (JournalEntry& entry : found->entries) {
+  for (const auto& set_aside : found.set_aside) TakeSetAside(set_aside, leftovers);
+  for (JournalEntry& entry : found.entries) {
     if (entry.broker_id != environment_.broker_id || IsKnown(entry.run_id)) continue;
     Write(LogLevel::kWarning, "recover leftovers: run " + Quoted(entry.run_id.value()) + " of " +
                                   Quoted(entry.caller.principal) + " was not finished");
@@ -69,9 +62,9 @@ void Reaper::RecoverLeftovers() {
   }
   Adopt(std::move(leftovers));
   auto state = state_.Lock();
-  state->next_load = Clock::time_point::max();
-  state->next_comparison = Clock::now() + settings.reap_interval;
+  state->next_comparison = Clock::now() + environment_.settings.reap_interval;
   changed_.notify_all();
+  return Ok();
 }
 
 // Whatever it named on the engine is a stray now. The log says whether it owes the run an end.
@@ -108,9 +101,15 @@ std::uint32_t Reaper::Count() {
   return static_cast<std::uint32_t>(state_.Lock()->items.size());
 }
 
+std::size_t Reaper::CountOf(const std::string& principal) {
+  auto state = state_.Lock();
+  return static_cast<std::size_t>(std::count_if(
+      state->items.begin(), state->items.end(),
+      [&](const auto& item) { return item.second->overdue.info.principal == principal; }));
+}
+
 void Reaper::Loop(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    if (LoadDue()) RecoverLeftovers();
     Attempt(TakeDue(), stop);
     if (ComparisonDue()) strays_.Compare(stop);
     auto state = state_.Lock();
@@ -202,13 +201,6 @@ Reaper::Items Reaper::TakeDue() {
   return due;
 }
 
-bool Reaper::LoadDue() {
-  auto state = state_.Lock();
-  if (state->next_load > Clock::now()) return false;
-  state->next_load = Clock::time_point::max();
-  return true;
-}
-
 bool Reaper::ComparisonDue() {
   auto state = state_.Lock();
   if (state->next_comparison > Clock::now()) return false;
@@ -217,7 +209,7 @@ bool Reaper::ComparisonDue() {
 }
 
 Reaper::Clock::time_point Reaper::NextWork(const State& state) const {
-  Clock::time_point next = std::min(state.next_load, state.next_comparison);
+  Clock::time_point next = state.next_comparison;
   for (const auto& [run_id, item] : state.items) next = std::min(next, item->next_attempt);
   return next;
 }

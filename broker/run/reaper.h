@@ -34,14 +34,14 @@ class Reaper {
   Reaper& operator=(const Reaper&) = delete;
 
   void Adopt(Overdue overdue);
-  // Reads the journal on the caller's thread (and later again where it could not be read), and
-  // adopts every entry of this broker whose run is not active. From then on the engines are
-  // compared with the runs periodically.
-  void RecoverLeftovers();
+  // Reads the journal on the caller's thread and adopts every entry of this broker whose run is not
+  // active. From then on the engines are compared with the runs periodically. Errors: Load's.
+  Result<void> RecoverLeftovers();
 
   // Every overdue run; those of a former process have no admitted_at.
   [[nodiscard]] std::vector<RunInfo> List();
   [[nodiscard]] std::uint32_t Count();
+  [[nodiscard]] std::size_t CountOf(const std::string& principal);
 
  private:
   using Clock = Deadline::Clock;
@@ -54,7 +54,6 @@ class Reaper {
   using Items = std::vector<std::shared_ptr<Item>>;
   struct State {
     std::map<RunId, std::shared_ptr<Item>> items;
-    Clock::time_point next_load = Clock::time_point::max();
     Clock::time_point next_comparison = Clock::time_point::max();
   };
 
@@ -68,7 +67,6 @@ class Reaper {
   void BackOff(Item& item);
   [[nodiscard]] Items TakeDue();
   [[nodiscard]] bool ComparisonDue();
-  [[nodiscard]] bool LoadDue();
   [[nodiscard]] Clock::time_point NextWork(const State& state) const;
   [[nodiscard]] std::chrono::milliseconds Jittered(std::chrono::milliseconds pause);
   [[nodiscard]] bool IsKnown(const RunId& run_id);

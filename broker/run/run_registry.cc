@@ -55,6 +55,10 @@ class RunRegistry::Impl {
                   "SHUTTING_DOWN");
     }
     if (state->runs.size() >= places) return NoCapacity("every slot and the queue are taken");
+    if (RunsOf(*state, request.caller.principal) >= environment_.settings.max_runs_per_principal) {
+      return NoCapacity(Quoted(request.caller.principal) +
+                        " has as many runs as one principal may");
+    }
     auto run = std::make_shared<ActiveRun>(RunId(RandomId()), request.caller, *environment_.audit);
     // The thread cannot end its run before this function has put it into the table: that takes the
     // lock.
@@ -111,7 +115,7 @@ class RunRegistry::Impl {
     return counts;
   }
 
-  void RecoverLeftovers() { reaper_.RecoverLeftovers(); }
+  Result<void> RecoverLeftovers() { return reaper_.RecoverLeftovers(); }
 
   std::size_t Shutdown(Deadline drain) {
     state_.Lock()->closed = true;
@@ -152,6 +156,14 @@ class RunRegistry::Impl {
     runs.reserve(state->runs.size());
     for (const auto& [run_id, entry] : state->runs) runs.push_back(entry.run);
     return runs;
+  }
+
+  // Waiting, running or overdue.
+  std::size_t RunsOf(const State& state, const std::string& principal) {
+    const auto active = std::count_if(state.runs.begin(), state.runs.end(), [&](const auto& entry) {
+      return entry.second.run->caller().principal == principal;
+    });
+    return static_cast<std::size_t>(active) + reaper_.CountOf(principal);
   }
 
   std::shared_ptr<ActiveRun> Find(const RunId& run_id) {
@@ -210,8 +222,8 @@ RunRegistry::Counts RunRegistry::Count() const {
   return impl_->Count();
 }
 
-void RunRegistry::RecoverLeftovers() {
-  impl_->RecoverLeftovers();
+Result<void> RunRegistry::RecoverLeftovers() {
+  return impl_->RecoverLeftovers();
 }
 
 std::size_t RunRegistry::Shutdown(Deadline drain) {

@@ -78,8 +78,9 @@ class RunRegistry {
   // Finishes what a former process of this broker left: runs whose directory is still there are
   // torn down by exact name and recorded as LOST. Reads the directories on the caller's thread; the
   // reaper's thread does the rest, and serving need not wait. Until it has been called, strays on
-  // the engine are left alone.
-  void RecoverLeftovers();
+  // the engine are left alone. Before the first run: a directory that is being made looks like one
+  // that a crash has left. Errors: the journal's; nothing must be admitted then.
+  Result<void> RecoverLeftovers();
 
   // Admits nothing more, lets what runs end by itself until `drain`, stops the rest (kShutdown) and
   // waits for their teardown. Returns how many were stopped.

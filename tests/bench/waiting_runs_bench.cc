@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   testing::BrokerProcess broker({.docker_socket = folder / "engine.sock",
                                  .policy = testing::BrokerProcess::StandInPolicy(),
                                  .settings = "max_runs = " + std::to_string(count) +
+                                             "\nmax_runs_per_principal = " + std::to_string(count) +
                                              "\nmax_connections = " + connections +
                                              "\nmax_connections_per_uid = " + connections + "\n"});
   v1::RunRequest request;

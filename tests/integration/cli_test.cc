@@ -27,9 +27,10 @@ class Cli : public ::testing::Test {
     TW_REQUIRE_LAB(lab);
     lab_ = lab;
     std::signal(SIGPIPE, SIG_IGN);
-    broker_ = std::make_unique<BrokerProcess>(BrokerProcess::Options{
-        .docker_socket = lab_.docker_socket,
-        .settings = "max_runs = 2\nmax_queued = 0\nstop_grace = \"1s\"\ndrain_timeout = \"1s\"\n"});
+    broker_ = std::make_unique<BrokerProcess>(
+        BrokerProcess::Options{.docker_socket = lab_.docker_socket,
+                               .settings = "max_runs = 2\nmax_queued = 0\nmax_runs_per_principal = "
+                                           "2\nstop_grace = \"1s\"\ndrain_timeout = \"1s\"\n"});
   }
 
   void TearDown() override {

@@ -43,6 +43,7 @@ CoreWorld::CoreWorld() {
   using std::chrono::milliseconds;
   environment.settings = {.max_runs = 4,
                           .max_queued = 4,
+                          .max_runs_per_principal = 100,
                           .queue_timeout = kPatience,
                           .audit_deadline = milliseconds(100),
                           .prepare_timeout = kPatience,

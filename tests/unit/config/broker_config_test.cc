@@ -35,6 +35,7 @@ audit_dir = "/a/au"
 log_level = "debug"
 max_runs = 3
 max_queued = 0
+max_runs_per_principal = 14
 queue_timeout = "2s"
 prepare_timeout = "3s"
 stop_grace = "4s"
@@ -53,7 +54,7 @@ max_message = "8MiB"
 max_receive_memory = "512MiB"
 [docker]
 socket = "/d"
-call_timeout = "1s"
+call_timeout = "20s"
 create_timeout = "2s"
 start_timeout = "3s"
 pull_silence = "4s"
@@ -105,10 +106,11 @@ TEST(BrokerConfig, ReadsEveryKey) {
   const BrokerConfig config = Read(kEveryKey);
   EXPECT_EQ(config.socket_mode, 0660U);
   EXPECT_EQ(config.max_queued, 0U);
+  EXPECT_EQ(config.max_runs_per_principal, 14U);
   EXPECT_EQ(config.reap_interval, std::chrono::seconds(9));
   EXPECT_EQ(config.reap_retry_min, std::chrono::minutes(2));
   EXPECT_EQ(config.reap_retry_max, std::chrono::minutes(3));
-  EXPECT_EQ(config.docker.call_timeout, std::chrono::seconds(1));
+  EXPECT_EQ(config.docker.call_timeout, std::chrono::seconds(20));
   EXPECT_EQ(config.docker.create_timeout, std::chrono::seconds(2));
   EXPECT_EQ(config.docker.start_timeout, std::chrono::seconds(3));
   EXPECT_EQ(config.docker.pull_silence, std::chrono::seconds(4));

@@ -38,6 +38,7 @@ TEST(Settings, DefaultsOfTheConfigurationAreThoseOfTheCore) {
   const run::RunSettings own;
   EXPECT_EQ(from.max_runs, own.max_runs);
   EXPECT_EQ(from.max_queued, own.max_queued);
+  EXPECT_EQ(from.max_runs_per_principal, own.max_runs_per_principal);
   EXPECT_EQ(from.queue_timeout, own.queue_timeout);
   EXPECT_EQ(from.audit_deadline, own.audit_deadline);
   EXPECT_EQ(from.prepare_timeout, own.prepare_timeout);

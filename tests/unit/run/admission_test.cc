@@ -125,6 +125,16 @@ TEST_F(Admission, RunsBeyondSlotsAndQueueAreRefused) {
   second.Cancel();
 }
 
+TEST_F(Admission, OnePrincipalLeavesPlacesToTheOthers) {
+  environment.settings.max_runs_per_principal = 1;
+  Client first = Launch();
+  EXPECT_EQ(Launch().refusal, "NO_CAPACITY");
+  Client other = Launch(Spec(), Bob());
+  EXPECT_EQ(other.refusal, "");
+  first.Cancel();
+  other.Cancel();
+}
+
 TEST_F(Admission, QueuedRunsStartInTheOrderInWhichTheyCame) {
   environment.settings.max_runs = 1;
   Client first = Launch();
