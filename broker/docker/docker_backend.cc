@@ -146,6 +146,8 @@ Result<std::unique_ptr<run::Container>> DockerBackend::Create(
   Parts& parts = *parts_;
   const policy::EffectiveRun& run = admitted.effective();
   const BrokerId& broker_id = parts.settings.broker_id;
+  // First, for the facts to be those of the engine that is there now.
+  TW_TRY(parts.exits.WaitUntilFollowing(patience));
   TW_ASSIGN(const EngineInfo info, parts.facts.GetSuitable(patience));
   // Again: the engine may not have answered when the run was decided, or be another one by now.
   const auto unsupported = FindUnsupported(run, parts.settings, &info);
@@ -157,7 +159,6 @@ Result<std::unique_ptr<run::Container>> DockerBackend::Create(
   TW_ASSIGN(const std::shared_ptr<const ImageConfig> config,
             parts.images.ConfigOf(image.image_id, patience));
   TW_TRY(CheckImage(*config, run));
-  TW_TRY(parts.exits.WaitUntilFollowing(patience));
 
   std::string network_id;
   if (run.network == policy::NetworkMode::kIsolated) {

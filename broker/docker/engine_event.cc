@@ -15,6 +15,7 @@ std::optional<std::int32_t> ReadExitCode(const std::string& text) {
   std::int32_t code = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), code);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (code < 0 || code > kMaxExitCode) return std::nullopt;
   return code;
 }
 

@@ -10,6 +10,9 @@
 
 namespace tidewaiter::docker {
 
+// What a process can end with, as the kernel has it and the engine passes it on.
+inline constexpr std::int32_t kMaxExitCode = 255;
+
 struct EngineEvent {
   enum class Kind { kDied, kOutOfMemory, kDestroyed, kOther };
   Kind kind = Kind::kOther;

@@ -3,13 +3,25 @@
 namespace tidewaiter::docker {
 
 Result<EngineInfo> EngineFacts::Get(const run::Patience& patience) {
+  std::uint64_t engine = 0;
   {
     auto known = known_.Lock();
-    if (*known && !(*known)->until.Passed()) return (*known)->info;
+    if (known->info && !known->until.Passed()) return *known->info;
+    engine = known->engine;
   }
   TW_ASSIGN(EngineInfo info, api_.Info(patience));
-  *known_.Lock() = Known{.info = info, .until = Deadline::After(std::chrono::minutes(1))};
+  auto known = known_.Lock();
+  if (known->engine == engine) {
+    known->info = info;
+    known->until = Deadline::After(std::chrono::minutes(1));
+  }
   return info;
+}
+
+void EngineFacts::Forget() {
+  auto known = known_.Lock();
+  known->info.reset();
+  ++known->engine;
 }
 
 Result<EngineInfo> EngineFacts::GetSuitable(const run::Patience& patience) {

@@ -1,8 +1,8 @@
 // What the engine can do (GET /info), asked at most once a minute. Thread-safe.
 #pragma once
 
+#include <cstdint>
 #include <optional>
-#include <utility>
 
 #include "base/deadline.h"
 #include "base/guarded.h"
@@ -18,7 +18,7 @@ class EngineFacts {
   Result<EngineInfo> Get(const run::Patience& patience);
 
   // The next engine on that socket may be another one.
-  void Forget() { *known_.Lock() = std::nullopt; }
+  void Forget();
 
   // As Get. Errors: ENGINE_UNSUITABLE where it runs no Linux containers, or runs them without a
   // seccomp filter.
@@ -26,11 +26,12 @@ class EngineFacts {
 
  private:
   struct Known {
-    EngineInfo info;
+    std::optional<EngineInfo> info;
     Deadline until = Deadline::Never();
+    std::uint64_t engine = 0;  // which one: an answer that was on its way when it went is not kept
   };
   EngineApi& api_;
-  Guarded<std::optional<Known>> known_;
+  Guarded<Known> known_;
 };
 
 }  // namespace tidewaiter::docker

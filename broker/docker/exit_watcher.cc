@@ -76,6 +76,7 @@ std::unique_ptr<ExitWatcher::Watch> ExitWatcher::Add(std::string container_id, b
     auto shared = shared_.Lock();
     // With nothing to watch for, nobody listened for signs of life.
     if (shared->watches.empty()) shared->asked = Clock::now();
+    shared->alive = Clock::now();  // it has just made the container
     shared->watches.insert_or_assign(std::move(container_id), watch->state_);
   }
   changed_.notify_all();
@@ -101,13 +102,13 @@ void ExitWatcher::FollowLoop(const std::stop_token& stop) {
     const auto began = Clock::now();
     const Error error = FollowOnce(stop);
     bool was_following = false;
+    // Before anybody can see that the stream is gone: see Create.
+    on_lost_();
     {
       auto shared = shared_.Lock();
       was_following = std::exchange(shared->following, false);
-      if (was_following) shared->silent_since = Clock::now();
       shared->last_error = error;
     }
-    if (was_following) on_lost_();
     GiveUpWhereSilent(error);
     // A stream that lasted has earned a quick retry; one that breaks at once has not.
     if (was_following && Clock::now() - began > settings_.event_retry_max) {
@@ -143,7 +144,11 @@ Error ExitWatcher::FollowOnce(const std::stop_token& stop) {
         CheckAll();
       },
       [&](std::string_view data) {
-        shared_.Lock()->asked = Clock::now();
+        {
+          auto shared = shared_.Lock();
+          shared->asked = Clock::now();
+          shared->alive = Clock::now();
+        }
         if (!lines.Feed(data, [this](std::string_view line) { return OnLine(line); })) return false;
         if (lines.oversized() != std::exchange(oversized, lines.oversized())) CheckAll();
         return true;
@@ -263,7 +268,9 @@ void ExitWatcher::PingWhereSilent(const std::stop_token& stop) {
   }
   const Result<void> alive = api_.Ping({.stop = stop, .deadline = Deadline::Never()});
   if (!alive) stream.request_stop();
-  shared_.Lock()->asked = Clock::now();
+  auto shared = shared_.Lock();
+  shared->asked = Clock::now();
+  if (alive) shared->alive = Clock::now();
 }
 
 std::optional<milliseconds> ExitWatcher::CheckOne(const std::string& id,
@@ -285,13 +292,18 @@ std::optional<milliseconds> ExitWatcher::CheckOne(const std::string& id,
       // Where the stream broke too, its return asks again.
       return shared->following ? std::optional(kCheckAgain) : std::nullopt;
     }
-    // Any other error is this container's own.
-    if (--watch->checks_left > 0) return kCheckAgain;
+    // Any other error is this container's own, until it has lasted.
+    if (!watch->failing_since) watch->failing_since = Clock::now();
+    if (Clock::now() - *watch->failing_since < settings_.event_loss_limit) {
+      return settings_.event_retry_max;
+    }
     run::ContainerExit lost;
     lost.lost = container.error();
     watch->exited.Set(std::move(lost));
     return std::nullopt;
   }
+  watch->failing_since.reset();
+  shared->alive = Clock::now();
   if (!*container) {
     if (watch->died_with) {
       watch->exited.Set(Ended(*watch->died_with, watch->out_of_memory));
@@ -305,7 +317,12 @@ std::optional<milliseconds> ExitWatcher::CheckOne(const std::string& id,
   if (status == "exited" || status == "dead") {
     const std::int64_t code = AsInt(At(state, {"ExitCode"})).value_or(-1);
     const bool oom = AsBool(At(state, {"OOMKilled"})).value_or(false) || watch->out_of_memory;
-    watch->exited.Set(Ended(static_cast<std::int32_t>(code), oom));
+    if (code < 0 || code > kMaxExitCode) {
+      watch->exited.Set(Lost("watch container: the engine tells no exit code from 0 to 255",
+                             "ENGINE_INVALID_ANSWER"));
+    } else {
+      watch->exited.Set(Ended(static_cast<std::int32_t>(code), oom));
+    }
     return std::nullopt;
   }
   if (watch->died) {
@@ -321,7 +338,7 @@ std::optional<milliseconds> ExitWatcher::CheckOne(const std::string& id,
 
 void ExitWatcher::GiveUpWhereSilent(const Error& error) {
   auto shared = shared_.Lock();
-  if (Clock::now() - shared->silent_since < settings_.event_loss_limit) return;
+  if (Clock::now() - shared->alive < settings_.event_loss_limit) return;
   for (const auto& [id, watch] : shared->watches) {
     run::ContainerExit lost;
     lost.lost = error;

@@ -28,6 +28,8 @@
 namespace tidewaiter::docker {
 
 class ExitWatcher {
+  using Clock = Deadline::Clock;
+
  public:
   // One container under watch, until it is destroyed.
   class Watch {
@@ -55,7 +57,8 @@ class ExitWatcher {
       bool died = false;                      // an event said so
       std::optional<std::int32_t> died_with;  // and how, while that is being checked
       bool streams_ended = false;
-      int checks_left = 20;
+      int checks_left = 20;                            // of one that died and is still said to run
+      std::optional<Clock::time_point> failing_since;  // questions about it: an error each time
     };
     ExitWatcher& owner_;
     const std::string container_id_;
@@ -77,7 +80,6 @@ class ExitWatcher {
   Result<void> WaitUntilFollowing(const run::Patience& patience);
 
  private:
-  using Clock = Deadline::Clock;
   using StatePtr = std::shared_ptr<Watch::State>;
   struct Shared {
     std::map<std::string, StatePtr> watches;            // by container id
@@ -87,7 +89,7 @@ class ExitWatcher {
     Clock::time_point asked;  // when the engine last gave a sign of life, or was asked for one
     std::string since;        // where a new stream begins
     std::optional<Error> last_error;
-    Clock::time_point silent_since = Clock::now();
+    Clock::time_point alive = Clock::now();  // when the engine last gave a sign of life
   };
 
   void FollowLoop(const std::stop_token& stop);

@@ -67,7 +67,7 @@ Result<void> Remover::RemoveNow(const run::Resource& resource, const RunId& run_
       return Fail(ErrorCode::kUnavailable,
                   "remove " + std::string(NameOf(resource.kind)) + " " + Quoted(resource.name) +
                       ": the engine may still be creating it",
-                  "ENGINE_UNAVAILABLE");
+                  "STILL_CREATING");
     }
   }
   for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {

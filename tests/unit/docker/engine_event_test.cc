@@ -20,8 +20,8 @@ TEST(EngineEventTest, DieCarriesIdCodeAndTime) {
   EXPECT_EQ(event->since, "1795316400.558204215");
 }
 
-TEST(EngineEventTest, ExitCodeThatIsNoNumberIsNone) {
-  for (const char* code : {"\"\"", "\"4x\"", "\"99999999999\"", "4", "null"}) {
+TEST(EngineEventTest, ExitCodeThatNoProcessHasIsNone) {
+  for (const char* code : {"\"\"", "\"4x\"", "\"99999999999\"", "\"256\"", "\"-1\"", "4", "null"}) {
     const auto event = ParseEngineEvent(
         std::string(
             R"({"Type":"container","Action":"die","Actor":{"ID":"a","Attributes":{"exitCode":)") +

@@ -190,6 +190,16 @@ TEST_F(ExitWatcherTest, KilledWithoutSuchAnEventIsAskedAbout) {
   EXPECT_EQ(engine_.inspections(), 1);
 }
 
+TEST_F(ExitWatcherTest, CodeThatNoProcessHasIsNotBelieved) {
+  Watch(true);
+  engine_.SetContainer(200, State("exited", 256));
+  engine_.Say(Event("die", R"("exitCode":"0")"));
+  const auto exit = Exit();
+  ASSERT_TRUE(exit.has_value());
+  ASSERT_TRUE(exit->lost.has_value());
+  EXPECT_EQ(exit->lost->Reason(), "ENGINE_INVALID_ANSWER");
+}
+
 TEST_F(ExitWatcherTest, CodeThatALabelCanForgeIsAskedFor) {
   Watch(true);
   engine_.SetContainer(200, State("exited", 9));
