@@ -9,7 +9,7 @@
 #include "audit/log.h"
 #include "broker/rpc/identity.h"
 #include "broker/rpc/message_bound.h"
-#include "broker/rpc/reader_places.h"
+#include "broker/rpc/principal_places.h"
 #include "broker/rpc/worker.h"
 #include "tidewaiter/v1/audit.grpc.pb.h"
 
@@ -51,7 +51,7 @@ class AuditService final : public v1::Audit::CallbackService {
   audit::Log& log_;
   const Settings settings_;
   std::stop_source stop_;
-  ReaderPlaces places_;
+  PrincipalPlaces places_;
   Worker readers_;
 };
 

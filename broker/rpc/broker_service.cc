@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/printable.h"
@@ -57,14 +58,17 @@ grpc::ServerUnaryReactor* BrokerService::Explain(grpc::CallbackServerContext* co
                                                  v1::ExplainResponse* response) {
   auto identity = Identify(*context, *request);
   if (!identity) return Answer(context, identity.error());
-  // The engine is asked which runtimes it has; nothing else of a decision can block.
-  if (!request->spec().runtime().empty()) {
-    return Offload(context, [this, request, response,
-                             held = std::make_shared<const Identity>(*std::move(identity))] {
-      return ExplainNow(*held, *request, *response);
-    });
-  }
-  return Answer(context, ExplainNow(*identity, *request, *response));
+  // The engine is asked which runtimes it has and where its data is; nothing else of a decision can
+  // block.
+  const auto& mounts = request->spec().mounts();
+  const bool asks_engine =
+      !request->spec().runtime().empty() ||
+      std::any_of(mounts.begin(), mounts.end(), [](const auto& mount) { return mount.has_bind(); });
+  if (!asks_engine) return Answer(context, ExplainNow(*identity, *request, *response));
+  const auto held = std::make_shared<const Identity>(*std::move(identity));
+  return Offload(context, *held, [this, request, response, held] {
+    return ExplainNow(*held, *request, *response);
+  });
 }
 
 grpc::Status BrokerService::ExplainNow(const Identity& identity, const v1::ExplainRequest& request,
@@ -120,13 +124,12 @@ grpc::ServerUnaryReactor* BrokerService::Get(grpc::CallbackServerContext* contex
 grpc::ServerUnaryReactor* BrokerService::Cancel(grpc::CallbackServerContext* context,
                                                 const v1::CancelRequest* request,
                                                 v1::CancelResponse*) {
-  auto identified = Identify(*context, *request);
-  if (!identified) return Answer(context, identified.error());
-  const auto identity = std::make_shared<const Identity>(*std::move(identified));
-  return Offload(context, [registry = parts_.registry, identity, id = RunId(request->run_id())] {
-    const Result<void> cancelled = registry->Cancel(id, identity->viewer(), identity->caller);
-    return cancelled ? grpc::Status::OK : ToStatus(cancelled.error());
-  });
+  const auto identity = Identify(*context, *request);
+  if (!identity) return Answer(context, identity.error());
+  // Blocks on nothing: its record is queued. So it works where everything else is stuck.
+  const Result<void> cancelled =
+      parts_.registry->Cancel(RunId(request->run_id()), identity->viewer(), identity->caller);
+  return Answer(context, cancelled ? grpc::Status::OK : ToStatus(cancelled.error()));
 }
 
 grpc::ServerUnaryReactor* BrokerService::Diagnose(grpc::CallbackServerContext* context,
@@ -138,17 +141,21 @@ grpc::ServerUnaryReactor* BrokerService::Diagnose(grpc::CallbackServerContext* c
   if (!roles.run && !roles.operate) {
     return Answer(context, RoleMissing(identified->caller.principal, "run"));
   }
-  const auto identity = std::make_shared<const Identity>(*std::move(identified));
-  return Offload(context, [&diagnose = parts_.diagnose, identity, response] {
+  return Offload(context, *identified, [&diagnose = parts_.diagnose, response] {
     *response = diagnose();
     return grpc::Status::OK;
   });
 }
 
 grpc::ServerUnaryReactor* BrokerService::Offload(grpc::CallbackServerContext* context,
-                                                 std::function<grpc::Status()> call) const {
+                                                 const Identity& identity,
+                                                 std::function<grpc::Status()> call) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (!parts_.worker->Submit([reactor, call = std::move(call)] { reactor->Finish(call()); })) {
+  std::shared_ptr<void> place = blocking_.Take(identity.caller.principal);
+  const bool taken = place && parts_.worker->Submit([reactor, place, call = std::move(call)] {
+    reactor->Finish(call());
+  });
+  if (!taken) {
     reactor->Finish(ToStatus(Fail(ErrorCode::kResourceExhausted,
                                   "serve a call: too many of this kind wait already", "BUSY")));
   }

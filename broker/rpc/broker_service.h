@@ -7,6 +7,7 @@
 #include <string>
 
 #include "broker/rpc/identity.h"
+#include "broker/rpc/principal_places.h"
 #include "broker/rpc/run_stream.h"
 #include "broker/rpc/worker.h"
 #include "broker/run/environment.h"
@@ -14,6 +15,9 @@
 #include "tidewaiter/v1/broker.grpc.pb.h"
 
 namespace tidewaiter::rpc {
+
+// Of one principal, at a time: Diagnose, and Explain where the engine has to be asked.
+inline constexpr std::size_t kMaxBlockingCalls = 8;
 
 class BrokerService final : public v1::Broker::CallbackService {
  public:
@@ -60,10 +64,12 @@ class BrokerService final : public v1::Broker::CallbackService {
       const grpc::CallbackServerContext& context, const google::protobuf::Message& request) const;
   grpc::Status ExplainNow(const Identity& identity, const v1::ExplainRequest& request,
                           v1::ExplainResponse& response) const;
-  grpc::ServerUnaryReactor* Offload(grpc::CallbackServerContext* context,
-                                    std::function<grpc::Status()> call) const;
+  // On the worker: RESOURCE_EXHAUSTED (BUSY) where it, or the caller's share of it, is taken.
+  grpc::ServerUnaryReactor* Offload(grpc::CallbackServerContext* context, const Identity& identity,
+                                    std::function<grpc::Status()> call);
 
   const Parts parts_;
+  PrincipalPlaces blocking_{kMaxBlockingCalls};
 };
 
 }  // namespace tidewaiter::rpc

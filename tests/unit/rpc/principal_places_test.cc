@@ -1,12 +1,12 @@
-#include "broker/rpc/reader_places.h"
+#include "broker/rpc/principal_places.h"
 
 #include <gtest/gtest.h>
 
 namespace tidewaiter::rpc {
 namespace {
 
-TEST(ReaderPlaces, APrincipalGetsItsShareAndNoMore) {
-  ReaderPlaces places(2);
+TEST(PrincipalPlaces, APrincipalGetsItsShareAndNoMore) {
+  PrincipalPlaces places(2);
   const auto first = places.Take("auditor");
   const auto second = places.Take("auditor");
   EXPECT_NE(first, nullptr);
@@ -14,15 +14,15 @@ TEST(ReaderPlaces, APrincipalGetsItsShareAndNoMore) {
   EXPECT_EQ(places.Take("auditor"), nullptr);
 }
 
-TEST(ReaderPlaces, OnePrincipalsFullShareLeavesTheOthersTheirs) {
-  ReaderPlaces places(1);
+TEST(PrincipalPlaces, OnePrincipalsFullShareLeavesTheOthersTheirs) {
+  PrincipalPlaces places(1);
   const auto first = places.Take("auditor");
   EXPECT_EQ(places.Take("auditor"), nullptr);
   EXPECT_NE(places.Take("other"), nullptr);
 }
 
-TEST(ReaderPlaces, APlaceThatIsLetGoOfIsFreeAgain) {
-  ReaderPlaces places(1);
+TEST(PrincipalPlaces, APlaceThatIsLetGoOfIsFreeAgain) {
+  PrincipalPlaces places(1);
   auto place = places.Take("auditor");
   place.reset();
   EXPECT_NE(places.Take("auditor"), nullptr);

@@ -1,4 +1,5 @@
-// How many of the audit log's readers each principal has: one alone must not lock out the others.
+// How many places each principal has taken of something that all share (readers of the audit log,
+// calls that block): one alone must not lock out the others.
 // Thread-safe.
 #pragma once
 
@@ -12,9 +13,9 @@
 
 namespace tidewaiter::rpc {
 
-class ReaderPlaces {
+class PrincipalPlaces {
  public:
-  explicit ReaderPlaces(std::size_t max_per_principal) : max_per_principal_(max_per_principal) {}
+  explicit PrincipalPlaces(std::size_t max_per_principal) : max_per_principal_(max_per_principal) {}
 
   // A place for as long as the pointer is held; null where the principal has all of its own. The
   // place may outlive this object.

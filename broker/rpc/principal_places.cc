@@ -1,10 +1,10 @@
-#include "broker/rpc/reader_places.h"
+#include "broker/rpc/principal_places.h"
 
 #include <utility>
 
 namespace tidewaiter::rpc {
 
-std::shared_ptr<void> ReaderPlaces::Take(const std::string& principal) {
+std::shared_ptr<void> PrincipalPlaces::Take(const std::string& principal) {
   {
     auto counts = counts_->Lock();
     std::size_t& count = (*counts)[principal];
