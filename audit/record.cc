@@ -13,14 +13,18 @@ namespace {
 // With at most 40 single texts of kMaxTextBytes, and one element over it, a line stays far below
 // kMaxLineBytes.
 constexpr std::size_t kListBudgetBytes = std::size_t{512} << 10U;
+// A denial costs its caller nothing, so it may not cost the disk much.
+constexpr std::size_t kDeniedListBudgetBytes = std::size_t{16} << 10U;
 
 class ListBudget {
  public:
+  explicit ListBudget(std::size_t bytes) : bytes_(bytes) {}
+
   template <typename List, typename Encode>
   std::string Array(const List& list, Encode encode) {
     std::string out = "[";
     for (const auto& element : list) {
-      if (used_ >= kListBudgetBytes) {
+      if (used_ >= bytes_) {
         ++omitted_;
         continue;
       }
@@ -40,6 +44,7 @@ class ListBudget {
   [[nodiscard]] std::int64_t omitted() const noexcept { return omitted_; }
 
  private:
+  const std::size_t bytes_;
   std::size_t used_ = 0;
   std::int64_t omitted_ = 0;
 };
@@ -138,7 +143,8 @@ std::string Encode(const Record::LogNote& note) {
 }
 
 void AddParts(JsonObject& json, const Record& record) {
-  ListBudget budget;
+  ListBudget budget(record.type == RecordType::kRunDenied ? kDeniedListBudgetBytes
+                                                          : kListBudgetBytes);
   if (!record.violations.empty()) {
     json.Json("violations",
               budget.Array(record.violations, [](const auto& v) { return Encode(v); }));
@@ -177,7 +183,7 @@ EncodedRecord::EncodedRecord(const Record& record, std::string_view boot_id,
                              std::string_view broker_id)
     : type_(record.type), run_id_(record.run_id) {
   JsonObject json;
-  json.Text("boot_id", boot_id);
+  json.TextIfAny("boot_id", boot_id);
   json.Text("broker_id", broker_id);
   json.Integer("index", 0);
   json.Integer("schema", kSchemaVersion);

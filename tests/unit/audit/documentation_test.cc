@@ -49,7 +49,7 @@ std::set<std::string> Members() {
   record.dropped_output_bytes = 1;
   record.log.emplace();
   std::string line;
-  EncodedRecord(record, "", "").AppendTo(line, 0);
+  EncodedRecord(record, "boot", "broker").AppendTo(line, 0);
   std::set<std::string> names;
   const auto json = nlohmann::json::parse(line);
   for (const auto& member : json.items()) names.insert(member.key());

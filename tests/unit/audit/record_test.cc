@@ -103,6 +103,22 @@ TEST(Record, ALineIsNeverLongerThanItsLimit) {
   EXPECT_GT(nlohmann::json::parse(line)["omitted"], 1'500);
 }
 
+TEST(Record, DenialCostsTheDiskLittle) {
+  Record record = FullRecord();
+  record.type = RecordType::kRunDenied;
+  const std::string text(1000, 'x');
+  record.violations.assign(500, {.rule = text, .field = text, .message = text, .remedy = text});
+  const std::string line = LineOf(record, 0);
+  EXPECT_LT(line.size(), std::size_t{32} << 10U);
+  EXPECT_GT(nlohmann::json::parse(line)["omitted"], 490);
+}
+
+TEST(Record, UnknownBootIsLeftOut) {
+  std::string line;
+  EncodedRecord(FullRecord(), "", "broker").AppendTo(line, 0);
+  EXPECT_FALSE(nlohmann::json::parse(line).contains("boot_id"));
+}
+
 TEST(Record, EveryTypeHasItsName) {
   EXPECT_EQ(ToString(RecordType::kRunAdmitted), "run.admitted");
   EXPECT_EQ(ToString(RecordType::kTeardownOverdue), "teardown.overdue");
