@@ -93,11 +93,12 @@ class SlowClient : public ::testing::Test {
 // The pause is what is tested: longer than the stall after which an ended container is given up.
 TEST_F(SlowClient, PauseHoldsUpARunningContainerAndLosesNothing) {
   StartBroker("1s");
+  // 11 MB: more than all the buffers on the way together, so that the container is still running.
   const Transcript transcript =
-      RunAndPause("seq 1 450000; exit 3", [] { std::this_thread::sleep_for(seconds(4)); });
+      RunAndPause("seq 1 1500000; exit 3", [] { std::this_thread::sleep_for(seconds(4)); });
   ASSERT_TRUE(transcript.status.ok()) << transcript.status.error_message();
   std::string expected;
-  for (int i = 1; i <= 450000; ++i) expected += std::to_string(i) + "\n";
+  for (int i = 1; i <= 1500000; ++i) expected += std::to_string(i) + "\n";
   EXPECT_TRUE(transcript.Stdout() == expected) << transcript.Stdout().size();
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::EXITED);
   EXPECT_EQ(transcript.Result().exit_code(), 3);
