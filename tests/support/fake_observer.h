@@ -20,9 +20,11 @@ class FakeObserver final : public run::RunObserver {
     full_ = true;
   }
   void MakeRoom() {
-    std::function<void()> resume;
-    const std::lock_guard lock(mutex_);
-    full_ = false;
+    {
+      const std::lock_guard lock(mutex_);
+      full_ = false;
+    }
+    const std::lock_guard lock(resume_mutex_);
     if (resume_) resume_();
   }
 
@@ -77,7 +79,7 @@ class FakeObserver final : public run::RunObserver {
     return !full_;
   }
   void SetResume(std::function<void()> resume) override {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(resume_mutex_);
     resume_ = std::move(resume);
   }
 
@@ -96,6 +98,8 @@ class FakeObserver final : public run::RunObserver {
   FakeTrace told_;
   mutable std::mutex mutex_;
   bool full_ = false;
+  // Of its own, since it is held while that calls the writer, who calls Write under its own lock.
+  std::mutex resume_mutex_;
   std::function<void()> resume_;
   std::string output_;
   std::optional<RunId> run_id_;
