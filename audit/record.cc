@@ -58,6 +58,22 @@ std::string Encode(const Record::Violation& violation) {
   return std::move(json).Finish();
 }
 
+std::string EncodeAll(const std::vector<Record::Violation>& violations, ListBudget& budget) {
+  return budget.Array(violations, [](const auto& each) { return Encode(each); });
+}
+
+std::string Encode(const Record::Shadow& shadow, ListBudget& budget) {
+  JsonObject json;
+  json.Flag("admitted", shadow.admitted);
+  if (!shadow.differing_fields.empty()) {
+    json.Json("differing_fields", budget.Texts(shadow.differing_fields));
+  }
+  json.TextIfAny("policy", shadow.policy);
+  json.Text("policy_hash", shadow.policy_hash);
+  if (!shadow.violations.empty()) json.Json("violations", EncodeAll(shadow.violations, budget));
+  return std::move(json).Finish();
+}
+
 std::string Encode(const Record::Limits& limits) {
   JsonObject json;
   json.Integer("cpu_millis", limits.cpu_millis);
@@ -146,8 +162,7 @@ void AddParts(JsonObject& json, const Record& record) {
   ListBudget budget(record.type == RecordType::kRunDenied ? kDeniedListBudgetBytes
                                                           : kListBudgetBytes);
   if (!record.violations.empty()) {
-    json.Json("violations",
-              budget.Array(record.violations, [](const auto& v) { return Encode(v); }));
+    json.Json("violations", EncodeAll(record.violations, budget));
   }
   if (record.limits) json.Json("limits", Encode(*record.limits));
   if (record.receipt) json.Json("receipt", Encode(*record.receipt, budget));
@@ -155,6 +170,8 @@ void AddParts(JsonObject& json, const Record& record) {
   if (record.tenant) json.Json("tenant", Encode(*record.tenant));
   if (record.outcome) json.Json("outcome", Encode(*record.outcome));
   if (record.log) json.Json("log", Encode(*record.log));
+  // The last of the lists: what was enforced is not cut for what was only tried.
+  if (record.shadow) json.Json("shadow", Encode(*record.shadow, budget));
   if (budget.omitted() > 0) json.Integer("omitted", budget.omitted());
 }
 
@@ -165,6 +182,7 @@ std::string_view ToString(RecordType type) noexcept {
     case RecordType::kBrokerStarted: return "broker.started";
     case RecordType::kBrokerStopped: return "broker.stopped";
     case RecordType::kPolicyLoaded: return "policy.loaded";
+    case RecordType::kPolicyRefused: return "policy.refused";
     case RecordType::kRunDenied: return "run.denied";
     case RecordType::kRunAdmitted: return "run.admitted";
     case RecordType::kRunStarted: return "run.started";
@@ -203,6 +221,7 @@ EncodedRecord::EncodedRecord(const Record& record, std::string_view boot_id,
   json.TextIfAny("container_id", record.container_id);
   json.TextIfAny("policy", record.policy);
   json.TextIfAny("policy_hash", record.policy_hash);
+  json.TextIfAny("shadow_policy_hash", record.shadow_policy_hash);
   json.TextIfAny("detail", record.detail);
   if (record.dropped_output_bytes != 0) {
     json.Integer("dropped_output_bytes", record.dropped_output_bytes);

@@ -24,6 +24,7 @@ enum class RecordType {
   kBrokerStarted,
   kBrokerStopped,
   kPolicyLoaded,
+  kPolicyRefused,
   kRunDenied,
   kRunAdmitted,
   kRunStarted,
@@ -91,6 +92,13 @@ struct RecordParts {
     std::string job;
     std::string task;
   };
+  struct Shadow {
+    std::string policy;
+    std::string policy_hash;
+    bool admitted = false;
+    std::vector<Violation> violations;
+    std::vector<std::string> differing_fields;
+  };
   struct Outcome {
     std::string kind;    // "EXITED"
     std::string reason;  // stable word where the kind is FAILED
@@ -128,7 +136,9 @@ struct Record : RecordParts {
   std::string container_id;
   std::string policy;
   std::string policy_hash;
+  std::string shadow_policy_hash;
   std::vector<Violation> violations;
+  std::optional<Shadow> shadow;
   std::optional<Limits> limits;
   std::optional<Effective> effective;
   std::optional<Tenant> tenant;

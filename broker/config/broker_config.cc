@@ -32,6 +32,13 @@ void ReadPath(TomlTable& table, std::string_view key, std::string& out) {
   out = *path;
 }
 
+std::string NextTo(const std::string& policy) {
+  constexpr std::string_view kEnding = ".toml";
+  std::string_view stem = policy;
+  if (stem.ends_with(kEnding)) stem.remove_suffix(kEnding.size());
+  return std::string(stem) + ".next.toml";
+}
+
 void ReadSocketPath(TomlTable& table, std::string_view key, std::string& out) {
   ReadPath(table, key, out);
   if (out.size() >= sizeof(sockaddr_un::sun_path)) {
@@ -216,6 +223,8 @@ Result<BrokerConfig> ParseBrokerConfig(std::string_view toml, std::string_view f
   ReadSocketPath(root, "socket", config.socket);
   ReadSocketMode(root, config);
   ReadPath(root, "policy", config.policy);
+  config.shadow_policy = NextTo(config.policy);
+  ReadPath(root, "shadow_policy", config.shadow_policy);
   ReadPath(root, "state_dir", config.state_dir);
   ReadPath(root, "audit_dir", config.audit_dir);
   ReadLogLevel(root, config);

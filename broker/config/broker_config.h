@@ -25,6 +25,9 @@ struct BrokerConfig {
   // calls is the kernel's word, and a uid that is no principal is closed before a byte is read.
   std::uint32_t socket_mode = 0666;
   std::string policy = "/etc/tidewaiter/policy.toml";
+  // A policy that is tried beside that one (docs/POLICY.md, "Trying a policy"); where the file is
+  // not there, none is. Not given: beside the policy, ".next" before its ".toml".
+  std::string shadow_policy = "/etc/tidewaiter/policy.next.toml";
   std::string state_dir = "/var/lib/tidewaiter";
   std::string audit_dir = "/var/log/tidewaiter";
   std::string log_level = "info";  // error, warning, info, debug

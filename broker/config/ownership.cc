@@ -57,6 +57,9 @@ std::vector<OwnershipFinding> CheckOwnership(const std::string& config_path,
   Inspection inspection;
   inspection.File("configuration", config_path);
   inspection.File("policy", config.policy);
+  if (::access(config.shadow_policy.c_str(), F_OK) == 0) {
+    inspection.File("shadow policy", config.shadow_policy);
+  }
   inspection.Folder("state folder", config.state_dir);
   inspection.Folder("audit folder", config.audit_dir);
   if (!config.registry.auth_file.empty()) {

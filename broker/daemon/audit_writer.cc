@@ -17,6 +17,7 @@ RecordType TypeOf(AuditEvent::Type type) {
     case AuditEvent::Type::kBrokerStarted: return RecordType::kBrokerStarted;
     case AuditEvent::Type::kBrokerStopped: return RecordType::kBrokerStopped;
     case AuditEvent::Type::kPolicyLoaded: return RecordType::kPolicyLoaded;
+    case AuditEvent::Type::kPolicyRefused: return RecordType::kPolicyRefused;
     case AuditEvent::Type::kRunDenied: return RecordType::kRunDenied;
     case AuditEvent::Type::kRunAdmitted: return RecordType::kRunAdmitted;
     case AuditEvent::Type::kRunStarted: return RecordType::kRunStarted;
@@ -103,6 +104,18 @@ Record::Effective EffectiveOf(const policy::EffectiveRun& run) {
   return effective;
 }
 
+std::vector<Record::Violation> ViolationsOf(const std::vector<policy::Violation>& violations) {
+  std::vector<Record::Violation> result;
+  result.reserve(violations.size());
+  for (const policy::Violation& violation : violations) {
+    result.push_back({.rule = violation.rule,
+                      .field = violation.field,
+                      .message = violation.message,
+                      .remedy = violation.remedy});
+  }
+  return result;
+}
+
 Record::Outcome OutcomeOf(const run::Outcome& outcome) {
   Record::Outcome result;
   result.kind = run::ToString(outcome.kind);
@@ -155,11 +168,14 @@ Record ToRecord(const AuditEvent& event) {
   record.container_id = event.container_id;
   record.policy = event.policy_name;
   record.policy_hash = event.policy_hash;
-  for (const policy::Violation& violation : event.violations) {
-    record.violations.push_back({.rule = violation.rule,
-                                 .field = violation.field,
-                                 .message = violation.message,
-                                 .remedy = violation.remedy});
+  record.shadow_policy_hash = event.shadow_policy_hash;
+  record.violations = ViolationsOf(event.violations);
+  if (event.shadow) {
+    record.shadow = Record::Shadow{.policy = event.shadow->policy_name,
+                                   .policy_hash = event.shadow->policy_hash,
+                                   .admitted = event.shadow->admitted,
+                                   .violations = ViolationsOf(event.shadow->violations),
+                                   .differing_fields = event.shadow->differing_fields};
   }
   if (event.outcome) record.outcome = OutcomeOf(*event.outcome);
   if (event.receipt) record.receipt = ReceiptOf(*event.receipt);

@@ -14,6 +14,7 @@
 #include "broker/daemon/audit_writer.h"
 #include "broker/daemon/diagnostics.h"
 #include "broker/daemon/health.h"
+#include "broker/daemon/policy_reload.h"
 #include "broker/daemon/settings.h"
 #include "broker/docker/docker_backend.h"
 #include "broker/io/event_loop.h"
@@ -21,6 +22,7 @@
 #include "broker/journal/broker_identity.h"
 #include "broker/journal/directory_journal.h"
 #include "broker/rpc/server.h"
+#include "broker/rpc/worker.h"
 #include "broker/run/environment.h"
 #include "broker/run/run_registry.h"
 #include "policy/trusted_host_paths.h"
@@ -48,7 +50,8 @@ Result<UniqueFd> LockStateFolder(const std::string& path) {
 std::vector<std::string> KeptPaths(const Preparation& preparation) {
   const config::BrokerConfig& config = preparation.config;
   std::vector<std::string> kept{preparation.config_path, config.policy, config.state_dir,
-                                config.audit_dir,        config.socket, config.docker.socket};
+                                config.audit_dir,        config.socket, config.docker.socket,
+                                config.shadow_policy};
   if (!config.registry.auth_file.empty()) kept.push_back(config.registry.auth_file);
   return kept;
 }
@@ -64,10 +67,14 @@ run::AuditEvent Event(run::AuditEvent::Type type) {
 // In the order in which they are made; destroyed from the last to the first.
 struct Daemon::Parts {
   Parts(Preparation prepared, Log& logger)
-      : preparation(std::move(prepared)), log(logger), host_paths(KeptPaths(preparation)) {}
+      : preparation(std::move(prepared)),
+        log(logger),
+        policies(std::exchange(preparation.policies, {})),
+        host_paths(KeptPaths(preparation)) {}
 
   Preparation preparation;
   Log& log;
+  run::PoliciesInForce policies;
   policy::TrustedHostPaths host_paths;
   Health health;
   UniqueFd state_lock;
@@ -80,12 +87,15 @@ struct Daemon::Parts {
   run::Environment environment;
   std::unique_ptr<run::RunRegistry> registry;
   std::unique_ptr<Diagnostics> diagnostics;
+  std::unique_ptr<PolicyReload> reload;
   std::unique_ptr<rpc::Server> server;
+  // For reloads by signal: one under way, and one that waits and will see what the disk has then.
+  std::unique_ptr<rpc::Worker> reloads;
 
   Result<void> OpenState();
   Result<void> ConnectBackend();
   Result<void> Serve();
-  void Announce() const;
+  void Announce();
 };
 
 Result<void> Daemon::Parts::OpenState() {
@@ -112,6 +122,7 @@ Result<void> Daemon::Parts::ConnectBackend() {
   environment.default_backend = std::string(backend->name());
   environment.audit = audit_writer.get();
   environment.journal = journal.get();
+  environment.policies = &policies;
   environment.host_paths = &host_paths;
   environment.log = &log;
   registry = std::make_unique<run::RunRegistry>(environment);
@@ -124,23 +135,33 @@ Result<void> Daemon::Parts::Serve() {
       std::make_unique<Diagnostics>(Diagnostics::Parts{.environment = &environment,
                                                        .registry = registry.get(),
                                                        .audit_log = audit_log.get(),
-                                                       .policies = preparation.policies.get(),
                                                        .journal = journal.get(),
+                                                       .config_path = preparation.config_path,
+                                                       .config = &config,
                                                        .state_dir = config.state_dir,
                                                        .audit_dir = config.audit_dir});
+  reload =
+      std::make_unique<PolicyReload>(PolicyReload::Parts{.config_path = preparation.config_path,
+                                                         .config = &config,
+                                                         .policies = &policies,
+                                                         .audit = audit_writer.get(),
+                                                         .log = &log});
+  reloads = std::make_unique<rpc::Worker>(1, 1);
   TW_ASSIGN(rpc::ListeningSocket socket,
             rpc::ListeningSocket::Open(config.socket, config.socket_mode));
   const std::string place = socket.activated() ? "the socket of systemd" : config.socket;
-  TW_ASSIGN(server, rpc::Server::Start(std::move(socket), ToServerSettings(config),
-                                       {.policies = preparation.policies,
-                                        .registry = registry.get(),
-                                        .environment = &environment,
-                                        .audit_log = audit_log.get(),
-                                        .diagnose = [this] { return diagnostics->Run(); },
-                                        .refused =
-                                            [this](const Error& error) {
-                                              log.Write(LogLevel::kWarning, error.message);
-                                            }}));
+  TW_ASSIGN(
+      server,
+      rpc::Server::Start(
+          std::move(socket), ToServerSettings(config),
+          {.registry = registry.get(),
+           .environment = &environment,
+           .audit_log = audit_log.get(),
+           .diagnose = [this] { return diagnostics->Run(); },
+           .reload_policy =
+               [this](const run::Caller& caller) { return reload->Run(caller, "ReloadPolicy"); },
+           .refused =
+               [this](const Error& error) { log.Write(LogLevel::kWarning, error.message); }}));
   health.Tell([this](bool serving) { server->SetServing(serving); });
   log.Write(LogLevel::kInfo, fmt::format("tidewaiterd {} serves on {}, broker {}",
                                          TIDEWAITER_VERSION, place, environment.broker_id.value()));
@@ -148,23 +169,14 @@ Result<void> Daemon::Parts::Serve() {
 }
 
 // Not waited for: a broker that finds its log full must still clean up; each admission asks again.
-void Daemon::Parts::Announce() const {
-  const bool development = preparation.policies->development();
+void Daemon::Parts::Announce() {
+  const run::Policies loaded = policies.Get();
   run::AuditEvent started = Event(run::AuditEvent::Type::kBrokerStarted);
-  started.detail =
-      fmt::format("tidewaiterd {}{}", TIDEWAITER_VERSION, development ? ", development mode" : "");
+  started.detail = fmt::format("tidewaiterd {}{}", TIDEWAITER_VERSION,
+                               loaded.enforced->development() ? ", development mode" : "");
   audit_writer->AppendEventually(started);
-  run::AuditEvent loaded = Event(run::AuditEvent::Type::kPolicyLoaded);
-  loaded.policy_hash = preparation.policies->hash();
-  audit_writer->AppendEventually(loaded);
-  if (!development) return;
-  log.Write(LogLevel::kWarning,
-            "development mode: images without version or digest may run, and files may lie where "
-            "others can write; never use it in production");
-  for (const config::OwnershipFinding& finding : preparation.forgiven) {
-    log.Write(LogLevel::kWarning, fmt::format("development mode forgives: {} {}: {}", finding.what,
-                                              Quoted(finding.path), finding.error.message));
-  }
+  audit_writer->AppendEventually(PolicyLoadedEvent(loaded));
+  WarnOfDevelopment(loaded, preparation.forgiven, log);
 }
 
 Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -182,6 +194,13 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Preparation preparation, Log& log)
     explicit Enabler(std::unique_ptr<Parts> p) : Daemon(std::move(p)) {}
   };
   return std::unique_ptr<Daemon>(std::make_unique<Enabler>(std::move(parts)));
+}
+
+bool Daemon::ReloadPolicy(const std::string& how,
+                          std::function<void(const v1::ReloadPolicyResponse&)> done) {
+  return parts_->reloads->Submit([parts = parts_.get(), how, done = std::move(done)] {
+    done(parts->reload->Run(std::nullopt, how));
+  });
 }
 
 void Daemon::Drain() {
@@ -207,6 +226,7 @@ bool Daemon::LoopIsAlive() {
 // The server after the runs, so that results and receipts reach their clients; the loop after the
 // backend; the log last.
 Daemon::~Daemon() {
+  parts_->reloads.reset();
   parts_->registry->Shutdown(Deadline::After(std::chrono::seconds(0)));
   parts_->health.Tell({});
   parts_->server->Shutdown(Deadline::After(kServerPatience));

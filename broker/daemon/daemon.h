@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "base/deadline.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/daemon/preparation.h"
+#include "tidewaiter/v1/broker.pb.h"
 
 namespace tidewaiter::daemon {
 
@@ -20,6 +23,11 @@ class Daemon {
   Daemon& operator=(const Daemon&) = delete;
   // Everything that is not yet shut down ends, without draining.
   ~Daemon();
+
+  // Reads the policy files anew on a thread of its own and tells `done` there. False: one reload is
+  // under way and another waits, which will see what is on the disk now.
+  bool ReloadPolicy(const std::string& how,
+                    std::function<void(const v1::ReloadPolicyResponse&)> done);
 
   // Admits nothing more; runs may end by themselves until the configured drain_timeout; the rest is
   // stopped. Returns when every run has been torn down (or handed to the next start's reaper).

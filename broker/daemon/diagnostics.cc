@@ -8,7 +8,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "policy/quantity.h"
+#include "broker/daemon/preparation.h"
 
 namespace tidewaiter::daemon {
 namespace {
@@ -50,13 +50,37 @@ void AddSetAside(v1::DiagnoseResponse& response, const journal::DirectoryJournal
                          *count, *count == 1 ? "y" : "ies", state_dir));
 }
 
+std::string HashOf(const std::shared_ptr<const policy::PolicySet>& policy) {
+  return policy != nullptr ? policy->hash() : "none";
+}
+
+// What is in force, and whether the next start would find the same.
+void AddPolicy(v1::DiagnoseResponse& response, const run::Policies& in_force,
+               const Result<LoadedPolicies>& on_disk) {
+  if (!on_disk) {
+    return Add(response, "policy", false,
+               "the files would not load now, so the broker would not start again:\n" +
+                   on_disk.error().message);
+  }
+  std::string detail = fmt::format("{} mode, {} principal(s)",
+                                   in_force.enforced->development() ? "development" : "production",
+                                   in_force.enforced->principals().size());
+  if (in_force.shadow != nullptr) detail += ", another is tried beside it";
+  const bool same = HashOf(on_disk->policies.enforced) == HashOf(in_force.enforced) &&
+                    HashOf(on_disk->policies.shadow) == HashOf(in_force.shadow);
+  if (!same) detail += "; the files have changed since: tidewaiter policy reload";
+  Add(response, "policy", same, std::move(detail));
+}
+
 }  // namespace
 
 v1::DiagnoseResponse Diagnostics::Run() const {
   v1::DiagnoseResponse response;
   response.set_version(TIDEWAITER_VERSION);
   response.set_broker_id(parts_.environment->broker_id.value());
-  response.set_policy_hash(parts_.policies->hash());
+  const run::Policies policies = parts_.environment->policies->Get();
+  response.set_policy_hash(policies.enforced->hash());
+  if (policies.shadow != nullptr) response.set_shadow_policy_hash(policies.shadow->hash());
 
   for (const auto& [name, backend] : parts_.environment->backends) {
     const Result<std::string> engine = backend->Describe(Deadline::After(kEnginePatience));
@@ -70,10 +94,7 @@ v1::DiagnoseResponse Diagnostics::Run() const {
       parts_.state_dir + (writable ? "" : ": this user cannot write it"));
   AddSetAside(response, *parts_.journal, parts_.state_dir);
   AddDisk(response, parts_.state_dir);
-  Add(response, "policy", true,
-      fmt::format("{} mode, {} principal(s)",
-                  parts_.policies->development() ? "development" : "production",
-                  parts_.policies->principals().size()));
+  AddPolicy(response, policies, LoadPolicies(parts_.config_path, *parts_.config));
   const run::RunRegistry::Counts counts = parts_.registry->Count();
   response.set_active_runs(counts.active);
   response.set_queued_runs(counts.queued);

@@ -5,10 +5,10 @@
 #include <string>
 
 #include "audit/log.h"
+#include "broker/config/broker_config.h"
 #include "broker/journal/directory_journal.h"
 #include "broker/run/environment.h"
 #include "broker/run/run_registry.h"
-#include "policy/policy_set.h"
 #include "tidewaiter/v1/broker.pb.h"
 
 namespace tidewaiter::daemon {
@@ -19,8 +19,9 @@ class Diagnostics {
     const run::Environment* environment = nullptr;
     const run::RunRegistry* registry = nullptr;
     audit::Log* audit_log = nullptr;
-    const policy::PolicySet* policies = nullptr;
     const journal::DirectoryJournal* journal = nullptr;
+    std::string config_path;
+    const config::BrokerConfig* config = nullptr;
     std::string state_dir;
     std::string audit_dir;
   };

@@ -28,9 +28,33 @@ int FailStart(Log& log, const Error& error) {
   return 1;
 }
 
+// By SIGHUP. What became of it is in the log, in the record, and in `systemctl status`.
+void ReloadPolicy(Daemon& daemon, ServiceManager& manager, const siginfo_t& signal) {
+  manager.Reloading();
+  const bool taken = daemon.ReloadPolicy(
+      fmt::format("SIGHUP of pid {}, uid {}", signal.si_pid, signal.si_uid),
+      [&manager](const v1::ReloadPolicyResponse& answer) {
+        manager.Ready(answer.reloaded() ? "serving"
+                                        : "serving; the new policy was refused: see the log");
+      });
+  if (!taken) manager.Ready("serving");  // the reload that waits sees the same files
+}
+
+// Returns at a signal to stop.
+void AwaitStopSignal(const sigset_t& stops, Daemon& daemon, ServiceManager& manager) {
+  sigset_t awaited = stops;
+  ::sigaddset(&awaited, SIGHUP);
+  while (true) {
+    const auto signal = WaitForSignal(awaited, manager.watchdog_interval());
+    if (signal && signal->si_signo != SIGHUP) return;
+    if (signal) ReloadPolicy(daemon, manager, *signal);
+    if (daemon.LoopIsAlive()) manager.FeedWatchdog();
+  }
+}
+
 int Serve(const std::string& config_path) {
   SetUpProcess();
-  const sigset_t signals = BlockStopSignals();
+  const sigset_t signals = BlockSignals();
   Result<Preparation> preparation = Prepare(config_path);
   StderrLog log(preparation ? preparation->config.log_level : "info");
   if (!preparation) return FailStart(log, preparation.error());
@@ -39,10 +63,8 @@ int Serve(const std::string& config_path) {
   const auto longest_end = LongestEnd(preparation->config);
   Result<std::unique_ptr<Daemon>> daemon = Daemon::Start(*std::move(preparation), log);
   if (!daemon) return FailStart(log, daemon.error());
-  manager.Ready();
-  while (!WaitForSignal(signals, manager.watchdog_interval())) {
-    if ((*daemon)->LoopIsAlive()) manager.FeedWatchdog();
-  }
+  manager.Ready("serving");
+  AwaitStopSignal(signals, **daemon, manager);
 
   log.Write(LogLevel::kInfo, "stopping: no more runs are admitted; a second signal ends the drain");
   manager.Stopping("draining");

@@ -34,9 +34,24 @@ Result<config::BrokerConfig> LoadConfig(const std::string& path) {
   return config::ParseBrokerConfig(text, path);
 }
 
-Result<std::shared_ptr<const policy::PolicySet>> LoadPolicies(const std::string& path) {
+using PolicyPointer = std::shared_ptr<const policy::PolicySet>;
+
+Result<PolicyPointer> LoadPolicy(const std::string& path) {
   TW_ASSIGN(const std::string text, config::ReadFile(path, config::kMaxFileBytes));
   return policy::PolicySet::Parse(text, path);
+}
+
+// Null where no file is there: an operator puts it there to try it.
+Result<PolicyPointer> LoadShadow(const std::string& path) {
+  Result<PolicyPointer> policy = LoadPolicy(path);
+  if (!policy && policy.error().code == ErrorCode::kNotFound) return PolicyPointer();
+  return policy;
+}
+
+std::string DescribePolicy(const std::string& path, const policy::PolicySet& policy) {
+  return fmt::format("{}, {} mode, {} principal(s), {}", path,
+                     policy.development() ? "development" : "production",
+                     policy.principals().size(), policy.hash());
 }
 
 Result<std::map<std::string, std::string>> LoadProfiles(const config::BrokerConfig& config) {
@@ -47,12 +62,13 @@ Result<std::map<std::string, std::string>> LoadProfiles(const config::BrokerConf
   return profiles;
 }
 
-Result<std::vector<config::OwnershipFinding>> JudgeOwnership(const Preparation& preparation) {
-  std::vector<config::OwnershipFinding> findings =
-      config::CheckOwnership(preparation.config_path, preparation.config);
+Result<std::vector<config::OwnershipFinding>> JudgeOwnership(const std::string& config_path,
+                                                             const config::BrokerConfig& config,
+                                                             bool development) {
+  std::vector<config::OwnershipFinding> findings = config::CheckOwnership(config_path, config);
   std::string refused;
   for (const config::OwnershipFinding& finding : findings) {
-    if (preparation.policies->development() && !finding.always) continue;
+    if (development && !finding.always) continue;
     refused += fmt::format("{}{} {}: {}", refused.empty() ? "" : "\n", finding.what,
                            Quoted(finding.path), finding.error.message);
   }
@@ -65,6 +81,36 @@ Result<std::vector<config::OwnershipFinding>> JudgeOwnership(const Preparation& 
 
 }  // namespace
 
+Result<LoadedPolicies> LoadPolicies(const std::string& config_path,
+                                    const config::BrokerConfig& config,
+                                    const StepObserver& observe) {
+  Result<PolicyPointer> enforced =
+      Step(observe, "policy", LoadPolicy(config.policy),
+           [&](const auto& policy) { return DescribePolicy(config.policy, *policy); });
+  Result<PolicyPointer> shadow =
+      Step(observe, "shadow policy", LoadShadow(config.shadow_policy), [&](const auto& policy) {
+        return policy != nullptr ? DescribePolicy(config.shadow_policy, *policy)
+                                 : fmt::format("no {}: none is tried", config.shadow_policy);
+      });
+  if (!enforced && !shadow) {
+    return Fail(enforced.error().code, enforced.error().message + '\n' + shadow.error().message,
+                enforced.error().reason);
+  }
+  if (!enforced) return enforced.error();
+  if (!shadow) return shadow.error();
+  TW_ASSIGN(
+      std::vector<config::OwnershipFinding> forgiven,
+      Step(observe, "ownership", JudgeOwnership(config_path, config, (*enforced)->development()),
+           [](const auto& found) {
+             return found.empty()
+                        ? std::string("only root and this user can change the files")
+                        : fmt::format("{} finding(s) forgiven by development mode", found.size());
+           }));
+  return LoadedPolicies{
+      .policies = {.enforced = *std::move(enforced), .shadow = *std::move(shadow)},
+      .forgiven = std::move(forgiven)};
+}
+
 Result<Preparation> Prepare(const std::string& config_path, const StepObserver& observe) {
   Preparation preparation{.config_path = config_path,
                           .config = {},
@@ -73,19 +119,9 @@ Result<Preparation> Prepare(const std::string& config_path, const StepObserver& 
                           .forgiven = {}};
   TW_ASSIGN(preparation.config, Step(observe, "configuration", LoadConfig(config_path),
                                      [&](const auto&) { return config_path; }));
-  TW_ASSIGN(
-      preparation.policies,
-      Step(observe, "policy", LoadPolicies(preparation.config.policy), [&](const auto& policies) {
-        return fmt::format("{}, {}, {} principal(s), {}", preparation.config.policy,
-                           policies->development() ? "development mode" : "production mode",
-                           policies->principals().size(), policies->hash());
-      }));
-  TW_ASSIGN(preparation.forgiven,
-            Step(observe, "ownership", JudgeOwnership(preparation), [](const auto& forgiven) {
-              return forgiven.empty() ? std::string("only root and this user can change the files")
-                                      : fmt::format("{} finding(s) forgiven by development mode",
-                                                    forgiven.size());
-            }));
+  TW_ASSIGN(LoadedPolicies loaded, LoadPolicies(config_path, preparation.config, observe));
+  preparation.policies = std::move(loaded.policies);
+  preparation.forgiven = std::move(loaded.forgiven);
   TW_ASSIGN(preparation.seccomp_profiles,
             Step(observe, "seccomp profiles", LoadProfiles(preparation.config),
                  [](const auto& profiles) { return fmt::format("{} read", profiles.size()); }));

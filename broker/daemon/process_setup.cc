@@ -21,13 +21,15 @@ void SetUpProcess() {
   }
 }
 
-sigset_t BlockStopSignals() {
-  sigset_t signals{};
-  ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGTERM);
-  ::sigaddset(&signals, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
+sigset_t BlockSignals() {
+  sigset_t stops{};
+  ::sigemptyset(&stops);
+  ::sigaddset(&stops, SIGTERM);
+  ::sigaddset(&stops, SIGINT);
+  sigset_t blocked = stops;
+  ::sigaddset(&blocked, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+  return stops;
 }
 
 }  // namespace tidewaiter::daemon

@@ -10,8 +10,8 @@ namespace tidewaiter::daemon {
 // one is best effort: under confinement some are refused, having been done already.
 void SetUpProcess();
 
-// Blocks SIGTERM and SIGINT for this thread and all that it starts, and gives the set for
-// sigtimedwait(2).
-sigset_t BlockStopSignals();
+// Blocks SIGTERM, SIGINT and SIGHUP for this thread and all that it starts, and gives the two that
+// stop the broker, for sigtimedwait(2).
+sigset_t BlockSignals();
 
 }  // namespace tidewaiter::daemon

@@ -16,8 +16,12 @@ ServiceManager::ServiceManager() {
   }
 }
 
-void ServiceManager::Ready() {
-  ::sd_notify(0, "READY=1\nSTATUS=serving");
+void ServiceManager::Ready(std::string_view status) {
+  ::sd_notify(0, fmt::format("READY=1\nSTATUS={}", status).c_str());
+}
+
+void ServiceManager::Reloading() {
+  ::sd_notify(0, "RELOADING=1");
 }
 
 void ServiceManager::Stopping(std::string_view status) {

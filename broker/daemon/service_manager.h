@@ -11,7 +11,9 @@ class ServiceManager {
  public:
   ServiceManager();
 
-  void Ready();
+  void Ready(std::string_view status);
+  // Reads its files anew; Ready follows.
+  void Reloading();
   void Stopping(std::string_view status);
   // The stop goes on, and at least one more word comes within `patience`: a sign of life that also
   // puts off TimeoutStopSec.

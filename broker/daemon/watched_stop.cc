@@ -15,15 +15,19 @@ constexpr std::chrono::seconds kTick(5);
 
 }  // namespace
 
-bool WaitForSignal(const sigset_t& signals, std::optional<std::chrono::microseconds> time) {
+std::optional<siginfo_t> WaitForSignal(const sigset_t& signals,
+                                       std::optional<std::chrono::microseconds> time) {
+  siginfo_t came{};
   if (!time) {
-    int signal_number = 0;
-    return ::sigwait(&signals, &signal_number) == 0;
+    while (::sigwaitinfo(&signals, &came) < 0) {  // EINTR alone
+    }
+    return came;
   }
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*time);
   const timespec wait{.tv_sec = seconds.count(),
                       .tv_nsec = std::chrono::nanoseconds(*time - seconds).count()};
-  return ::sigtimedwait(&signals, nullptr, &wait) > 0;
+  if (::sigtimedwait(&signals, &came, &wait) < 0) return std::nullopt;
+  return came;
 }
 
 void AwaitStop(const sigset_t& signals, ServiceManager& manager, const StopStep& step) {

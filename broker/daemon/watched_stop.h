@@ -11,9 +11,10 @@
 
 namespace tidewaiter::daemon {
 
-// True where one of `signals` (blocked in every thread) came, false where the time is over; without
-// a time it waits for ever.
-bool WaitForSignal(const sigset_t& signals, std::optional<std::chrono::microseconds> time);
+// The one of `signals` (blocked in every thread) that came, and of whom; nothing where the time is
+// over. Without a time it waits for ever.
+std::optional<siginfo_t> WaitForSignal(const sigset_t& signals,
+                                       std::optional<std::chrono::microseconds> time);
 
 struct StopStep {
   std::function<void()> work;            // on a thread of its own

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -113,7 +114,8 @@ WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context,
   if (!identity->principal->roles.audit) {
     return EndedStream<WriteReactor>::With(RoleMissing(identity->caller.principal, "audit"));
   }
-  const std::string& principal = identity->caller.principal;
+  const run::Caller caller = std::move(identity->caller);
+  const std::string& principal = caller.principal;
   std::shared_ptr<void> place = places_.Take(principal);
   if (place == nullptr) {
     return EndedStream<WriteReactor>::With(
@@ -122,16 +124,22 @@ WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context,
                                   Quoted(principal), kMaxCallsPerPrincipal),
                       "BUSY")));
   }
+  const auto may_read = [this, caller] {
+    const std::optional<policy::Roles> roles = identifier_.RolesNow(caller);
+    return roles && roles->audit;
+  };
   const auto stream =
-      AuditStream::Make(*context, *std::move(identity), settings_.stall, stop_.get_token());
+      AuditStream::Make(*context, std::move(identity->lease),
+                        {.stall = settings_.stall, .may_read = may_read}, stop_.get_token());
   AuditStream* const reactor = stream.get();
   // Held by the task too: gRPC may be done with the call before the reader is.
-  const bool taken =
-      readers_.Submit([stream, reader = std::move(reader), place = std::move(place)]() mutable {
-        const grpc::Status status = reader(*stream);
-        place.reset();  // before the caller learns of the end: it may ask again at once
-        stream->Finish(status);
-      });
+  const bool taken = readers_.Submit([stream, reader = std::move(reader), place = std::move(place),
+                                      may_read, principal]() mutable {
+    grpc::Status status = reader(*stream);
+    if (!may_read()) status = RoleMissing(principal, "audit");
+    place.reset();  // before the caller learns of the end: it may ask again at once
+    stream->Finish(status);
+  });
   if (!taken) {
     reactor->Finish(ToStatus(Fail(ErrorCode::kResourceExhausted,
                                   "read the audit log: too many readers already", "BUSY")));

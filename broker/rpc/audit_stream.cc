@@ -7,22 +7,23 @@
 namespace tidewaiter::rpc {
 
 std::shared_ptr<AuditStream> AuditStream::Make(grpc::CallbackServerContext& context,
-                                               Identity identity, std::chrono::milliseconds stall,
+                                               ConnectionTable::Lease lease, Settings settings,
                                                const std::stop_token& stop_all) {
-  auto stream = std::make_shared<AuditStream>(context, std::move(identity), stall, stop_all);
+  auto stream =
+      std::make_shared<AuditStream>(context, std::move(lease), std::move(settings), stop_all);
   stream->self_ = stream;
   return stream;
 }
 
-AuditStream::AuditStream(grpc::CallbackServerContext& context, Identity identity,
-                         std::chrono::milliseconds stall, const std::stop_token& stop_all)
+AuditStream::AuditStream(grpc::CallbackServerContext& context, ConnectionTable::Lease lease,
+                         Settings settings, const std::stop_token& stop_all)
     : context_(context),
-      identity_(std::move(identity)),
-      stall_(stall),
+      lease_(std::move(lease)),
+      settings_(std::move(settings)),
       on_stop_all_(stop_all, RequestStop{stop_}) {}
 
 bool AuditStream::Send(std::string_view line) {
-  if (stop_.stop_requested()) return false;
+  if (stop_.stop_requested() || !settings_.may_read()) return false;
   record_.set_json(std::string(line));
   *written_.Lock() = std::nullopt;
   StartWrite(&record_);
@@ -33,7 +34,7 @@ bool AuditStream::Send(std::string_view line) {
   };
   // Without the stop token: gRPC answers every write, of a cancelled call too, and `record_` is its
   // until then.
-  if (!answered(Deadline::After(stall_))) {
+  if (!answered(Deadline::After(settings_.stall))) {
     stop_.request_stop();
     context_.TryCancel();
     answered(Deadline::Never());

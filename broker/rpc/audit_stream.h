@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -19,16 +20,24 @@ namespace tidewaiter::rpc {
 
 class AuditStream final : public grpc::ServerWriteReactor<v1::AuditRecord> {
  public:
-  // Owns itself until gRPC is done with it, as `context` lives until then. A client that takes
-  // nothing for `stall` is cancelled; `stop_all` ends the stream like a cancelled call.
-  static std::shared_ptr<AuditStream> Make(grpc::CallbackServerContext& context, Identity identity,
-                                           std::chrono::milliseconds stall,
-                                           const std::stop_token& stop_all);
-  AuditStream(grpc::CallbackServerContext& context, Identity identity,
-              std::chrono::milliseconds stall, const std::stop_token& stop_all);
+  struct Settings {
+    // A client that takes nothing for so long is cancelled.
+    std::chrono::milliseconds stall{std::chrono::seconds(30)};
+    // Asked before each record: a reload may have withdrawn the caller's right while it follows.
+    std::function<bool()> may_read;
+  };
 
-  // The reader's side. False: nobody listens any more, or takes nothing; the call is cancelled
-  // then, for a status would wait behind the record that is not taken.
+  // Owns itself until gRPC is done with it, as `context` lives until then. `stop_all` ends the
+  // stream like a cancelled call; `lease` is held for as long as it lasts.
+  static std::shared_ptr<AuditStream> Make(grpc::CallbackServerContext& context,
+                                           ConnectionTable::Lease lease, Settings settings,
+                                           const std::stop_token& stop_all);
+  AuditStream(grpc::CallbackServerContext& context, ConnectionTable::Lease lease, Settings settings,
+              const std::stop_token& stop_all);
+
+  // The reader's side. False: the caller may not read any more; or nobody listens, or takes
+  // nothing; the call is cancelled then, for a status would wait behind the record that is not
+  // taken.
   bool Send(std::string_view line);
   // Stopped when the call is over.
   [[nodiscard]] std::stop_token stop() const { return stop_.get_token(); }
@@ -44,8 +53,8 @@ class AuditStream final : public grpc::ServerWriteReactor<v1::AuditRecord> {
   };
 
   grpc::CallbackServerContext& context_;
-  const Identity identity_;
-  const std::chrono::milliseconds stall_;
+  const ConnectionTable::Lease lease_;
+  const Settings settings_;
   std::stop_source stop_;
   const std::stop_callback<RequestStop> on_stop_all_;
   v1::AuditRecord record_;

@@ -74,18 +74,29 @@ grpc::ServerUnaryReactor* BrokerService::Explain(grpc::CallbackServerContext* co
 grpc::Status BrokerService::ExplainNow(const Identity& identity, const v1::ExplainRequest& request,
                                        v1::ExplainResponse& response) const {
   if (!identity.principal->roles.run) return RoleMissing(identity.caller.principal, "run");
+  const bool own = request.policy().empty() || request.policy() == identity.principal->policy;
+  if ((request.shadow() || !own) && !identity.principal->roles.operate) {
+    return RoleMissing(identity.caller.principal, "operate");
+  }
+  if (request.shadow() && !request.policy().empty()) {
+    return ToStatus(Fail(ErrorCode::kInvalidArgument,
+                         "explain: both a policy's name and the shadow policy: one of them",
+                         "INVALID_REQUEST"));
+  }
   Result<policy::RunSpec> spec = wire::FromProto(request.spec());
   if (!spec) return ToStatus(spec.error());
-  if (request.policy().empty() || request.policy() == identity.principal->policy) {
-    response =
-        wire::ToExplainResponse(run::Decide(*parts_.environment, {.caller = identity.caller,
-                                                                  .spec = *std::move(spec),
-                                                                  .policies = identity.policies,
-                                                                  .with_stdin = false,
-                                                                  .observer = nullptr}));
+  std::shared_ptr<const policy::PolicySet> set = identity.policies;
+  if (request.shadow()) set = parts_.environment->policies->Get().shadow;
+  if (set == nullptr) {
+    return ToStatus(Fail(ErrorCode::kNotFound, "explain by the shadow policy: none is tried",
+                         "POLICY_NOT_FOUND"));
+  }
+  if (own) {
+    response = wire::ToExplainResponse(
+        run::Decide(*parts_.environment, *set,
+                    {.caller = identity.caller, .spec = *std::move(spec), .observer = nullptr}));
     return grpc::Status::OK;
   }
-  if (!identity.principal->roles.operate) return RoleMissing(identity.caller.principal, "operate");
   const policy::Policy* policy = identity.policies->Find(request.policy());
   if (policy == nullptr) {
     return ToStatus(Fail(
@@ -143,6 +154,21 @@ grpc::ServerUnaryReactor* BrokerService::Diagnose(grpc::CallbackServerContext* c
   }
   return Offload(context, *identified, [&diagnose = parts_.diagnose, response] {
     *response = diagnose();
+    return grpc::Status::OK;
+  });
+}
+
+grpc::ServerUnaryReactor* BrokerService::ReloadPolicy(grpc::CallbackServerContext* context,
+                                                      const v1::ReloadPolicyRequest* request,
+                                                      v1::ReloadPolicyResponse* response) {
+  auto identified = Identify(*context, *request);
+  if (!identified) return Answer(context, identified.error());
+  const run::Caller& caller = identified->caller;
+  if (!identified->principal->roles.operate) {
+    return Answer(context, RoleMissing(caller.principal, "operate"));
+  }
+  return Offload(context, *identified, [&reload = parts_.reload_policy, caller, response] {
+    *response = reload(caller);
     return grpc::Status::OK;
   });
 }

@@ -29,6 +29,8 @@ class BrokerService final : public v1::Broker::CallbackService {
     Worker* worker = nullptr;
     // What `doctor` shows; blocks, so it is called on the worker.
     std::function<v1::DiagnoseResponse()> diagnose;
+    // Blocks on the disk: on the worker too.
+    std::function<v1::ReloadPolicyResponse(const run::Caller&)> reload_policy;
     RunStream::Settings stream;  // its bound is every request's
   };
   explicit BrokerService(Parts parts) : parts_(std::move(parts)) {}
@@ -48,6 +50,9 @@ class BrokerService final : public v1::Broker::CallbackService {
   grpc::ServerUnaryReactor* Diagnose(grpc::CallbackServerContext* context,
                                      const v1::DiagnoseRequest* request,
                                      v1::DiagnoseResponse* response) override;
+  grpc::ServerUnaryReactor* ReloadPolicy(grpc::CallbackServerContext* context,
+                                         const v1::ReloadPolicyRequest* request,
+                                         v1::ReloadPolicyResponse* response) override;
   // Detached runs: not in this version.
   grpc::ServerUnaryReactor* Start(grpc::CallbackServerContext* context, const v1::StartRequest*,
                                   v1::StartResponse*) override;

@@ -23,6 +23,13 @@ int PeerNumber(std::string_view peer) noexcept {
   return -1;
 }
 
+std::optional<policy::Roles> Identifier::RolesNow(const run::Caller& caller) const {
+  const std::shared_ptr<const policy::PolicySet> policies = policies_.Get().enforced;
+  const policy::Principal* principal = policies->FindPrincipal(caller.uid);
+  if (principal == nullptr || principal->name != caller.principal) return std::nullopt;
+  return principal->roles;
+}
+
 tl::expected<Identity, grpc::Status> Identifier::Identify(std::string_view peer) {
   std::optional<ConnectionTable::Lease> lease = table_.Begin(PeerNumber(peer));
   if (!lease) {
@@ -30,7 +37,8 @@ tl::expected<Identity, grpc::Status> Identifier::Identify(std::string_view peer)
         fmt::format("identify {}: no credentials are known", Quoted(peer)), "NO_CREDENTIALS"));
   }
   const PeerCredentials& credentials = lease->credentials();
-  const policy::Principal* principal = policies_->FindPrincipal(credentials.uid);
+  std::shared_ptr<const policy::PolicySet> policies = policies_.Get().enforced;
+  const policy::Principal* principal = policies->FindPrincipal(credentials.uid);
   if (principal == nullptr) {
     return tl::unexpected(ToStatus(Fail(
         ErrorCode::kPermissionDenied,
@@ -40,7 +48,7 @@ tl::expected<Identity, grpc::Status> Identifier::Identify(std::string_view peer)
                              .gid = credentials.gid,
                              .pid = credentials.pid,
                              .principal = principal->name},
-                  .policies = policies_,
+                  .policies = std::move(policies),
                   .principal = principal,
                   .lease = std::move(*lease)};
 }

@@ -16,9 +16,9 @@ RunReactorBase* RunReactor::Start(grpc::CallbackServerContext& context, Identity
 RunReactor::RunReactor(grpc::CallbackServerContext& context, Identity identity,
                        RunStream::Launcher launcher, RunStream::Settings settings)
     : context_(context),
-      identity_(std::move(identity)),
-      stream_(std::make_shared<RunStream>(std::move(launcher), identity_.caller, identity_.policies,
-                                          settings)) {}
+      lease_(std::move(identity.lease)),
+      stream_(
+          std::make_shared<RunStream>(std::move(launcher), std::move(identity.caller), settings)) {}
 
 // The alarm's callback may come after the call is over: it holds the stream, not the reactor.
 void RunReactor::Linger(std::chrono::milliseconds time) {

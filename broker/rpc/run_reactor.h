@@ -40,7 +40,7 @@ class RunReactor final : public RunReactorBase, private StreamPort {
   void Linger(std::chrono::milliseconds time) override;
 
   grpc::CallbackServerContext& context_;
-  const Identity identity_;
+  const ConnectionTable::Lease lease_;
   v1::RunRequest request_;
   std::shared_ptr<RunStream> stream_;
   std::shared_ptr<RunReactor> self_;

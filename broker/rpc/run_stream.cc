@@ -13,12 +13,8 @@ constexpr std::size_t kMaxStdinMessage = std::size_t{1} << 20U;
 
 }  // namespace
 
-RunStream::RunStream(Launcher launcher, run::Caller caller,
-                     std::shared_ptr<const policy::PolicySet> policies, Settings settings)
-    : launcher_(std::move(launcher)),
-      caller_(std::move(caller)),
-      policies_(std::move(policies)),
-      settings_(settings) {}
+RunStream::RunStream(Launcher launcher, run::Caller caller, Settings settings)
+    : launcher_(std::move(launcher)), caller_(std::move(caller)), settings_(settings) {}
 
 void RunStream::Open(StreamPort& port) {
   stdin_ = std::make_shared<StdinPipe>([weak = weak_from_this()] {
@@ -73,7 +69,6 @@ bool RunStream::OnStart(const v1::StartRun& start) {
   }
   auto handle = launcher_({.caller = caller_,
                            .spec = *std::move(spec),
-                           .policies = policies_,
                            .with_stdin = with_stdin_,
                            .observer = shared_from_this()});
   if (!handle) {

@@ -50,8 +50,7 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
   };
 
   // To be owned by a shared_ptr: the run and the call each hold one.
-  RunStream(Launcher launcher, run::Caller caller,
-            std::shared_ptr<const policy::PolicySet> policies, Settings settings);
+  RunStream(Launcher launcher, run::Caller caller, Settings settings);
 
   // The reactor's side. Open begins the first read; `port` is used until Finish.
   void Open(StreamPort& port);
@@ -95,7 +94,6 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
 
   const Launcher launcher_;
   const run::Caller caller_;
-  const std::shared_ptr<const policy::PolicySet> policies_;
   const Settings settings_;
   std::shared_ptr<StdinPipe> stdin_;
 

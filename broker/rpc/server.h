@@ -37,11 +37,11 @@ struct ServerSettings {
 
 // What the server serves; all borrowed, and outliving it.
 struct ServerParts {
-  std::shared_ptr<const policy::PolicySet> policies;
   run::RunRegistry* registry = nullptr;
   const run::Environment* environment = nullptr;
   audit::Log* audit_log = nullptr;
   std::function<v1::DiagnoseResponse()> diagnose;
+  std::function<v1::ReloadPolicyResponse(const run::Caller&)> reload_policy;
   std::function<void(const Error&)> refused;  // a connection; for the log
 };
 

@@ -29,6 +29,16 @@ struct Caller {
   friend bool operator==(const Caller&, const Caller&) = default;
 };
 
+// What a policy that is tried beside the one in force would have decided otherwise.
+struct ShadowDecision {
+  std::string policy_name;  // empty where the caller has none in it
+  std::string policy_hash;
+  bool admitted = false;
+  std::vector<policy::Violation> violations;  // where it denies
+  // Where both admit: what would be enforced otherwise (policy/effective_difference.h).
+  std::vector<std::string> differing_fields;
+};
+
 // One event of the log. Absent parts are left out of the record. Environment values and arguments
 // have no place here, so that they cannot be written by mistake.
 struct AuditEvent {
@@ -36,6 +46,7 @@ struct AuditEvent {
     kBrokerStarted,
     kBrokerStopped,
     kPolicyLoaded,
+    kPolicyRefused,  // a reload that failed: what was in force stays
     kRunDenied,
     kRunAdmitted,
     kRunStarted,
@@ -54,7 +65,9 @@ struct AuditEvent {
   std::string container_id;
   std::string policy_name;
   std::string policy_hash;
+  std::string shadow_policy_hash;  // of kPolicyLoaded: what is tried beside it
   std::vector<policy::Violation> violations;
+  std::optional<ShadowDecision> shadow;  // of a decision, where the policy that is tried differs
   std::optional<Outcome> outcome;
   std::optional<Receipt> receipt;
   std::int64_t dropped_output_bytes = 0;

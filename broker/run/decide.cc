@@ -21,13 +21,13 @@ policy::Violation UnknownBackend(const Environment& environment, const std::stri
 
 }  // namespace
 
-Verdict Decide(const Environment& environment, const RunRequest& request) {
+Verdict Decide(const Environment& environment, const policy::PolicySet& policies,
+               const RunRequest& request) {
   Verdict verdict;
-  verdict.policy_hash = request.policies->hash();
-  // By the kernel's uid; the name only has to agree, since the set may be newer than the stream.
-  const policy::Principal* principal = request.policies->FindPrincipal(request.caller.uid);
-  const policy::Policy* policy =
-      principal == nullptr ? nullptr : request.policies->Find(principal->policy);
+  verdict.policy_hash = policies.hash();
+  // By the kernel's uid; the name has to agree, since the set may be newer than the call.
+  const policy::Principal* principal = policies.FindPrincipal(request.caller.uid);
+  const policy::Policy* policy = principal == nullptr ? nullptr : policies.Find(principal->policy);
   if (policy == nullptr || principal->name != request.caller.principal) {
     verdict.violations.push_back({.rule = "principal.unknown",
                                   .field = "",

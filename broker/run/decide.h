@@ -21,7 +21,9 @@ struct Verdict {
   std::string policy_hash;
 };
 
-// Rules of its own: principal.unknown, principal.role, backend.unknown (docs/POLICY.md).
-Verdict Decide(const Environment& environment, const RunRequest& request);
+// By `policies`, which need not be the ones in force. Rules of its own: principal.unknown,
+// principal.role, backend.unknown (docs/POLICY.md).
+Verdict Decide(const Environment& environment, const policy::PolicySet& policies,
+               const RunRequest& request);
 
 }  // namespace tidewaiter::run

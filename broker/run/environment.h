@@ -11,6 +11,7 @@
 #include "base/strong_id.h"
 #include "broker/run/audit_sink.h"
 #include "broker/run/backend.h"
+#include "broker/run/policies_in_force.h"
 #include "broker/run/run_journal.h"
 #include "policy/host_paths.h"
 
@@ -47,6 +48,9 @@ struct Environment {
   std::string default_backend;
   AuditSink* audit = nullptr;
   RunJournal* journal = nullptr;
+  // Taken anew for each decision: a stream that was opened before a reload is decided by what came
+  // after.
+  PoliciesInForce* policies = nullptr;
   const policy::HostPaths* host_paths = nullptr;
   Log* log = nullptr;  // may stay null: nothing is logged then
 };

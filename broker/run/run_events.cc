@@ -20,15 +20,19 @@ AuditEvent Base(AuditEvent::Type type, const RunFacts& facts) {
 
 }  // namespace
 
-AuditEvent DeniedEvent(const RunFacts& facts, const std::vector<policy::Violation>& violations) {
+AuditEvent DeniedEvent(const RunFacts& facts, const std::vector<policy::Violation>& violations,
+                       std::optional<ShadowDecision> shadow) {
   AuditEvent event = Base(AuditEvent::Type::kRunDenied, facts);
   event.violations = violations;
+  event.shadow = std::move(shadow);
   return event;
 }
 
-AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effective) {
+AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effective,
+                         std::optional<ShadowDecision> shadow) {
   AuditEvent event = Base(AuditEvent::Type::kRunAdmitted, facts);
   event.effective = effective;
+  event.shadow = std::move(shadow);
   event.effective->command.clear();
   for (auto& [name, value] : event.effective->env) value.clear();
   return event;

@@ -2,6 +2,7 @@
 // is) can be seen at a glance. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,9 +23,11 @@ struct RunFacts {
   std::string policy_hash;
 };
 
-AuditEvent DeniedEvent(const RunFacts& facts, const std::vector<policy::Violation>& violations);
+AuditEvent DeniedEvent(const RunFacts& facts, const std::vector<policy::Violation>& violations,
+                       std::optional<ShadowDecision> shadow);
 // The effective run without the values of its environment and without its command.
-AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effective);
+AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effective,
+                         std::optional<ShadowDecision> shadow);
 AuditEvent StartedEvent(const RunFacts& facts, const ResolvedImage& image,
                         const std::string& container_id);
 AuditEvent FinishedEvent(const RunFacts& facts, const Outcome& outcome, const Receipt& receipt);

@@ -54,7 +54,7 @@ class RunRegistry {
   RunRegistry(const RunRegistry&) = delete;
   RunRegistry& operator=(const RunRegistry&) = delete;
 
-  // `request.policies` and `request.observer` must not be null.
+  // `request.observer` must not be null.
   // Starts the run's thread, which decides, records, runs and tears down, telling
   // `request.observer`. RESOURCE_EXHAUSTED (NO_CAPACITY) where max_runs + max_queued are taken, or
   // as many are overdue; UNAVAILABLE (SHUTTING_DOWN).

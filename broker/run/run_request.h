@@ -5,7 +5,6 @@
 
 #include "broker/run/audit_sink.h"
 #include "broker/run/run_observer.h"
-#include "policy/policy_set.h"
 #include "policy/run_spec.h"
 
 namespace tidewaiter::run {
@@ -13,7 +12,6 @@ namespace tidewaiter::run {
 struct RunRequest {
   Caller caller;
   policy::RunSpec spec;
-  std::shared_ptr<const policy::PolicySet> policies;  // the set in force when the call came
   bool with_stdin = false;
   std::shared_ptr<RunObserver> observer;
 };

@@ -9,6 +9,7 @@
 #include "broker/run/decide.h"
 #include "broker/run/execution.h"
 #include "broker/run/run_events.h"
+#include "broker/run/shadow.h"
 #include "broker/run/teardown.h"
 
 namespace tidewaiter::run {
@@ -32,19 +33,34 @@ void Write(const Environment& environment, LogLevel level, const std::string& me
   if (environment.log != nullptr) environment.log->Write(level, message);
 }
 
-// Each of the next five has large objects that Supervise needs for a moment only. Inlined they
+// Each of the next six has large objects that Supervise needs for a moment only. Inlined they
 // would lie in the frame of a thread that waits for hours, a page or two of memory for each run.
 
+struct Judgement {
+  Verdict verdict;
+  std::optional<ShadowDecision> shadow;
+};
+
+[[gnu::noinline]] Judgement Judge(const Environment& environment, const RunRequest& request) {
+  const Policies policies = environment.policies->Get();
+  Judgement judgement{.verdict = Decide(environment, *policies.enforced, request), .shadow = {}};
+  if (policies.shadow != nullptr) {
+    judgement.shadow = CompareWithShadow(environment, *policies.shadow, request, judgement.verdict);
+  }
+  return judgement;
+}
+
 [[gnu::noinline]] Result<void> RecordDenial(const Environment& environment, const RunFacts& facts,
-                                            const Verdict& verdict) {
-  return environment.audit->Append(DeniedEvent(facts, verdict.violations),
-                                   Deadline::After(environment.settings.audit_deadline));
+                                            Judgement& judgement) {
+  return environment.audit->Append(
+      DeniedEvent(facts, judgement.verdict.violations, std::move(judgement.shadow)),
+      Deadline::After(environment.settings.audit_deadline));
 }
 
 [[gnu::noinline]] Result<void> RecordAdmission(const Environment& environment,
-                                               const RunFacts& facts,
-                                               const policy::EffectiveRun& effective) {
-  return environment.audit->Append(AdmittedEvent(facts, effective),
+                                               const RunFacts& facts, Judgement& judgement) {
+  const policy::EffectiveRun& effective = judgement.verdict.admitted->effective();
+  return environment.audit->Append(AdmittedEvent(facts, effective, std::move(judgement.shadow)),
                                    Deadline::After(environment.settings.audit_deadline));
 }
 
@@ -118,16 +134,16 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
       "run " + Quoted(run.run_id().value()) + " of " + Quoted(run.caller().principal);
 
   // Decide. A denial is recorded before the caller hears of it.
-  const Verdict verdict = Decide(environment, request);
+  Judgement judgement = Judge(environment, request);
+  const Verdict& verdict = judgement.verdict;
   const RunFacts facts{.run_id = run.run_id(),
                        .caller = request.caller,
                        .requested_image = Printable(request.spec.image, 1024),
                        .policy_name = verdict.policy_name,
                        .policy_hash = verdict.policy_hash};
   request.spec = {};  // a waiting run keeps only what was admitted
-  request.policies.reset();
   if (!verdict.admitted) {
-    const auto recorded = RecordDenial(environment, facts, verdict);
+    const auto recorded = RecordDenial(environment, facts, judgement);
     if (recorded)
       observer.OnDenied(verdict.violations, facts.policy_name, facts.policy_hash);
     else
@@ -161,7 +177,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
     observer.OnRefused(Refusal(opened.error(), "JOURNAL_UNAVAILABLE"));
     return observer.OnDone();
   }
-  if (const auto recorded = RecordAdmission(environment, facts, effective); !recorded) {
+  if (const auto recorded = RecordAdmission(environment, facts, judgement); !recorded) {
     Write(environment, LogLevel::kError, "admit " + subject + ": " + recorded.error().message);
     TakeBack(environment, reaper, entry, recorded.error(), run.Snapshot());
     observer.OnRefused(Refusal(recorded.error(), "AUDIT_UNAVAILABLE"));

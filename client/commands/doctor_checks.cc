@@ -40,8 +40,8 @@ uid_t BrokerUser(const std::string& state_dir) {
   return FindBrokerUser("").value_or(::geteuid());
 }
 
-CheckLine CheckPolicy(const std::string& path, uid_t broker) {
-  CheckLine line{"policy", State::kFail, {}};
+CheckLine CheckPolicy(const std::string& name, const std::string& path, uid_t broker) {
+  CheckLine line{name, State::kFail, {}};
   const auto content = ReadFile(path, config::kMaxFileBytes);
   if (!content) {
     line.detail = content.error().message;
@@ -144,7 +144,11 @@ std::optional<config::BrokerConfig> CheckConfig(const std::string& path, bool na
 
 void CheckHost(const std::string& config_path, const config::BrokerConfig& config,
                std::vector<CheckLine>& lines) {
-  lines.push_back(CheckPolicy(config.policy, BrokerUser(config.state_dir)));
+  const uid_t broker = BrokerUser(config.state_dir);
+  lines.push_back(CheckPolicy("policy", config.policy, broker));
+  if (::access(config.shadow_policy.c_str(), F_OK) == 0) {
+    lines.push_back(CheckPolicy("shadow policy", config.shadow_policy, broker));
+  }
   // Journals hold environment values: nobody else may read them. Auditors may read the log.
   lines.push_back(CheckFolder("state folder", config.state_dir, S_IRWXG | S_IRWXO));
   lines.push_back(CheckFolder("audit folder", config.audit_dir, S_IWGRP | S_IRWXO));

@@ -13,30 +13,32 @@ namespace {
 struct Options {
   bool json = false;
   std::string policy;
+  bool shadow = false;
 };
 
 class BrokerJudge : public Judge {
  public:
-  BrokerJudge(client::Connection& connection, std::string policy)
-      : connection_(connection), policy_(std::move(policy)) {}
+  BrokerJudge(client::Connection& connection, const Options& options)
+      : connection_(connection), options_(options) {}
 
   Result<v1::ExplainResponse> Decide(const v1::RunSpec& spec) override {
     v1::ExplainRequest request;
     *request.mutable_spec() = spec;
-    request.set_policy(policy_);
+    request.set_policy(options_.policy);
+    request.set_shadow(options_.shadow);
     return Call(connection_.broker(), &v1::Broker::Stub::Explain, request, "explain");
   }
 
  private:
   client::Connection& connection_;
-  std::string policy_;
+  const Options& options_;
 };
 
 int Explain(const Invocation& invocation, const std::vector<std::string>& paths,
             const Options& options) {
   auto connection = invocation.Connect();
   if (!connection) return Complain(connection.error(), client::kExitNo);
-  BrokerJudge judge(*connection, options.policy);
+  BrokerJudge judge(*connection, options);
   return JudgeFiles(paths, judge, options.json);
 }
 
@@ -56,6 +58,10 @@ void AddExplain(CLI::App& app, Invocation& invocation) {
   AddJsonFlag(command, options->json);
   command.add_option("--policy", options->policy, "Ask this policy instead (role operate)")
       ->type_name("NAME");
+  command
+      .add_flag("--shadow", options->shadow,
+                "Ask the policy file that is tried beside the one in force (role operate)")
+      ->excludes("--policy");
   command.callback([&command, &invocation, options] {
     const std::vector<std::string> paths = Positionals(command, invocation);
     if (paths.empty()) ThrowUsage("explain needs a SPEC.json");

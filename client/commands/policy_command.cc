@@ -75,15 +75,7 @@ int Check(const std::vector<std::string>& paths, const Options& options) {
   return JudgeFiles(paths, judge, options.json);
 }
 
-}  // namespace
-
-void AddPolicyCheck(CLI::App& app, Invocation& invocation) {
-  CLI::App& policy = AddCommand(
-      app, {.name = "policy",
-            .summary = "Questions to a policy file, without a broker",
-            .arguments = "",
-            .details = "Example: tidewaiter policy check --policy policy.toml job.json"});
-  policy.require_subcommand(1);
+void AddCheck(CLI::App& policy, Invocation& invocation) {
   CLI::App& command = AddCommand(
       policy, {.name = "check",
                .summary = "What a policy file would decide about spec files",
@@ -111,6 +103,19 @@ void AddPolicyCheck(CLI::App& app, Invocation& invocation) {
     if (paths.empty()) ThrowUsage("policy check needs a SPEC.json");
     invocation.action = [paths, options] { return Check(paths, *options); };
   });
+}
+
+}  // namespace
+
+void AddPolicy(CLI::App& app, Invocation& invocation) {
+  CLI::App& policy = AddCommand(
+      app, {.name = "policy",
+            .summary = "Questions to a policy file, without a broker; a reload",
+            .arguments = "",
+            .details = "Example: tidewaiter policy check --policy policy.toml job.json"});
+  policy.require_subcommand(1);
+  AddCheck(policy, invocation);
+  AddPolicyReload(policy, invocation);
 }
 
 }  // namespace tidewaiter::cli

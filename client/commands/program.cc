@@ -23,7 +23,7 @@ void Declare(CLI::App& app, Invocation& invocation) {
   AddExplain(app, invocation);
   AddPs(app, invocation);
   AddCancel(app, invocation);
-  AddPolicyCheck(app, invocation);
+  AddPolicy(app, invocation);
   AddImageParse(app, invocation);
   AddAuditQuery(app, invocation);
   AddDoctor(app, invocation);

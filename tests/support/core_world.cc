@@ -29,10 +29,19 @@ policy = "default"
 
 }  // namespace
 
-CoreWorld::CoreWorld() {
-  auto parsed = policy::PolicySet::Parse(kPolicy, "policy.toml");
-  EXPECT_TRUE(parsed.has_value()) << (parsed ? "" : parsed.error().message);
-  if (parsed) policies = *std::move(parsed);
+std::shared_ptr<const policy::PolicySet> CoreWorld::ParsePolicy(const std::string& toml) {
+  auto parsed = policy::PolicySet::Parse(toml, "policy.toml");
+  if (parsed) return *std::move(parsed);
+  ADD_FAILURE() << parsed.error().message;
+  return nullptr;
+}
+
+const char* CoreWorld::PolicyToml() {
+  return kPolicy;
+}
+
+CoreWorld::CoreWorld() : policies({.enforced = ParsePolicy(kPolicy), .shadow = nullptr}) {
+  environment.policies = &policies;
   environment.broker_id = BrokerId("broker");
   environment.backends = {{"docker", &engine}};
   environment.default_backend = "docker";
@@ -63,11 +72,8 @@ run::RunRegistry& CoreWorld::registry() {
 Client CoreWorld::Launch(const policy::RunSpec& spec, const run::Caller& caller) {
   Client client;
   client.observer = std::make_shared<FakeObserver>();
-  auto handle = registry().Launch(run::RunRequest{.caller = caller,
-                                                  .spec = spec,
-                                                  .policies = policies,
-                                                  .with_stdin = false,
-                                                  .observer = client.observer});
+  auto handle = registry().Launch(run::RunRequest{
+      .caller = caller, .spec = spec, .with_stdin = false, .observer = client.observer});
   if (handle) {
     client.handle = *std::move(handle);
   } else {

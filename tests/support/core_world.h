@@ -57,6 +57,10 @@ class CoreWorld {
   // Ends the registry, as the daemon does, and starts a new one with the same ports.
   void Restart() { registry_.reset(); }
 
+  // A loaded policy file; fails the test where it does not load.
+  static std::shared_ptr<const policy::PolicySet> ParsePolicy(const std::string& toml);
+  // The file that a world begins with: ghcr.io/team/*, the principals alice, bob and auditor.
+  static const char* PolicyToml();
   static policy::RunSpec Spec();
   static policy::RunSpec SpecWithTimeout(std::chrono::milliseconds timeout);
   static run::Caller Alice() { return {.uid = 1001, .gid = 100, .pid = 7, .principal = "alice"}; }
@@ -75,7 +79,7 @@ class CoreWorld {
   NoHostPaths host_paths;
   FakeLog log;
   run::Environment environment;
-  std::shared_ptr<const policy::PolicySet> policies;
+  run::PoliciesInForce policies;
 
  private:
   std::unique_ptr<run::RunRegistry> registry_;  // last: it uses what stands above

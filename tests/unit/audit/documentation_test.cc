@@ -40,7 +40,9 @@ std::set<std::string> Members() {
   record.run_id = record.requested_image = record.image = record.resolved_digest = "x";
   record.image_id = record.container_id = record.policy = record.policy_hash = record.detail = "x";
   record.caller.emplace();
+  record.shadow_policy_hash = "x";
   record.violations.emplace_back();
+  record.shadow.emplace();
   record.limits.emplace();
   record.effective.emplace();
   record.tenant.emplace();

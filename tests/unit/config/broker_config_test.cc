@@ -30,6 +30,7 @@ std::string ProblemOf(const std::string& text) {
 const char* const kEveryKey = R"(socket = "/a/s"
 socket_mode = "0660"
 policy = "/a/p"
+shadow_policy = "/a/sh"
 state_dir = "/a/st"
 audit_dir = "/a/au"
 log_level = "debug"
@@ -104,6 +105,7 @@ TEST(BrokerConfig, EmptyFileMeansTheDocumentedDefaults) {
 
 TEST(BrokerConfig, ReadsEveryKey) {
   const BrokerConfig config = Read(kEveryKey);
+  EXPECT_EQ(config.shadow_policy, "/a/sh");
   EXPECT_EQ(config.socket_mode, 0660U);
   EXPECT_EQ(config.max_queued, 0U);
   EXPECT_EQ(config.max_runs_per_principal, 14U);
@@ -130,6 +132,11 @@ TEST(BrokerConfig, ReadsEveryKey) {
   EXPECT_EQ(config.max_connections_per_uid, 4U);
   EXPECT_EQ(config.registry.plain_http.size(), 3U);
   EXPECT_EQ(config.seccomp_profiles.at("strict"), "/a/strict.json");
+}
+
+TEST(BrokerConfig, TheShadowPolicyIsBesideThePolicyWhereNoneIsNamed) {
+  EXPECT_EQ(Read("policy = \"/a/p.toml\"\n").shadow_policy, "/a/p.next.toml");
+  EXPECT_EQ(Read("policy = \"/a/p\"\n").shadow_policy, "/a/p.next.toml");
 }
 
 TEST(BrokerConfig, TheExampleHoldsTheDefaults) {

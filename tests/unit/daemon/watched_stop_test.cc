@@ -50,7 +50,7 @@ class WatchedStop : public ::testing::Test {
 
   testing::ScratchFolder folder_;
   UniqueFd socket_;
-  const sigset_t signals_ = BlockStopSignals();
+  const sigset_t signals_ = BlockSignals();
 
  private:
   std::string Receive(int flags) {

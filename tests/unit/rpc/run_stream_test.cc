@@ -8,15 +8,6 @@
 namespace tidewaiter::rpc {
 namespace {
 
-constexpr char kPolicy[] = R"(version = 1
-mode = "production"
-[[principal]]
-name = "tester"
-uid = 1000
-roles = ["run"]
-policy = "default"
-)";
-
 class FakeHandle : public run::RunHandle {
  public:
   void RequestStop(run::StopCause cause) override { causes.push_back(std::move(cause)); }
@@ -48,8 +39,7 @@ class RunStreamTest : public ::testing::Test {
           if (refusal_) return *refusal_;
           return std::shared_ptr<run::RunHandle>(handle_);
         },
-        run::Caller{.uid = 1000, .gid = 1, .pid = 2, .principal = "tester"},
-        *policy::PolicySet::Parse(kPolicy, "policy.toml"), RunStream::Settings{});
+        run::Caller{.uid = 1000, .gid = 1, .pid = 2, .principal = "tester"}, RunStream::Settings{});
     stream_->Open(port_);
   }
 
