@@ -11,13 +11,16 @@
 namespace tidewaiter::daemon {
 namespace {
 
-constexpr std::size_t kMaxDetailBytes = 1024;
-
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
   for (std::string line; std::getline(stream, line);) lines.push_back(line);
   return lines;
+}
+
+std::string Asker(const std::optional<run::Caller>& by, const std::string& how) {
+  if (!by) return how;
+  return fmt::format("{} of {}, uid {}, pid {}", how, Quoted(by->principal), by->uid, by->pid);
 }
 
 v1::ReloadPolicyResponse Describe(const run::Policies& in_force) {
@@ -73,7 +76,7 @@ v1::ReloadPolicyResponse PolicyReload::Run(const std::optional<run::Caller>& by,
   }
   parts_.policies->Replace(loaded->policies);
   parts_.log->Write(LogLevel::kInfo,
-                    fmt::format("policy reloaded by {}: {}, before {}{}", how,
+                    fmt::format("policy reloaded by {}: {}, before {}{}", Asker(by, how),
                                 loaded->policies.enforced->hash(), before.enforced->hash(),
                                 loaded->policies.shadow != nullptr
                                     ? ", tried beside it: " + loaded->policies.shadow->hash()
@@ -88,15 +91,13 @@ v1::ReloadPolicyResponse PolicyReload::Run(const std::optional<run::Caller>& by,
 v1::ReloadPolicyResponse PolicyReload::Refuse(run::AuditEvent event, const run::Policies& kept,
                                               const Error& error) {
   const std::vector<std::string> problems = Lines(error.message);
-  parts_.log->Write(LogLevel::kError, fmt::format("policy not reloaded by {}; {} stays in force",
-                                                  event.detail, event.policy_hash));
+  parts_.log->Write(LogLevel::kError,
+                    fmt::format("policy not reloaded by {}; {} stays in force",
+                                Asker(event.caller, event.detail), event.policy_hash));
   for (const std::string& problem : problems) parts_.log->Write(LogLevel::kError, problem);
   event.type = run::AuditEvent::Type::kPolicyRefused;
-  event.detail = Printable(
-      fmt::format("{}: {}{}", event.detail, problems.front(),
-                  problems.size() == 1 ? std::string()
-                                       : fmt::format(" (and {} more)", problems.size() - 1)),
-      kMaxDetailBytes);
+  event.detail += ": " + problems.front();
+  if (problems.size() > 1) event.detail += fmt::format(" (and {} more)", problems.size() - 1);
   // Not waited for: nothing follows from it.
   parts_.audit->AppendEventually(event);
   v1::ReloadPolicyResponse response = Describe(kept);
