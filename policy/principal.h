@@ -9,9 +9,10 @@
 namespace tidewaiter::policy {
 
 struct Roles {
-  bool run = false;      // may run, and see and cancel its own runs
-  bool operate = false;  // may also see and cancel everyone's runs and ask for diagnostics
-  bool audit = false;    // may query the audit log
+  bool run = false;  // may run, and see and cancel its own runs
+  // May also see and cancel everyone's runs, ask for diagnostics, and reload the policy.
+  bool operate = false;
+  bool audit = false;  // may query the audit log
   friend bool operator==(const Roles&, const Roles&) = default;
 };
 
