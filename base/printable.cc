@@ -55,6 +55,23 @@ void AppendEscaped(std::string& out, std::string_view bytes) {
   }
 }
 
+std::string Escape(std::string_view text, std::size_t max_bytes, bool quotes) {
+  std::string out;
+  while (!text.empty()) {
+    if (out.size() >= max_bytes) return out + "...";
+    const auto [length, code_point] = DecodeOne(text);
+    const std::string_view bytes = text.substr(0, length == 0 ? 1 : length);
+    if (length == 0 || IsDangerous(code_point)) {
+      AppendEscaped(out, bytes);
+    } else {
+      if (code_point == '\\' || (quotes && code_point == '\'')) out += '\\';
+      out += bytes;
+    }
+    text.remove_prefix(bytes.size());
+  }
+  return out;
+}
+
 }  // namespace
 
 bool IsUtf8(std::string_view text) noexcept {
@@ -75,24 +92,11 @@ bool HasControl(std::string_view text) noexcept {
 }
 
 std::string Printable(std::string_view text, std::size_t max_bytes) {
-  std::string out;
-  while (!text.empty()) {
-    if (out.size() >= max_bytes) return out + "...";
-    const auto [length, code_point] = DecodeOne(text);
-    const std::string_view bytes = text.substr(0, length == 0 ? 1 : length);
-    if (length == 0 || IsDangerous(code_point)) {
-      AppendEscaped(out, bytes);
-    } else {
-      if (code_point == '\'' || code_point == '\\') out += '\\';
-      out += bytes;
-    }
-    text.remove_prefix(bytes.size());
-  }
-  return out;
+  return Escape(text, max_bytes, false);
 }
 
 std::string Quoted(std::string_view text, std::size_t max_bytes) {
-  return '\'' + Printable(text, max_bytes) + '\'';
+  return '\'' + Escape(text, max_bytes, true) + '\'';
 }
 
 }  // namespace tidewaiter

@@ -16,11 +16,11 @@ bool IsUtf8(std::string_view text) noexcept;
 bool HasControl(std::string_view text) noexcept;
 
 // `text` with every control character (C0, DEL, C1), line separator, bidirectional control and byte
-// that is not UTF-8 written as \xNN per byte, and '\' and '\'' escaped too; cut with "..." where
-// the result would be longer than about `max_bytes`.
+// that is not UTF-8 written as \xNN per byte, and '\' escaped too; cut with "..." where the result
+// would be longer than about `max_bytes`.
 std::string Printable(std::string_view text, std::size_t max_bytes = 160);
 
-// Printable() in single quotes: how messages name an object.
+// The same in single quotes, those inside escaped: how messages name an object.
 std::string Quoted(std::string_view text, std::size_t max_bytes = 160);
 
 }  // namespace tidewaiter

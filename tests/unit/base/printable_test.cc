@@ -33,6 +33,7 @@ TEST(Printable, InvalidUtf8IsEscapedPerByte) {
 
 TEST(Printable, QuotesCannotBeForged) {
   EXPECT_EQ(Quoted("a' b\\"), "'a\\' b\\\\'");
+  EXPECT_EQ(Printable("a' b"), "a' b");  // without quotes there is none to forge
 }
 
 TEST(Printable, LongTextIsCut) {
