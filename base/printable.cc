@@ -58,10 +58,15 @@ void AppendEscaped(std::string& out, std::string_view bytes) {
 }  // namespace
 
 bool IsUtf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const std::size_t length = DecodeOne(text).length;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    if (static_cast<unsigned char>(text[at]) < 0x80U) {  // what most text is made of
+      ++at;
+      continue;
+    }
+    const std::size_t length = DecodeOne(text.substr(at)).length;
     if (length == 0) return false;
-    text.remove_prefix(length);
+    at += length;
   }
   return true;
 }

@@ -18,7 +18,7 @@ std::string OneOf(const std::vector<std::string>& names, std::string_view nothin
   return fmt::format("one of {}", fmt::join(names, ", "));
 }
 
-bool Contains(const std::vector<std::string>& sorted, const std::string& name) {
+bool Contains(const std::vector<std::string>& sorted, std::string_view name) {
   return std::binary_search(sorted.begin(), sorted.end(), name);
 }
 
@@ -52,7 +52,7 @@ void CheckCapabilities(Check& check) {
     }
     const auto place = std::lower_bound(granted.begin(), granted.end(), *name);
     if (place != granted.end() && *place == *name) continue;
-    granted.insert(place, *name);
+    granted.emplace(place, *name);
     if (Contains(check.rules.capabilities, *name)) continue;
     check.Deny(rule::kCapabilityNotAllowed, fmt::format("addCapabilities[{}]", i),
                fmt::format("capability {} is not allowed", *name),
