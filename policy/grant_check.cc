@@ -7,6 +7,7 @@
 #include "base/printable.h"
 #include "policy/capability.h"
 #include "policy/checks.h"
+#include "policy/listing.h"
 #include "policy/rules.h"
 
 namespace tidewaiter::policy {
@@ -15,7 +16,7 @@ namespace {
 // "one of a, b" of what a policy lists, or `nothing`.
 std::string OneOf(const std::vector<std::string>& names, std::string_view nothing) {
   if (names.empty()) return std::string(nothing);
-  return fmt::format("one of {}", fmt::join(names, ", "));
+  return "one of " + ListSome(names);
 }
 
 bool Contains(const std::vector<std::string>& sorted, std::string_view name) {

@@ -9,6 +9,7 @@
 #include "base/trusted_path.h"
 #include "policy/checks.h"
 #include "policy/host_area.h"
+#include "policy/listing.h"
 #include "policy/plain_name.h"
 #include "policy/rules.h"
 
@@ -83,10 +84,10 @@ void CheckBind(Check& check, std::size_t index, const BindMount& bind) {
     return IsAtOrBelow(source, allow);
   });
   if (!listed) {
-    check.Deny(rule::kMountSourceNotAllowed, Field(index, "bind.source"),
-               fmt::format("source {} is not allowed", Quoted(source)),
-               allowed.empty() ? "no bind: the policy allows none"
-                               : fmt::format("at or below {}", fmt::join(allowed, ", ")));
+    check.Deny(
+        rule::kMountSourceNotAllowed, Field(index, "bind.source"),
+        fmt::format("source {} is not allowed", Quoted(source)),
+        allowed.empty() ? "no bind: the policy allows none" : "at or below " + ListSome(allowed));
   }
   // The host is asked only about what the policy allows: an answer about any other path would tell
   // a stranger what is there.
