@@ -4,37 +4,17 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
+#include <map>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "policy/evaluate.h"
 #include "policy/policy_set.h"
+#include "tests/unit/policy/memory/allocated.h"
 #include "tests/unit/policy/random_run.h"
 #include "tests/unit/policy/random_source.h"
-
-namespace {
-
-// All that this thread ever took, given back or not.
-thread_local std::uint64_t allocated = 0;
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  allocated += size;
-  // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): what operator new is made of
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc)
-}
-void operator delete(void* memory, std::size_t /*size*/) noexcept {
-  std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc)
-}
 
 namespace tidewaiter::policy {
 namespace {
@@ -214,9 +194,9 @@ std::size_t TextOf(const std::vector<Violation>& violations) {
 void Decide(const Policy& policy, const RunSpec& spec, const HostPaths& host,
             std::size_t& admitted) {
   const RunSpec before = spec;
-  const std::uint64_t begin = allocated;
+  const std::uint64_t begin = testing::Allocated();
   const Decision once = Evaluate(policy, spec, host);
-  const std::uint64_t taken = allocated - begin;
+  const std::uint64_t taken = testing::Allocated() - begin;
   ASSERT_LE(taken, kPerByte * SizeOf(spec) + kBesides)
       << SizeOf(spec) << " bytes of spec, violations: " << once.violations().size();
   ASSERT_LE(TextOf(once.violations()), kMostText) << once.violations().size();
