@@ -75,10 +75,15 @@ std::string Escape(std::string_view text, std::size_t max_bytes, bool quotes) {
 }  // namespace
 
 bool IsUtf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const std::size_t length = DecodeOne(text).length;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    if (static_cast<unsigned char>(text[at]) < 0x80U) {  // what most text is made of
+      ++at;
+      continue;
+    }
+    const std::size_t length = DecodeOne(text.substr(at)).length;
     if (length == 0) return false;
-    text.remove_prefix(length);
+    at += length;
   }
   return true;
 }

@@ -26,10 +26,9 @@ class AdmittedRun {
 
  private:
   friend Decision Evaluate(const Policy& policy, const RunSpec& spec, const HostPaths& host);
-  AdmittedRun(EffectiveRun effective, std::string policy_name, std::string policy_hash)
-      : effective_(std::move(effective)),
-        policy_name_(std::move(policy_name)),
-        policy_hash_(std::move(policy_hash)) {}
+  AdmittedRun(EffectiveRun&& effective, const std::string& policy_name,
+              const std::string& policy_hash)
+      : effective_(std::move(effective)), policy_name_(policy_name), policy_hash_(policy_hash) {}
 
   EffectiveRun effective_;
   std::string policy_name_;

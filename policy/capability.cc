@@ -25,13 +25,17 @@ constexpr std::size_t kLongest = 32;
 
 }  // namespace
 
-std::optional<std::string> NormaliseCapability(std::string_view name) {
-  if (name.size() > kLongest) return std::nullopt;
-  std::string upper(name);
-  for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  if (upper.starts_with("CAP_")) upper.erase(0, 4);
-  if (!std::binary_search(kCapabilities.begin(), kCapabilities.end(), upper)) return std::nullopt;
-  return upper;
+std::optional<std::string_view> NormaliseCapability(std::string_view name) noexcept {
+  std::array<char, kLongest> buffer{};
+  if (name.size() > buffer.size()) return std::nullopt;
+  std::transform(name.begin(), name.end(), buffer.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  std::string_view upper(buffer.data(), name.size());
+  if (upper.starts_with("CAP_")) upper.remove_prefix(4);
+  const auto* found = std::lower_bound(kCapabilities.begin(), kCapabilities.end(), upper);
+  if (found == kCapabilities.end() || *found != upper) return std::nullopt;
+  return *found;
 }
 
 }  // namespace tidewaiter::policy

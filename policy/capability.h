@@ -3,13 +3,12 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <string_view>
 
 namespace tidewaiter::policy {
 
 // "cap_net_raw", "NET_RAW" -> "NET_RAW"; nothing where Linux has no such capability ("ALL" is
-// none).
-std::optional<std::string> NormaliseCapability(std::string_view name);
+// none). The text is static.
+std::optional<std::string_view> NormaliseCapability(std::string_view name) noexcept;
 
 }  // namespace tidewaiter::policy

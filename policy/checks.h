@@ -1,5 +1,6 @@
 // The parts of one decision. Each check reads its fields of the spec, writes the effective values,
-// and adds a violation for everything that is wrong; none stops at the first. Internal to the
+// and adds a violation for everything that is wrong; none stops at the first. Texts are made only
+// for violations: most runs have none, and formatting would be most of their cost. Internal to the
 // library: Evaluate is the way in.
 #pragma once
 
@@ -46,8 +47,9 @@ void CheckTenant(Check& check);          // label_check.cc
 void CheckBackend(Check& check);         // label_check.cc
 void CheckIdempotencyKey(Check& check);  // label_check.cc
 
-// One limit's value against [smallest, max]; used for limits.* and for the size of each tmpfs.
-// Returns whether it is admitted.
-bool CheckLimitValue(Check& check, std::size_t limit, std::int64_t value, const std::string& field);
+// One limit's value against [smallest, max], and the violation where it is outside; used for
+// limits.* and for the size of each tmpfs.
+bool AdmitsLimit(const Check& check, std::size_t limit, std::int64_t value) noexcept;
+void DenyLimit(Check& check, std::size_t limit, std::int64_t value, std::string field);
 
 }  // namespace tidewaiter::policy

@@ -7,6 +7,7 @@
 #include "base/printable.h"
 #include "policy/capability.h"
 #include "policy/checks.h"
+#include "policy/listing.h"
 #include "policy/rules.h"
 
 namespace tidewaiter::policy {
@@ -15,10 +16,10 @@ namespace {
 // "one of a, b" of what a policy lists, or `nothing`.
 std::string OneOf(const std::vector<std::string>& names, std::string_view nothing) {
   if (names.empty()) return std::string(nothing);
-  return fmt::format("one of {}", fmt::join(names, ", "));
+  return "one of " + ListSome(names);
 }
 
-bool Contains(const std::vector<std::string>& sorted, const std::string& name) {
+bool Contains(const std::vector<std::string>& sorted, std::string_view name) {
   return std::binary_search(sorted.begin(), sorted.end(), name);
 }
 
@@ -52,7 +53,7 @@ void CheckCapabilities(Check& check) {
     }
     const auto place = std::lower_bound(granted.begin(), granted.end(), *name);
     if (place != granted.end() && *place == *name) continue;
-    granted.insert(place, *name);
+    granted.emplace(place, *name);
     if (Contains(check.rules.capabilities, *name)) continue;
     check.Deny(rule::kCapabilityNotAllowed, fmt::format("addCapabilities[{}]", i),
                fmt::format("capability {} is not allowed", *name),

@@ -8,7 +8,15 @@ namespace tidewaiter::policy {
 
 // Whether `path` is `area` or below it. Both absolute and normal; "/srv/data-x" is not below
 // "/srv/data".
-bool IsAtOrBelow(std::string_view path, std::string_view area) noexcept;
+inline bool IsAtOrBelow(std::string_view path, std::string_view area) noexcept {
+  if (area == "/") return true;
+  return path.starts_with(area) && (path.size() == area.size() || path[area.size()] == '/');
+}
+
+// Whether one of two such paths is at or below the other.
+inline bool Overlap(std::string_view a, std::string_view b) noexcept {
+  return a.size() < b.size() ? IsAtOrBelow(b, a) : IsAtOrBelow(a, b);
+}
 
 // The forbidden place that `source` is, is inside, or holds; nothing where there is none. A folder
 // that holds one (such as /var) would bring it along.

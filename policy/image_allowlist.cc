@@ -41,27 +41,24 @@ ImageAllowlist::Index ImageAllowlist::Descend(Index node, const std::string& seg
 }
 
 std::vector<const ImageEntry*> ImageAllowlist::Naming(const ImageReference& image) const {
-  std::vector<Index> found;
+  std::vector<const ImageEntry*> found;
   const auto& registries = nodes_.front().next;
   if (const auto registry = registries.find(image.registry); registry != registries.end()) {
     Collect(registry->second, image.repository, true, found);
   }
-  std::sort(found.begin(), found.end());
-  std::vector<const ImageEntry*> entries;
-  entries.reserve(found.size());
-  for (const Index index : found) entries.push_back(&entries_[index]);
-  return entries;
+  std::sort(found.begin(), found.end());  // they are elements of one array, in the file's order
+  return found;
 }
 
 // Entries at or below `node` that name a path of which `rest` is left; `more`: whether any is.
 // Recurses once for a segment, of which a name of 255 bytes has at most 128, and visits no node
 // twice.
 void ImageAllowlist::Collect(Index node, std::string_view rest, bool more,
-                             std::vector<Index>& found) const {
+                             std::vector<const ImageEntry*>& found) const {
   const Node& here = nodes_[node];
-  found.insert(found.end(), here.ending_below.begin(), here.ending_below.end());
+  for (const Index index : here.ending_below) found.push_back(&entries_[index]);
   if (!more) {
-    found.insert(found.end(), here.ending_here.begin(), here.ending_here.end());
+    for (const Index index : here.ending_here) found.push_back(&entries_[index]);
     return;
   }
   const std::size_t end = rest.find('/');

@@ -49,7 +49,8 @@ class ImageAllowlist {
     std::vector<Index> ending_below;                 // entries with a final '**'
   };
   Index Descend(Index node, const std::string& segment);
-  void Collect(Index node, std::string_view rest, bool more, std::vector<Index>& found) const;
+  void Collect(Index node, std::string_view rest, bool more,
+               std::vector<const ImageEntry*>& found) const;
 
   std::vector<ImageEntry> entries_;
   std::vector<Node> nodes_{1};

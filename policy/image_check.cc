@@ -80,15 +80,13 @@ void CheckVersionAndDigest(Check& check, const ImageReference& image, const Vers
   const bool digest_counts = !image.digest.empty() || !check.rules.digest_required;
   std::vector<const ImageEntry*> fitting;
   bool any_digest = false;
-  bool any_both = false;
   for (const ImageEntry* entry : entries) {
     const bool version_fits = !version_counts || entry->AdmitsVersion(version, semver);
     const bool digest_fits = !digest_counts || entry->AdmitsDigest(image.digest);
+    if (version_fits && digest_fits) return;
     if (version_fits) fitting.push_back(entry);
     any_digest = any_digest || digest_fits;
-    any_both = any_both || (version_fits && digest_fits);
   }
-  if (any_both) return;
   if (fitting.empty()) {
     check.Deny(rule::kImageVersion, "image",
                fmt::format("{} of {} is not an admitted version",

@@ -32,6 +32,10 @@ bool IsReserved(std::string_view name) noexcept {
   return name.size() == kReserved.size() || name[kReserved.size()] == '.';
 }
 
+std::string LabelField(std::string_view name) {
+  return fmt::format("labels[{}]", Quoted(name));
+}
+
 }  // namespace
 
 void CheckLabels(Check& check) {
@@ -42,17 +46,18 @@ void CheckLabels(Check& check) {
     return;
   }
   for (const auto& [name, value] : labels) {
-    const std::string field = fmt::format("labels[{}]", Quoted(name));
     if (IsReserved(name)) {
-      check.Deny(rule::kLabelReserved, field, fmt::format("label {} is the broker's", Quoted(name)),
+      check.Deny(rule::kLabelReserved, LabelField(name),
+                 fmt::format("label {} is the broker's", Quoted(name)),
                  "a name outside of 'io.tidewaiter.'");
     }
     if (name.empty() || name.size() > kMaxLabelName || !IsUtf8(name) || HasControl(name)) {
-      check.Deny(rule::kLabelName, field, fmt::format("label name {} is not valid", Quoted(name)),
+      check.Deny(rule::kLabelName, LabelField(name),
+                 fmt::format("label name {} is not valid", Quoted(name)),
                  fmt::format("1 to {} bytes of UTF-8 without control characters", kMaxLabelName));
     }
     if (value.size() > kMaxLabelValue || !IsUtf8(value) || value.find('\0') != std::string::npos) {
-      check.Deny(rule::kLabelValue, field,
+      check.Deny(rule::kLabelValue, LabelField(name),
                  fmt::format("the value of label {} is not valid", Quoted(name)),
                  fmt::format("at most {} bytes of UTF-8 without NUL", kMaxLabelValue));
     }

@@ -5,11 +5,14 @@
 
 namespace tidewaiter::policy {
 
-bool CheckLimitValue(Check& check, std::size_t limit, std::int64_t value,
-                     const std::string& field) {
+bool AdmitsLimit(const Check& check, std::size_t limit, std::int64_t value) noexcept {
+  return value > 0 && value >= kLimits[limit].smallest && value <= check.rules.limits[limit].max;
+}
+
+void DenyLimit(Check& check, std::size_t limit, std::int64_t value, std::string field) {
   const LimitInfo& info = kLimits[limit];
-  const LimitRule& rule = check.rules.limits[limit];
-  std::string_view broken;
+  const std::int64_t max = check.rules.limits[limit].max;
+  std::string_view broken = rule::kLimitTooLarge;
   std::string message;
   if (value <= 0) {
     broken = rule::kLimitNotPositive;
@@ -19,24 +22,20 @@ bool CheckLimitValue(Check& check, std::size_t limit, std::int64_t value,
     broken = rule::kLimitTooSmall;
     message = fmt::format("{} {} is less than an engine can enforce", field,
                           FormatLimit(info.unit, value));
-  } else if (value > rule.max) {
-    broken = rule::kLimitTooLarge;
+  } else {
     message =
         fmt::format("{} {} is above the policy's maximum", field, FormatLimit(info.unit, value));
-  } else {
-    return true;
   }
-  check.Deny(broken, field, std::move(message),
+  check.Deny(broken, std::move(field), std::move(message),
              fmt::format("from {} to {}", FormatLimit(info.unit, info.smallest),
-                         FormatLimit(info.unit, rule.max)));
-  return false;
+                         FormatLimit(info.unit, max)));
 }
 
 void CheckLimits(Check& check) {
   for (std::size_t i = 0; i < kLimitCount; ++i) {
     const std::optional<std::int64_t>& requested = check.spec.limits.*kLimits[i].requested;
-    if (requested) {
-      CheckLimitValue(check, i, *requested, fmt::format("limits.{}", kLimits[i].json_field));
+    if (requested && !AdmitsLimit(check, i, *requested)) {
+      DenyLimit(check, i, *requested, fmt::format("limits.{}", kLimits[i].json_field));
     }
     SetLimit(check.run.limits, i, requested.value_or(check.rules.limits[i].default_value));
   }

@@ -9,6 +9,7 @@
 #include "base/trusted_path.h"
 #include "policy/checks.h"
 #include "policy/host_area.h"
+#include "policy/listing.h"
 #include "policy/plain_name.h"
 #include "policy/rules.h"
 
@@ -45,7 +46,7 @@ void CheckTarget(Check& check, std::size_t index) {
     const std::string& other = check.spec.mounts[i].target;
     // One that is no path, or is '/', has a violation of its own.
     if (!IsSoundPath(other) || other == "/") continue;
-    if (!IsAtOrBelow(target, other) && !IsAtOrBelow(other, target)) continue;
+    if (!Overlap(target, other)) continue;
     check.Deny(rule::kMountTargetOverlaps, Field(index, "target"),
                fmt::format("target {} {} mounts[{}].target {}", Quoted(target),
                            target == other ? "equals" : "overlaps", i, Quoted(other)),
@@ -61,21 +62,20 @@ void CheckTarget(Check& check, std::size_t index) {
 }
 
 void CheckBind(Check& check, std::size_t index, const BindMount& bind) {
-  const std::string field = Field(index, "bind.source");
   const std::string& source = bind.source;
   if (!check.spec.mounts[index].read_only && !check.rules.writable_binds) {
     check.Deny(rule::kMountWritable, Field(index, "readOnly"),
                "a bind that the container may write to is not allowed", "true");
   }
   if (!IsSoundPath(source)) {
-    check.Deny(rule::kMountSourceInvalid, field,
+    check.Deny(rule::kMountSourceInvalid, Field(index, "bind.source"),
                fmt::format("source {} is not an absolute, normal path", Quoted(source)),
                std::string(kNormalPath));
     return;
   }
   const auto area = ForbiddenSource(source);
   if (area) {
-    check.Deny(rule::kMountSourceForbidden, field,
+    check.Deny(rule::kMountSourceForbidden, Field(index, "bind.source"),
                fmt::format("source {} is forbidden by {}", Quoted(source), Quoted(*area)),
                "a folder that neither is, holds nor is inside a system or engine path");
   }
@@ -84,16 +84,17 @@ void CheckBind(Check& check, std::size_t index, const BindMount& bind) {
     return IsAtOrBelow(source, allow);
   });
   if (!listed) {
-    check.Deny(rule::kMountSourceNotAllowed, field,
-               fmt::format("source {} is not allowed", Quoted(source)),
-               allowed.empty() ? "no bind: the policy allows none"
-                               : fmt::format("at or below {}", fmt::join(allowed, ", ")));
+    check.Deny(
+        rule::kMountSourceNotAllowed, Field(index, "bind.source"),
+        fmt::format("source {} is not allowed", Quoted(source)),
+        allowed.empty() ? "no bind: the policy allows none" : "at or below " + ListSome(allowed));
   }
   // The host is asked only about what the policy allows: an answer about any other path would tell
   // a stranger what is there.
   if (area || !listed) return;
   if (auto trusted = check.host.CheckTrusted(source); !trusted) {
-    check.Deny(rule::kMountSourceUntrusted, field, std::move(trusted).error().message,
+    check.Deny(rule::kMountSourceUntrusted, Field(index, "bind.source"),
+               std::move(trusted).error().message,
                "a regular file or folder that exists, without symbolic links on its way, whose "
                "every folder is owned by root or the broker and writable by no one else");
   }
@@ -129,8 +130,8 @@ Mount CheckMount(Check& check, std::size_t index) {
   if (const auto* bind = std::get_if<BindMount>(&mount.source)) {
     CheckBind(check, index, *bind);
   } else if (auto* tmpfs = std::get_if<TmpfsMount>(&mount.source)) {
-    if (tmpfs->size_bytes) {
-      CheckLimitValue(check, kTmpfsLimit, *tmpfs->size_bytes, Field(index, "tmpfs.sizeBytes"));
+    if (tmpfs->size_bytes && !AdmitsLimit(check, kTmpfsLimit, *tmpfs->size_bytes)) {
+      DenyLimit(check, kTmpfsLimit, *tmpfs->size_bytes, Field(index, "tmpfs.sizeBytes"));
     }
     tmpfs->size_bytes = tmpfs->size_bytes.value_or(check.run.limits.tmpfs_bytes);
   } else if (const auto* input = std::get_if<InputMount>(&mount.source)) {

@@ -24,12 +24,15 @@ bool HasNul(std::string_view text) noexcept {
   return text.find('\0') != std::string_view::npos;
 }
 
-std::string WhatIsWrongWithName(std::string_view name) {
+// Empty where nothing is.
+std::string_view WhatIsWrongWithName(std::string_view name) noexcept {
   if (name.empty()) return "is empty";
-  if (name.size() > kMaxEnvName) return fmt::format("is longer than {} bytes", kMaxEnvName);
+  if (name.size() > kMaxEnvName) return "is longer than 256 bytes";
   if (name.find('=') != std::string_view::npos) return "holds '='";
   if (HasNul(name)) return "holds a NUL byte";
-  if (name.find_first_of("\r\n") != std::string_view::npos) return "holds a line break";
+  if (HasControl(name) && name.find_first_of("\r\n") != std::string_view::npos) {
+    return "holds a line break";
+  }
   if (!IsUtf8(name)) return "is not UTF-8";
   return {};
 }
@@ -75,7 +78,7 @@ void CheckEnv(Check& check) {
     return;
   }
   for (const auto& [name, value] : env) {
-    if (std::string wrong = WhatIsWrongWithName(name); !wrong.empty()) {
+    if (const std::string_view wrong = WhatIsWrongWithName(name); !wrong.empty()) {
       check.Deny(
           rule::kEnvName, fmt::format("env[{}]", Quoted(name)),
           fmt::format("the name {} {}", Quoted(name), wrong),

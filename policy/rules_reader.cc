@@ -197,7 +197,9 @@ void ReadCapabilities(TomlTable& table, const RulesContext& context, Rules& rule
   const std::vector<std::string> inherited = rules.capabilities;
   ReadAllowList(
       *capabilities, context, "one Linux capability, as in \"NET_BIND_SERVICE\"",
-      [](const std::string& name) { return NormaliseCapability(name); },
+      [](const std::string& name) -> std::optional<std::string> {
+        return std::optional<std::string>(NormaliseCapability(name));
+      },
       [&](const std::string& name) { return Contains(inherited, name); }, rules.capabilities);
 }
 

@@ -10,7 +10,7 @@ namespace tidewaiter::policy {
 
 Result<void> TrustedHostPaths::CheckTrusted(const std::string& path) const {
   for (const std::string& kept : kept_) {
-    if (IsAtOrBelow(path, kept) || IsAtOrBelow(kept, path)) {
+    if (Overlap(path, kept)) {
       return Fail(
           ErrorCode::kPermissionDenied,
           fmt::format("trust {}: it is, holds or is inside a path of the broker or its engine",

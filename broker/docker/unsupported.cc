@@ -22,7 +22,7 @@ std::optional<policy::Violation> EngineData(std::size_t index, const std::string
                               .message = "the engine does not say where it keeps its data",
                               .remedy = "no bind mount"};
   if (data_folder.empty()) return violation;
-  if (!policy::IsAtOrBelow(source, data_folder) && !policy::IsAtOrBelow(data_folder, source)) {
+  if (!policy::Overlap(source, data_folder)) {
     return std::nullopt;
   }
   violation.message =

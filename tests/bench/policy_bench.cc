@@ -1,10 +1,17 @@
-// The decision alone: Evaluate with 1, 100 and 10,000 allowlist entries. No I/O: host paths are
-// answered from memory.
+// The decision alone: Evaluate with 1, 100 and 10,000 allowlist entries, and its memory over ten
+// million decisions. No I/O: host paths are answered from memory.
+//
+// The memory takes a minute, so it runs only where its name is given:
+//   policy_bench --benchmark_filter=Memory
+// With any other filter, or none, it is not registered.
 #include <benchmark/benchmark.h>
 
+#include <array>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "policy/evaluate.h"
 #include "policy/policy_set.h"
@@ -77,7 +84,57 @@ void BM_DecisionDenied(benchmark::State& state) {
 }
 BENCHMARK(BM_DecisionDenied);
 
+double ResidentKiB() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word != "VmRSS:") continue;
+    double kib = 0;
+    status >> kib;
+    return kib;
+  }
+  std::abort();
+}
+
+// One iteration is all ten million decisions, half of them admitted and half denied in three ways.
+void BM_MemoryOfTenMillionDecisions(benchmark::State& state) {
+  constexpr int kDecisions = 10'000'000;
+  constexpr int kWarm = 100'000;
+  const auto set = PolicyWithEntries(100);
+  const Policy& policy = *set->Find("default");
+  const TrustEverything host;
+  std::array<RunSpec, 6> specs;
+  specs.fill(TypicalSpec(7));
+  specs[1].image = "docker.io/library/busybox:latest";
+  specs[3].image = std::string(3000, '/');
+  specs[5].user = "root";
+  specs[5].mounts.assign(2, {.target = "/work", .source = BindMount{"/var/run/docker.sock"}});
+  for (auto _ : state) {
+    std::array<int, 2> answers{};
+    for (int i = 0; i < kDecisions; ++i) {
+      if (i == kWarm) state.counters["rss_kib_after_100k"] = ResidentKiB();
+      const Decision decision =
+          Evaluate(policy, specs[static_cast<std::size_t>(i) % specs.size()], host);
+      ++answers[decision.admitted() != nullptr ? 1 : 0];
+    }
+    state.counters["rss_kib_after_10m"] = ResidentKiB();
+    state.counters["admitted"] = answers[1];
+    state.counters["denied"] = answers[0];
+  }
+}
+
 }  // namespace
 }  // namespace tidewaiter::policy
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) != "--benchmark_filter=Memory") continue;
+    benchmark::RegisterBenchmark("Memory", tidewaiter::policy::BM_MemoryOfTenMillionDecisions)
+        ->Iterations(1)
+        ->Unit(benchmark::kSecond);
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

@@ -10,16 +10,12 @@
 #include "policy/rules.h"
 #include "tests/support/project_file.h"
 #include "tests/unit/policy/policy_fixture.h"
-#include "tests/unit/policy/random_run.h"
 
 namespace tidewaiter::policy {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-const FakeHostPaths kHost({"/srv/a", "/srv/a/b"});
 
 TEST(Evaluate, AdmittedRunCarriesPolicyNameAndHash) {
   const auto set = LoadSet(Toml());
@@ -80,55 +76,6 @@ TEST(Evaluate, ViolationsArePrintable) {
       EXPECT_FALSE(text.empty());
     }
   }
-}
-
-TEST(Evaluate, EffectiveRunIsAdmittedUnchanged) {
-  RandomRun random(1);
-  std::size_t admitted = 0;
-  for (int round = 0; round < 1000; ++round) {
-    const auto set = PolicySet::Parse("version = 1\n" + random.Tables(""), "p");
-    ASSERT_TRUE(set.has_value()) << set.error().message;
-    for (int i = 0; i < 3; ++i) {
-      const Decision once = Evaluate(*(*set)->Find("default"), random.Spec(), kHost);
-      if (once.admitted() == nullptr) continue;
-      ++admitted;
-      const RunSpec spec = once.admitted()->effective().ToSpec();
-      const Decision twice = Evaluate(*(*set)->Find("default"), spec, kHost);
-      ASSERT_THAT(Broken(twice), IsEmpty());
-      ASSERT_EQ(twice.admitted()->effective(), once.admitted()->effective());
-    }
-  }
-  EXPECT_GT(admitted, 50U);
-}
-
-// Whatever loads as a child admits nothing that its parent denies.
-TEST(Evaluate, ChildNeverAdmitsWhatItsParentDenies) {
-  RandomRun random(2);
-  std::size_t loaded = 0;
-  std::size_t told_apart = 0;
-  for (int round = 0; round < 2000; ++round) {
-    const auto set = PolicySet::Parse("version = 1\n" + random.Tables("") +
-                                          "[policy.child]\ninherits = \"default\"\n" +
-                                          random.Tables("policy.child."),
-                                      "p");
-    if (!set) {
-      ASSERT_THAT(set.error().message, HasSubstr("loosens"));
-      continue;
-    }
-    ++loaded;
-    for (int i = 0; i < 10; ++i) {
-      const RunSpec spec = random.Spec();
-      const Decision child = Evaluate(*(*set)->Find("child"), spec, kHost);
-      const Decision parent = Evaluate(*(*set)->Find("default"), spec, kHost);
-      if (child.admitted() != nullptr) {
-        ASSERT_THAT(Broken(parent), IsEmpty()) << spec.image;
-      } else if (parent.admitted() != nullptr) {
-        ++told_apart;
-      }
-    }
-  }
-  EXPECT_GT(loaded, 50U);
-  EXPECT_GT(told_apart, 5U);
 }
 
 TEST(Rules, IdsAreUnique) {

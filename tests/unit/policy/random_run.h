@@ -1,148 +1,143 @@
-// Random runs and policies for the property tests: most are near what a policy admits, so that both
-// answers occur.
+// Random runs for the property tests, every field of RunSpec among them. Most are near what the
+// policies of random_policy.h admit, so that both answers occur.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <random>
 #include <string>
 #include <vector>
 
 #include "policy/limit_table.h"
 #include "policy/run_spec.h"
+#include "tests/unit/policy/random_source.h"
 
 namespace tidewaiter::policy {
 
-class RandomRun {
- public:
-  explicit RandomRun(std::uint32_t seed) : random_(seed) {}
+inline std::string RandomDigest(RandomSource& random) {
+  const char hex = random.Pick<char>({'a', 'b'});
+  return random.Chance(85) ? "sha256:" + std::string(64, hex) : "sha512:" + std::string(128, hex);
+}
 
-  RunSpec Spec();
-  // The tables of one policy, each key under `prefix` ("" or "policy.NAME.").
-  std::string Tables(const std::string& prefix);
+// A value around the edges of one limit.
+inline std::int64_t RandomLimit(RandomSource& random, const LimitInfo& info) {
+  return random.Chance(5)
+             ? random.Pick<std::int64_t>({info.smallest - 1, info.built_in_max + 1, -1})
+             : random.Pick<std::int64_t>({info.smallest, info.built_in_default, info.built_in_max});
+}
 
- private:
-  std::size_t Below(std::size_t bound) {
-    return std::uniform_int_distribution<std::size_t>(0, bound - 1)(random_);
-  }
-  bool Chance(std::size_t percent) { return Below(100) < percent; }
-  template <typename T>
-  const T& Pick(const std::vector<T>& from) {
-    return from[Below(from.size())];
-  }
-  Mount RandomMount();
-
-  std::mt19937 random_;
-};
-
-inline Mount RandomRun::RandomMount() {
+inline Mount RandomMount(RandomSource& random) {
   Mount mount;
-  mount.target =
-      Pick<std::string>({"/data", "/data/x", "/tmp", "/in", "/out", "/etc", "x", "/tmp/y"});
-  mount.read_only = Chance(70);
-  switch (Below(6)) {
-    case 0:
-      mount.source = BindMount{Pick<std::string>({"/srv/a", "/srv/a/b", "/srv", "/etc"})};
+  mount.target = random.Chance(70)
+                     ? random.Text({"/data", "/in", "/out", "/tmp", "/work"})
+                     : random.Text({"/data/x", "/etc", "x", "/tmp/y", "/", "/run/docker.sock"});
+  mount.read_only = random.Chance(50);
+  switch (random.Below(11)) {
+    case 0: break;
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+      mount.source = BindMount{random.Text({"/srv/a", "/srv/a/b", "/srv/c", "/srv", "/etc"})};
       break;
-    case 1: mount.source = TmpfsMount{}; break;
-    case 2: mount.source = TmpfsMount{Pick<std::int64_t>({0, 4096, 1 << 20, 1 << 30})}; break;
-    case 3: mount.source = InputMount{Pick<std::string>({"i", "../i"})}; break;
-    case 4: mount.source = OutputMount{Pick<std::string>({"o", "p"})}; break;
-    default: mount.source = VolumeMount{"v"}; break;
+    case 5: mount.source = TmpfsMount{}; break;
+    case 6: mount.source = TmpfsMount{RandomLimit(random, kLimits[kTmpfsLimit])}; break;
+    case 7: mount.source = InputMount{random.Text({"i", "j", "../i"})}; break;
+    case 8:
+    case 9: mount.source = OutputMount{random.Text({"o", "p", ""})}; break;
+    default: mount.source = VolumeMount{random.Text({"v", "w", "v/w"})}; break;
   }
   return mount;
 }
 
-inline RunSpec RandomRun::Spec() {
-  RunSpec spec;
-  // Half of the runs depart from the defaults in few fields, or hardly any would be admitted.
-  const std::size_t boldness = Chance(50) ? 1 : 8;
-  const auto departs = [&](std::size_t percent) { return Chance(percent / boldness); };
-  spec.image =
-      Pick<std::string>({"ghcr.io/team/", "GHCR.io/team/", "ghcr.io/team/sub/", "quay.io/org/"}) +
-      Pick<std::string>({"a", "b"}) +
-      Pick<std::string>({":1.2.3", ":v1.9.0", ":2.0.0", ":1.2.3-rc.1", ":2.0.0-rc.1", ""}) +
-      "@sha256:" + std::string(64, Pick<char>({'a', 'b'}));
-  if (departs(30)) spec.command = {"sh", "-c", "true"};
-  if (departs(30)) spec.env = {{Pick<std::string>({"A", "HOME", "B=C"}), "x\ny"}};
-  if (departs(20)) spec.working_dir = Pick<std::string>({"/", "/data", "data"});
-  if (departs(40)) spec.user = Pick<std::string>({"1000", "1000:2000", "0", "1:0", "root"});
-  if (departs(20)) spec.labels = {{Pick<std::string>({"a", "io.tidewaiter.run"}), "b"}};
+// What a run may say besides its image, one field each.
+using Departure = void (*)(RandomSource&, RunSpec&);
+
+namespace departure {
+
+inline void Command(RandomSource& random, RunSpec& spec) {
+  spec.command = {random.Text({"sh", "/bin/true", ""}), "-c", "true\n"};
+}
+inline void Env(RandomSource& random, RunSpec& spec) {
+  spec.env = {{random.Text({"A", "HOME", "ä", "B=C"}), "x\ny"}};
+}
+inline void WorkingDir(RandomSource& random, RunSpec& spec) {
+  spec.working_dir = random.Text({"/", "/data", "data"});
+}
+inline void User(RandomSource& random, RunSpec& spec) {
+  spec.user = random.Text({"1000", "1000:2000", "0", "1:0", "0:1", "root"});
+}
+inline void Labels(RandomSource& random, RunSpec& spec) {
+  spec.labels = {{random.Text({"a", "io.other", "io.tidewaiter.run"}), "b"}, {"ü", ""}};
+}
+inline void SomeLimits(RandomSource& random, RunSpec& spec) {
   for (const LimitInfo& info : kLimits) {
-    if (!departs(15)) continue;
-    spec.limits.*info.requested =
-        Pick<std::int64_t>({info.smallest, info.built_in_default, info.built_in_max,
-                            info.built_in_max + 1, info.smallest - 1});
+    if (random.Chance(40)) spec.limits.*info.requested = RandomLimit(random, info);
   }
-  if (departs(40)) {
-    spec.network =
-        Pick<NetworkMode>({NetworkMode::kNone, NetworkMode::kIsolated, NetworkMode::kBridge});
-  }
-  for (std::size_t i = departs(60) ? 1 + Below(2) : 0; i > 0; --i)
-    spec.mounts.push_back(RandomMount());
-  if (departs(30)) {
-    spec.add_capabilities = {Pick<std::string>({"cap_kill", "CHOWN", "ALL"}),
-                             Pick<std::string>({"KILL", "CHOWN"})};
-  }
-  if (departs(30)) spec.read_only_rootfs = Chance(50);
-  if (departs(20)) spec.runtime = Pick<std::string>({"runsc", "runc"});
-  if (departs(10)) spec.seccomp_profile = "strict";
-  if (departs(20)) spec.tenant = {"c", "j", "t"};
-  return spec;
+}
+inline void Network(RandomSource& random, RunSpec& spec) {
+  spec.network =
+      random.Pick<NetworkMode>({NetworkMode::kNone, NetworkMode::kIsolated, NetworkMode::kBridge});
+}
+inline void OneMount(RandomSource& random, RunSpec& spec) {
+  spec.mounts = {RandomMount(random)};
+}
+inline void ThreeMounts(RandomSource& random, RunSpec& spec) {
+  spec.mounts = {RandomMount(random), RandomMount(random), RandomMount(random)};
+}
+inline void Capabilities(RandomSource& random, RunSpec& spec) {
+  spec.add_capabilities = {random.Text({"cap_kill", "CHOWN", "KILL", "ALL"})};
+  if (random.Chance(50)) spec.add_capabilities.emplace_back("Cap_Chown");
+}
+inline void Rootfs(RandomSource& random, RunSpec& spec) {
+  spec.read_only_rootfs = random.Chance(30);
+}
+inline void Runtime(RandomSource& random, RunSpec& spec) {
+  spec.runtime = random.Text({"runsc", "kata", "runc"});
+}
+inline void Seccomp(RandomSource& random, RunSpec& spec) {
+  spec.seccomp_profile = random.Text({"strict", "build", "unconfined"});
+}
+inline void TenantFields(RandomSource& random, RunSpec& spec) {
+  spec.tenant = {random.Text({"", "c"}), random.Text({"", "j"}), random.Text({"t", "\n"})};
+}
+inline void Backend(RandomSource& random, RunSpec& spec) {
+  spec.backend = random.Text({"docker", "kubernetes", "../x"});
+}
+inline void Key(RandomSource& random, RunSpec& spec) {
+  spec.idempotency_key = random.Text({"k", "0b1e-7 #3", "\n"});
 }
 
-inline std::string RandomRun::Tables(const std::string& prefix) {
-  std::string toml;
-  const auto table = [&](const std::string& name) { toml += "[" + prefix + name + "]\n"; };
-  if (Chance(70)) {
-    for (std::size_t i = 1 + Below(2); i > 0; --i) {
-      toml += "[[" + prefix + "images.allow]]\nrepository = \"" +
-              Pick<std::string>(
-                  {"ghcr.io/team/*", "ghcr.io/team/**", "ghcr.io/team/a", "quay.io/org/*"}) +
-              "\"\n";
-      if (Chance(70)) {
-        toml += "versions = \"" +
-                Pick<std::string>({"*", "1.x", "^1.2", ">=1.2.0 <2.0.0", ">=1.2.3-rc.0 <2.0.0",
-                                   "<=2", ">=2.0.0-rc.0", "1.2.3 || 2.x", "<2.0.0-rc.2"}) +
-                "\"\n";
-      }
-      if (Chance(20)) {
-        toml += "digests = [\"sha256:" + std::string(64, Pick<char>({'a', 'b'})) + "\"]\n";
-      }
-    }
+}  // namespace departure
+
+inline constexpr std::array<Departure, 16> kDepartures{
+    departure::Command,     departure::Env,          departure::WorkingDir, departure::User,
+    departure::Labels,      departure::SomeLimits,   departure::Network,    departure::OneMount,
+    departure::ThreeMounts, departure::Capabilities, departure::Rootfs,     departure::Runtime,
+    departure::Seccomp,     departure::TenantFields, departure::Backend,    departure::Key};
+
+inline std::string RandomImage(RandomSource& random) {
+  std::string image = random.Chance(70)
+                          ? "ghcr.io/team/"
+                          : random.Text({"GHCR.io/team/", "ghcr.io/team/sub/", "quay.io/org/"});
+  image += random.Text({"a", "b"});
+  if (random.Chance(3)) image = random.Text({"quay.io/org/a", "ghcr.io/Team/a", ""});
+  image += random.Chance(50) ? ":1.2.3"
+                             : random.Text({":v1.9.0", ":1.4.0_b.1", ":2.0.0", ":1.2.3-rc.1",
+                                            ":2.0.0-rc.1", ":latest", "", ""});
+  if (random.Chance(80)) image += '@' + RandomDigest(random);
+  return image;
+}
+
+// Most runs depart from the defaults in at most two fields, or hardly any would be admitted.
+inline RunSpec RandomSpec(RandomSource& random) {
+  RunSpec spec;
+  spec.image = RandomImage(random);
+  const std::size_t departures =
+      random.Chance(70) ? random.Below(3) : random.Below(kDepartures.size());
+  for (std::size_t i = 0; i < departures; ++i) {
+    kDepartures[random.Below(kDepartures.size())](random, spec);
   }
-  for (const LimitInfo& info : kLimits) {
-    if (!Chance(10)) continue;
-    table("limits." + std::string(info.key));
-    toml += "max = " + std::string(info.unit == LimitUnit::kCount ? "" : "\"") +
-            FormatLimit(info.unit, Pick<std::int64_t>({info.built_in_default, info.built_in_max})) +
-            (info.unit == LimitUnit::kCount ? "" : "\"") + "\n";
-  }
-  if (Chance(50)) {
-    table("mounts");
-    toml += "allow = [" + Pick<std::string>({"", "\"/srv/a\"", "\"/srv/a/b\""}) +
-            "]\nwritable = " + (Chance(50) ? "true" : "false") + "\n";
-  }
-  if (Chance(50)) {
-    table("network");
-    toml += "modes = [\"none\"" + Pick<std::string>({"", ", \"isolated\"", ", \"bridge\""}) + "]\n";
-  }
-  if (Chance(50)) {
-    table("capabilities");
-    toml += "allow = [" + Pick<std::string>({"", "\"KILL\"", "\"KILL\", \"CHOWN\""}) + "]\n";
-  }
-  if (Chance(30)) {
-    table("user");
-    toml += std::string("allow_root = ") + (Chance(50) ? "true" : "false") + "\n";
-  }
-  if (Chance(30)) {
-    table("rootfs");
-    toml += std::string("allow_writable = ") + (Chance(50) ? "true" : "false") + "\n";
-  }
-  if (Chance(30)) {
-    table("runtimes");
-    toml += "allow = [\"runsc\"]\n";
-  }
-  return toml;
+  return spec;
 }
 
 }  // namespace tidewaiter::policy
