@@ -3,12 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <set>
 #include <sstream>
 
 #include "policy/rules.h"
-#include "tests/support/project_file.h"
 #include "tests/unit/policy/policy_fixture.h"
 
 namespace tidewaiter::policy {
@@ -82,20 +80,6 @@ TEST(Rules, IdsAreUnique) {
   std::set<std::string_view> ids;
   for (const rule::Description& each : rule::kAll)
     EXPECT_TRUE(ids.insert(each.id).second) << each.id;
-}
-
-TEST(Rules, PolicyDocumentListsEachWithAFragment) {
-  std::ifstream file(testing::ProjectFile("docs/POLICY.md"));
-  ASSERT_TRUE(file.is_open());
-  std::set<std::string> listed;
-  for (std::string line; std::getline(file, line);) {
-    // | `rule.id` | what | `fragment` |
-    if (line.rfind("| `", 0) != 0 || line.find("` | ") == std::string::npos) continue;
-    listed.insert(line.substr(3, line.find('`', 3) - 3));
-  }
-  for (const rule::Description& each : rule::kAll) {
-    EXPECT_TRUE(listed.contains(std::string(each.id))) << each.id;
-  }
 }
 
 }  // namespace
