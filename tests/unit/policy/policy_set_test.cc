@@ -81,6 +81,41 @@ TEST(PolicyFile, AllProblemsAreReportedInTheOrderOfTheFile) {
   EXPECT_THAT(lines[4], StartsWith("policy.toml:7:10: 'mounts.allow[0]' is 'relative'"));
 }
 
+TEST(PolicyFile, DuplicatesAreReportedInOnePassWithEveryOtherKindOfProblem) {
+  const std::string error = LoadError(
+      "version = 1\n"
+      "mode = \"production\"\n"
+      "'mode' = \"development\"\n"
+      "[limits.memory]\n"
+      "default = \"4GiB\"\n"
+      "max = \"2GiB\"\n"
+      "[limits.memory]\n"
+      "max = \"8GiB\"\n"
+      "maximum = 1\n"
+      "[limits]\n"
+      "pids = { max = 5, max = 6, default = \"x\" }\n"
+      "[[images.allow]]\n"
+      "repository = \"ghcr.io/team/*\"\n"
+      "[images.allow]\n"
+      "repository = \"ghcr.io/other/*\"\n"
+      "[[principal]]\n"
+      "name = \"a\"\n"
+      "uid = 1\n"
+      "uid = 2\n"
+      "roles = \"run\"\n");
+  const std::vector<std::string> lines = Lines(error);
+  ASSERT_EQ(lines.size(), 9U) << error;
+  EXPECT_THAT(lines[0], StartsWith("policy.toml:3:1: duplicate key 'mode', first in line 2: "));
+  EXPECT_THAT(lines[1], StartsWith("policy.toml:5:11: 'limits.memory.default' is 4GiB: at most"));
+  EXPECT_THAT(lines[2], StartsWith("policy.toml:7:1: duplicate table [limits.memory], first in "));
+  EXPECT_THAT(lines[3], StartsWith("policy.toml:9:1: unknown key 'limits.memory.maximum': "));
+  EXPECT_THAT(lines[4], StartsWith("policy.toml:11:19: duplicate key 'limits.pids.max', first in"));
+  EXPECT_THAT(lines[5], StartsWith("policy.toml:11:38: 'limits.pids.default' is not readable: "));
+  EXPECT_THAT(lines[6], StartsWith("policy.toml:14:1: [images.allow] redefines the array of tab"));
+  EXPECT_THAT(lines[7], StartsWith("policy.toml:19:1: duplicate key 'principal[0].uid', first i"));
+  EXPECT_THAT(lines[8], StartsWith("policy.toml:20:9: 'principal[0].roles' is a string: "));
+}
+
 TEST(PolicyFile, UnknownKeysAreProblemsEverywhere) {
   for (const char* more : {"[image]\n", "[images]\nallow_all = true\n", "[limits.swap]\nmax = 1\n",
                            "[network]\nmode = 1\n", "[user]\nroot = true\n",
