@@ -165,6 +165,61 @@ TEST(PolicyFile, LimitsAreChecked) {
   EXPECT_THAT(limit("[limits.timeout]\nmax = 1970-01-01\n"), HasSubstr("a number or a string"));
 }
 
+TEST(PolicyFile, NumbersAreWhatWasWrittenOrAProblemAtTheirPlace) {
+  for (const char* cpus : {"inf",
+                           "+inf",
+                           "-inf",
+                           "nan",
+                           "-nan",
+                           "1e309",
+                           "-1e309",
+                           "-0.0",
+                           "0",
+                           "0.0",
+                           "0.0001",
+                           "1.0005",
+                           "1.00000001",
+                           "1e300",
+                           "9223372036854775807",
+                           "9223372036854775808",
+                           "-1",
+                           "0x",
+                           "1__0",
+                           "01",
+                           "\"1e0\"",
+                           "\"inf\"",
+                           "\"0x1\"",
+                           "\"-1\"",
+                           "true",
+                           "[1]",
+                           "1979-05-27"}) {
+    EXPECT_THAT(LoadError("version = 1\n[limits.cpus]\nmax = " + std::string(cpus) + "\n"),
+                StartsWith("policy.toml:3:"))
+        << cpus;
+  }
+  for (const char* pids : {"1.0", "1e2", "inf", "nan", "0", "-0", "-1", "0x400001", "\"1\"",
+                           "9223372036854775808", "0b2", "0o8", "1_", "_1"}) {
+    EXPECT_THAT(LoadError("version = 1\n[limits.pids]\nmax = " + std::string(pids) + "\n"),
+                StartsWith("policy.toml:3:"))
+        << pids;
+  }
+  for (const char* timeout : {"\"0s\"", "\"-1s\"", "\"0.0001s\"", "\"1e3s\"",
+                              "\"9223372036854775807h\"", "\"315576000001s\"", "60", "1.5"}) {
+    EXPECT_THAT(LoadError("version = 1\n[limits.timeout]\nmax = " + std::string(timeout) + "\n"),
+                StartsWith("policy.toml:3:"))
+        << timeout;
+  }
+  const auto set = LoadSet(
+      "version = 1\n[limits]\nmemory = {max = 0x8000_0000}\npids = {max = 0o777, default = 0b1}\n"
+      "cpus = {max = 2.675, default = 1e-1}\nopen_files = {max = 1_024}\n");
+  ASSERT_NE(set, nullptr);
+  const LimitRules& limits = set->Find("default")->rules().limits;
+  EXPECT_EQ(limits[0].max, std::int64_t{1} << 31);
+  EXPECT_EQ(limits[1], (LimitRule{100, 2675}));
+  EXPECT_EQ(limits[2], (LimitRule{1, 511}));
+  EXPECT_EQ(limits[6].max, 1024);
+}
+
 TEST(PolicyFile, LimitsTakeTheirForms) {
   const auto set = LoadSet(
       "version = 1\n[limits]\nmemory = { default = 1073741824, max = \"2GiB\" }\n"
