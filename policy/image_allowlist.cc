@@ -46,6 +46,19 @@ std::vector<const ImageEntry*> ImageAllowlist::Naming(const ImageReference& imag
   if (const auto registry = registries.find(image.registry); registry != registries.end()) {
     Collect(registry->second, image.repository, true, found);
   }
+  return Entries(std::move(found));
+}
+
+std::vector<const ImageEntry*> ImageAllowlist::Covering(const RepositoryPattern& pattern) const {
+  std::vector<Index> found;
+  const auto& registries = nodes_.front().next;
+  if (const auto registry = registries.find(pattern.registry()); registry != registries.end()) {
+    CollectCovering(registry->second, pattern, 0, found);
+  }
+  return Entries(std::move(found));
+}
+
+std::vector<const ImageEntry*> ImageAllowlist::Entries(std::vector<Index> found) const {
   std::sort(found.begin(), found.end());
   std::vector<const ImageEntry*> entries;
   entries.reserve(found.size());
@@ -72,6 +85,23 @@ void ImageAllowlist::Collect(Index node, std::string_view rest, bool more,
   if (const auto next = here.next.find(segment); next != here.next.end()) {
     Collect(next->second, left, goes_on, found);
   }
+}
+
+// Entries at or below `node` that cover `pattern`, whose first `depth` segments led here. Recurses
+// once for a segment and visits no node twice.
+void ImageAllowlist::CollectCovering(Index node, const RepositoryPattern& pattern,
+                                     std::size_t depth, std::vector<Index>& found) const {
+  const Node& here = nodes_[node];
+  found.insert(found.end(), here.ending_below.begin(), here.ending_below.end());
+  if (depth == pattern.segments().size()) {
+    if (pattern.any_below()) return;
+    found.insert(found.end(), here.ending_here.begin(), here.ending_here.end());
+    return;
+  }
+  if (here.any != 0) CollectCovering(here.any, pattern, depth + 1, found);
+  // A '*' is no key of `next`: nothing literal covers it.
+  const auto next = here.next.find(pattern.segments()[depth]);
+  if (next != here.next.end()) CollectCovering(next->second, pattern, depth + 1, found);
 }
 
 }  // namespace tidewaiter::policy
