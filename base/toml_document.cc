@@ -11,7 +11,10 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "base/toml_duplicates.h"
 #include "base/toml_nesting.h"
+#include "base/toml_reunion.h"
+#include "base/toml_syntax_text.h"
 
 namespace tidewaiter {
 namespace {
@@ -74,10 +77,51 @@ struct TomlState {
   toml::table root;
   std::vector<OpenTable> tables;  // index 0 is the root
   std::unordered_map<const toml::table*, std::size_t> index_of;
+  TomlDuplicates duplicates;
   std::vector<ProblemLine> problems;
 
   void Add(const toml::source_region& where, std::string text) {
-    problems.push_back({where.begin.line, where.begin.column, std::move(text)});
+    const TomlPosition at = duplicates.copy.Original({where.begin.line, where.begin.column});
+    problems.push_back({at.line, at.column, std::move(text)});
+  }
+
+  // Fails where the text is no TOML, with the duplicates found all the same.
+  Result<void> Parse(std::string_view text) {
+    try {
+      duplicates = FindTomlDuplicates(text);
+      for (TomlDuplicate& each : duplicates.told) {
+        problems.push_back({each.at.line, each.at.column, std::move(each.text)});
+      }
+      if (duplicates.copy.empty()) {
+        root = toml::parse(text);
+      } else {
+        root = toml::parse(duplicates.copy.Text(text));
+        ReuniteTomlTables(root, duplicates.strays);
+      }
+      return Ok();
+    } catch (const toml::parse_error& error) {
+      Add(error.source(), TomlSyntaxText(error.description()));
+    } catch (const std::exception& error) {
+      problems.push_back({1, 1, TomlSyntaxText(error.what())});
+    }
+    return Report();
+  }
+
+  // One line for each problem, in the order of the file.
+  Result<void> Report() {
+    if (problems.empty()) return Ok();
+    std::sort(problems.begin(), problems.end(),
+              [](const ProblemLine& a, const ProblemLine& b) { return a.Key() < b.Key(); });
+    const std::size_t count = problems.size() + duplicates.untold;
+    std::string message;
+    for (std::size_t i = 0; i < problems.size() && i < kMaxProblemLines; ++i) {
+      if (i > 0) message += '\n';
+      message += FormatLine(file_name, problems[i].line, problems[i].column, problems[i].text);
+    }
+    if (count > kMaxProblemLines) {
+      message += fmt::format("\n{}: and {} more problems", file_name, count - kMaxProblemLines);
+    }
+    return InvalidFile(std::move(message));
   }
 
   std::size_t Open(const toml::table& table, std::string path) {
@@ -297,15 +341,11 @@ Result<TomlDocument> TomlDocument::Parse(std::string_view text, std::string_view
   }
   auto state = std::make_unique<TomlState>();
   state->file_name = file;
-  try {
-    state->root = toml::parse(text);
-  } catch (const toml::parse_error& error) {
-    const toml::source_position at = error.source().begin;
-    return InvalidFile(
-        FormatLine(file, at.line, at.column, "not TOML: " + Printable(error.description(), 400)));
-  } catch (const std::exception& error) {
-    return InvalidFile(FormatLine(file, 1, 1, "not TOML: " + Printable(error.what(), 400)));
+  if (constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+      text.starts_with(kByteOrderMark)) {
+    text.remove_prefix(kByteOrderMark.size());
   }
+  TW_TRY(state->Parse(text));
   state->Open(state->root, "");
   return TomlDocument(std::move(state));
 }
@@ -320,21 +360,7 @@ bool TomlDocument::HasProblems() const noexcept {
 
 Result<void> TomlDocument::Finish() {
   state_->AddUnknownKeys();
-  auto& problems = state_->problems;
-  if (problems.empty()) return Ok();
-  std::sort(problems.begin(), problems.end(),
-            [](const ProblemLine& a, const ProblemLine& b) { return a.Key() < b.Key(); });
-  std::string message;
-  for (std::size_t i = 0; i < problems.size() && i < kMaxProblemLines; ++i) {
-    if (i > 0) message += '\n';
-    message +=
-        FormatLine(state_->file_name, problems[i].line, problems[i].column, problems[i].text);
-  }
-  if (problems.size() > kMaxProblemLines) {
-    message += fmt::format("\n{}: and {} more problems", state_->file_name,
-                           problems.size() - kMaxProblemLines);
-  }
-  return InvalidFile(std::move(message));
+  return state_->Report();
 }
 
 }  // namespace tidewaiter

@@ -1,7 +1,8 @@
 // A strict reader of TOML files. It collects *every* problem of a file before it reports, each as
 //   file:line:column: what: what would be right
 // so that an operator repairs a file once. A key that no one asked for is a problem: a misspelt
-// limit must not silently be no limit.
+// limit must not silently be no limit. So is a key or a table that is defined twice; the rest of
+// the file is read all the same (base/toml_duplicates.h).
 //
 //   TW_ASSIGN(TomlDocument document, TomlDocument::Parse(text, "policy.toml"));
 //   TomlTable root = document.Root();
@@ -86,7 +87,8 @@ class TomlDocument {
 
   // Parses `text` (at most kMaxBytes, at most kMaxNesting levels of tables and arrays). `file_name`
   // is used in messages only. Errors: INVALID_ARGUMENT, reason INVALID_FILE, one `file:line:column:
-  // ...` line.
+  // ...` line for what is no TOML, and where that is its syntax one for each key or table that was
+  // found defined twice.
   static Result<TomlDocument> Parse(std::string_view text, std::string_view file_name);
 
   TomlDocument(TomlDocument&&) noexcept;

@@ -7,12 +7,9 @@
 #include <optional>
 #include <string_view>
 
-namespace tidewaiter {
+#include "base/toml_lexer.h"
 
-struct TomlPosition {
-  std::size_t line = 1;
-  std::size_t column = 1;
-};
+namespace tidewaiter {
 
 // The first place where brackets nest deeper than `limit` or one key has more than `limit` dots;
 // nothing where there is none. Linear in the text. Reads texts that are not TOML as far as a TOML

@@ -50,6 +50,16 @@ std::vector<const ImageEntry*> ImageAllowlist::Naming(const ImageReference& imag
   return found;
 }
 
+std::vector<const ImageEntry*> ImageAllowlist::Covering(const RepositoryPattern& pattern) const {
+  std::vector<const ImageEntry*> found;
+  const auto& registries = nodes_.front().next;
+  if (const auto registry = registries.find(pattern.registry()); registry != registries.end()) {
+    CollectCovering(registry->second, pattern, 0, found);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 // Entries at or below `node` that name a path of which `rest` is left; `more`: whether any is.
 // Recurses once for a segment, of which a name of 255 bytes has at most 128, and visits no node
 // twice.
@@ -69,6 +79,24 @@ void ImageAllowlist::Collect(Index node, std::string_view rest, bool more,
   if (const auto next = here.next.find(segment); next != here.next.end()) {
     Collect(next->second, left, goes_on, found);
   }
+}
+
+// Entries at or below `node` that cover `pattern`, whose first `depth` segments led here. Recurses
+// once for a segment and visits no node twice.
+void ImageAllowlist::CollectCovering(Index node, const RepositoryPattern& pattern,
+                                     std::size_t depth,
+                                     std::vector<const ImageEntry*>& found) const {
+  const Node& here = nodes_[node];
+  for (const Index index : here.ending_below) found.push_back(&entries_[index]);
+  if (depth == pattern.segments().size()) {
+    if (pattern.any_below()) return;
+    for (const Index index : here.ending_here) found.push_back(&entries_[index]);
+    return;
+  }
+  if (here.any != 0) CollectCovering(here.any, pattern, depth + 1, found);
+  // A '*' is no key of `next`: nothing literal covers it.
+  const auto next = here.next.find(pattern.segments()[depth]);
+  if (next != here.next.end()) CollectCovering(next->second, pattern, depth + 1, found);
 }
 
 }  // namespace tidewaiter::policy

@@ -2,6 +2,7 @@
 // of its path, not with the number of entries. A value; immutable once read.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -37,6 +38,9 @@ class ImageAllowlist {
   // Those whose repository names the image's, in the order of the file. Valid while this object is
   // neither changed nor destroyed.
   [[nodiscard]] std::vector<const ImageEntry*> Naming(const ImageReference& image) const;
+  // Those whose repository names everything that `pattern` names (RepositoryPattern::IsSubsetOf),
+  // in the order of the file. Valid as long.
+  [[nodiscard]] std::vector<const ImageEntry*> Covering(const RepositoryPattern& pattern) const;
 
  private:
   using Index = std::uint32_t;
@@ -51,6 +55,8 @@ class ImageAllowlist {
   Index Descend(Index node, const std::string& segment);
   void Collect(Index node, std::string_view rest, bool more,
                std::vector<const ImageEntry*>& found) const;
+  void CollectCovering(Index node, const RepositoryPattern& pattern, std::size_t depth,
+                       std::vector<const ImageEntry*>& found) const;
 
   std::vector<ImageEntry> entries_;
   std::vector<Node> nodes_{1};

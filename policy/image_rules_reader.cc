@@ -77,20 +77,17 @@ bool VersionsInside(const ImageEntry& child, bool child_semver, const ImageEntry
   return inner.IsSubsetOf(outer);
 }
 
-bool Inside(const ImageEntry& child, bool child_semver, const ImageEntry& parent,
-            bool parent_semver) {
-  const bool digests_inside =
-      parent.digests.empty() ||
-      (!child.digests.empty() && std::includes(parent.digests.begin(), parent.digests.end(),
-                                               child.digests.begin(), child.digests.end()));
-  return digests_inside && child.repository.IsSubsetOf(parent.repository) &&
-         VersionsInside(child, child_semver, parent, parent_semver);
+bool DigestsInside(const ImageEntry& child, const ImageEntry& parent) {
+  return parent.digests.empty() ||
+         (!child.digests.empty() && std::includes(parent.digests.begin(), parent.digests.end(),
+                                                  child.digests.begin(), child.digests.end()));
 }
 
 bool InsideAny(const ImageEntry& child, bool child_semver, const Rules& parent) {
-  const auto& entries = parent.images.entries();
-  return std::any_of(entries.begin(), entries.end(), [&](const ImageEntry& entry) {
-    return Inside(child, child_semver, entry, parent.tag_must_be_semver);
+  const auto covering = parent.images.Covering(child.repository);
+  return std::any_of(covering.begin(), covering.end(), [&](const ImageEntry* entry) {
+    return DigestsInside(child, *entry) &&
+           VersionsInside(child, child_semver, *entry, parent.tag_must_be_semver);
   });
 }
 

@@ -112,8 +112,10 @@ Result<std::int64_t> CpuMillis(double cpus) {
   if (!std::isfinite(cpus) || cpus > kMaxCpus || cpus < -kMaxCpus) {
     return Fail(ErrorCode::kInvalidArgument, "read cpus: not a finite number in a sane range");
   }
-  const double rounded = std::round(cpus * 1000);
-  if (std::fabs(cpus * 1000 - rounded) > 1e-3) {
+  constexpr double kMillis = 1000;
+  const double rounded = std::round(cpus * kMillis);
+  // Division gives the double that is nearest to so many thousandths, which a text of them is too.
+  if (rounded / kMillis != cpus) {
     return Fail(ErrorCode::kInvalidArgument,
                 fmt::format("read cpus {}: at most three decimals", cpus));
   }

@@ -20,8 +20,8 @@ Result<std::int64_t> ParseSize(std::string_view text);
 // "1", "0.5", "0.125": at most three decimals, since CPUs are counted in thousandths. Returns
 // thousandths.
 Result<std::int64_t> ParseCpuMillis(std::string_view text);
-// The same of a floating-point number: the nearest thousandth where it is within a millionth of
-// `cpus`.
+// The same of a floating-point number, which must be the one nearest to a number of thousandths, as
+// the literal 0.1 is: none is rounded to what was not asked for.
 Result<std::int64_t> CpuMillis(double cpus);
 
 // "15m", "24h", "30s", "500ms", "1h30m", "1.5s": decimals with h, m, s or ms, larger units first,

@@ -1,8 +1,11 @@
 #include "wire/json_scalar.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/duration.pb.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -14,7 +17,10 @@ namespace tidewaiter::wire {
 namespace {
 
 using google::protobuf::EnumDescriptor;
+using google::protobuf::EnumValueDescriptor;
 using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::Reflection;
 
 constexpr std::string_view kKinds[] = {"null",           "a boolean", "a whole number",
                                        "a whole number", "a number",  "a string"};
@@ -29,44 +35,124 @@ std::optional<std::int64_t> WholeNumber(const JsonScalar& value) {
   return std::nullopt;
 }
 
-bool IsDecimal(std::string_view text) {
+// Takes the digits at its beginning off `text`.
+std::string_view TakeDigits(std::string_view& text) noexcept {
+  const std::size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string_view digits = text.substr(0, end);
+  text.remove_prefix(end);
+  return digits;
+}
+
+// An integer by RFC 8259 in its beginning: "-"? and digits, no zero before others.
+bool TakeInteger(std::string_view& text) noexcept {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const std::string_view digits = TakeDigits(text);
+  return !digits.empty() && (digits.size() == 1 || digits.front() != '0');
+}
+
+std::optional<std::int64_t> WholeNumber(std::string_view text) {
+  std::string_view rest = text;
+  if (!TakeInteger(rest) || !rest.empty()) return std::nullopt;
   std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc()) return std::nullopt;
+  return number;
 }
 
-bool IsNumber(std::string_view text) {
-  if (text == "NaN" || text == "Infinity" || text == "-Infinity") return true;
-  // from_chars alone would take "inf" and "nan" too.
-  if (text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return false;
+std::optional<double> Number(const JsonScalar& value) {
+  if (const auto* number = std::get_if<std::int64_t>(&value)) return static_cast<double>(*number);
+  if (const auto* number = std::get_if<std::uint64_t>(&value)) return static_cast<double>(*number);
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  const auto* text = std::get_if<std::string_view>(&value);
+  if (text == nullptr) return std::nullopt;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (*text == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  if (*text == "Infinity") return kInfinity;
+  if (*text == "-Infinity") return -kInfinity;
+  if (!IsJsonNumber(*text)) return std::nullopt;
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
+  const auto parsed = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (parsed.ec == std::errc()) return number;
+  return std::numeric_limits<double>::quiet_NaN();  // too large, or too near to zero
 }
 
-bool IsNameOrNumber(const JsonScalar& value, const EnumDescriptor& type) {
+const EnumValueDescriptor* EnumValue(const JsonScalar& value, const EnumDescriptor& type) {
   if (const auto* name = std::get_if<std::string_view>(&value)) {
-    return type.FindValueByName(std::string(*name)) != nullptr;
+    return type.FindValueByName(std::string(*name));
   }
   const auto number = WholeNumber(value);
-  return number && *number >= std::numeric_limits<int>::min() &&
-         *number <= std::numeric_limits<int>::max() &&
-         type.FindValueByNumber(static_cast<int>(*number)) != nullptr;
+  if (!number || *number < std::numeric_limits<int>::min() ||
+      *number > std::numeric_limits<int>::max()) {
+    return nullptr;
+  }
+  return type.FindValueByNumber(static_cast<int>(*number));
 }
 
-bool Fits(const JsonScalar& value, const FieldDescriptor& field) {
+// "-1.5s": seconds with at most nine decimals, within the 10,000 years of a Duration.
+std::optional<google::protobuf::Duration> ReadDuration(std::string_view text) {
+  constexpr std::size_t kNanoDigits = 9;
+  constexpr std::int64_t kMaxSeconds = 315'576'000'000;
+  std::string_view rest = text;
+  if (!TakeInteger(rest)) return std::nullopt;
+  const auto seconds = WholeNumber(text.substr(0, text.size() - rest.size()));
+  if (!seconds || *seconds > kMaxSeconds || *seconds < -kMaxSeconds) return std::nullopt;
+  std::int32_t nanos = 0;
+  if (rest.starts_with('.')) {
+    rest.remove_prefix(1);
+    std::string digits(TakeDigits(rest));
+    if (digits.empty() || digits.size() > kNanoDigits) return std::nullopt;
+    digits.resize(kNanoDigits, '0');
+    std::from_chars(digits.data(), digits.data() + digits.size(), nanos);
+  }
+  if (rest != "s") return std::nullopt;
+  if (nanos != 0 && (*seconds == kMaxSeconds || *seconds == -kMaxSeconds)) return std::nullopt;
+  google::protobuf::Duration duration;
+  duration.set_seconds(*seconds);
+  duration.set_nanos(text.starts_with('-') ? -nanos : nanos);
+  return duration;
+}
+
+bool Set(const JsonScalar& value, const FieldDescriptor& field, Message& message) {
+  const Reflection& reflection = *message.GetReflection();
   const auto* text = std::get_if<std::string_view>(&value);
+  if (field.cpp_type() == FieldDescriptor::CPPTYPE_STRING && text != nullptr) {
+    if (field.is_repeated()) {
+      reflection.AddString(&message, &field, std::string(*text));
+    } else {
+      reflection.SetString(&message, &field, std::string(*text));
+    }
+    return true;
+  }
+  // A list of anything else, as a type that follows, is refused until the contract has one.
+  if (field.is_repeated()) return false;
   switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_BOOL: return std::holds_alternative<bool>(value);
-    case FieldDescriptor::CPPTYPE_STRING: return text != nullptr;
-    case FieldDescriptor::CPPTYPE_INT64:
-      return text != nullptr ? IsDecimal(*text) : WholeNumber(value).has_value();
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      if (text != nullptr) return IsNumber(*text);
-      return !std::holds_alternative<std::nullptr_t>(value) && !std::holds_alternative<bool>(value);
-    case FieldDescriptor::CPPTYPE_ENUM: return IsNameOrNumber(value, *field.enum_type());
-    case FieldDescriptor::CPPTYPE_MESSAGE: return IsDuration(field) && text != nullptr;
-    default: return false;  // a type that the contract does not use is refused until it is known
+    case FieldDescriptor::CPPTYPE_BOOL: {
+      const auto* truth = std::get_if<bool>(&value);
+      if (truth != nullptr) reflection.SetBool(&message, &field, *truth);
+      return truth != nullptr;
+    }
+    case FieldDescriptor::CPPTYPE_INT64: {
+      const auto number = text != nullptr ? WholeNumber(*text) : WholeNumber(value);
+      if (number) reflection.SetInt64(&message, &field, *number);
+      return number.has_value();
+    }
+    case FieldDescriptor::CPPTYPE_DOUBLE: {
+      const auto number = Number(value);
+      if (number) reflection.SetDouble(&message, &field, *number);
+      return number.has_value();
+    }
+    case FieldDescriptor::CPPTYPE_ENUM: {
+      const auto* known = EnumValue(value, *field.enum_type());
+      if (known != nullptr) reflection.SetEnum(&message, &field, known);
+      return known != nullptr;
+    }
+    case FieldDescriptor::CPPTYPE_MESSAGE: {
+      if (!IsDuration(field) || text == nullptr) return false;
+      const auto duration = ReadDuration(*text);
+      if (duration) reflection.MutableMessage(&message, &field)->CopyFrom(*duration);
+      return duration.has_value();
+    }
+    default: return false;
   }
 }
 
@@ -84,7 +170,11 @@ struct Shown {
   std::string operator()(std::string_view value) const { return Quoted(value, 64); }
   std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
   std::string operator()(std::uint64_t value) const { return fmt::format("{}", value); }
-  std::string operator()(double value) const { return nlohmann::json(value).dump(); }  // "1.0"
+  std::string operator()(double value) const {
+    // It stands for what is no double (FittedJson), whose digits are not known here.
+    if (std::fabs(value) >= 1e308) return "no finite number";
+    return nlohmann::json(value).dump();  // "1.0"
+  }
 };
 
 }  // namespace
@@ -108,15 +198,29 @@ std::string_view ExpectedKind(const FieldDescriptor& field) {
   }
 }
 
-std::optional<Misfit> FindMisfit(const JsonScalar& value, const FieldDescriptor& field) {
-  if (Fits(value, field)) return std::nullopt;
+bool IsJsonNumber(std::string_view text) noexcept {
+  if (!TakeInteger(text)) return false;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (TakeDigits(text).empty()) return false;
+  }
+  if (text.empty() || (text.front() != 'e' && text.front() != 'E')) return text.empty();
+  text.remove_prefix(1);
+  if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+  return !TakeDigits(text).empty() && text.empty();
+}
+
+std::optional<Misfit> SetScalar(const JsonScalar& value, const FieldDescriptor& field,
+                                Message& message) {
+  if (Set(value, field, message)) return std::nullopt;
   const std::string_view expected = ExpectedKind(field);
   if (field.cpp_type() == FieldDescriptor::CPPTYPE_ENUM) {
     return Misfit{fmt::format("{} is no known value", std::visit(Shown{}, value)),
                   Names(*field.enum_type())};
   }
   // The value itself is told only where its kind alone could be right: a number or its text.
-  const bool numeric = field.cpp_type() == FieldDescriptor::CPPTYPE_INT64 ||
+  const bool numeric = (IsDuration(field) && std::holds_alternative<std::string_view>(value)) ||
+                       field.cpp_type() == FieldDescriptor::CPPTYPE_INT64 ||
                        field.cpp_type() == FieldDescriptor::CPPTYPE_DOUBLE;
   const std::string found =
       numeric ? std::visit(Shown{}, value) : std::string(kKinds[value.index()]);

@@ -1,9 +1,10 @@
-// Whether one plain JSON value (null, boolean, number, string) may stand for a protobuf field, by
-// the rules of protobuf JSON read strictly: no value is converted that could mean two things. Pure;
-// any thread.
+// One plain JSON value (null, boolean, number, string) as the value of a protobuf field, by the
+// rules of protobuf JSON read strictly: no value is converted that could mean two things, and none
+// is rounded. Pure; any thread.
 #pragma once
 
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,16 +25,22 @@ struct Misfit {
   std::string remedy;
 };
 
-// Why `value` is no value of `field`, or of one element where `field` is repeated; nothing where it
-// is one. null never is: whether a field may be absent is the caller's to know. The syntax of a
-// Duration's string is not looked at.
-std::optional<Misfit> FindMisfit(const JsonScalar& value,
-                                 const google::protobuf::FieldDescriptor& field);
+// Sets `field` of `message`, or adds one element where it is repeated; or says why `value` is none
+// of it. null never is one: whether a field may be absent is the caller's to know.
+//
+// Whole numbers are written without fraction and exponent: 1e3 is refused where 1000 is meant.
+// A number that is not finite, or too large for a double, is for the policy to refuse.
+std::optional<Misfit> SetScalar(const JsonScalar& value,
+                                const google::protobuf::FieldDescriptor& field,
+                                google::protobuf::Message& message);
 
 // "a whole number": what belongs in `field`, or in one element where it is repeated.
 std::string_view ExpectedKind(const google::protobuf::FieldDescriptor& field);
 
 // Whether `field` holds a google.protobuf.Duration, which is a string in JSON.
 bool IsDuration(const google::protobuf::FieldDescriptor& field);
+
+// Whether `text` is a number by RFC 8259, without a blank.
+bool IsJsonNumber(std::string_view text) noexcept;
 
 }  // namespace tidewaiter::wire

@@ -31,10 +31,13 @@ Result<v1::RunSpec> ReadSpec(const std::string& path) {
   TW_ASSIGN(const std::string content, ReadFile(path, wire::kMaxSpecJsonBytes));
   auto spec = wire::ParseSpecJson(content);
   if (spec) return *std::move(spec);
-  const policy::Violation& fault = spec.error();
-  return Fail(ErrorCode::kInvalidArgument, "read spec " + Quoted(path) + ": " +
-                                               (fault.field.empty() ? "" : fault.field + ": ") +
-                                               fault.message + "; " + fault.remedy);
+  std::string message = "read spec " + Quoted(path) + ": ";
+  for (const policy::Violation& fault : spec.error().list) {
+    if (message.back() != ' ') message += "\n  ";
+    message +=
+        (fault.field.empty() ? "" : fault.field + ": ") + fault.message + "; " + fault.remedy;
+  }
+  return Fail(ErrorCode::kInvalidArgument, std::move(message));
 }
 
 // Shows events until the stream ends. The first output that cannot be shown cancels the run; its

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <vector>
 
 #include "client/commands/files.h"
 #include "client/commands/invocation.h"
@@ -18,9 +19,21 @@
 namespace tidewaiter::cli {
 namespace {
 
-v1::ExplainResponse NoSpec(const policy::Violation& fault) {
+v1::ExplainResponse NoSpec(const std::vector<policy::Violation>& faults) {
   v1::ExplainResponse verdict;
-  *verdict.add_violations() = wire::ToProto(fault);
+  for (const policy::Violation& fault : faults) *verdict.add_violations() = wire::ToProto(fault);
+  return verdict;
+}
+
+// The faults of a text that is no specification, and what the judge has against the rest of it.
+v1::ExplainResponse JudgeRest(const wire::SpecFaults& faults, Judge& judge) {
+  v1::ExplainResponse verdict = NoSpec(faults.list);
+  if (!faults.rest) return verdict;
+  const Result<v1::ExplainResponse> of_the_rest = judge.Decide(*faults.rest);
+  if (!of_the_rest) return verdict;
+  for (const v1::Violation& violation : of_the_rest->violations()) {
+    if (!faults.Explain(violation.field())) *verdict.add_violations() = violation;
+  }
   return verdict;
 }
 
@@ -61,19 +74,19 @@ std::string ToText(const std::string& path, const v1::ExplainResponse& verdict) 
 std::optional<Result<v1::ExplainResponse>> JudgeFile(const std::string& path, Judge& judge) {
   const auto content = ReadFile(path, kSpecBytes);
   if (!content && content.error().code == ErrorCode::kResourceExhausted) {
-    return NoSpec({"spec.too-large", "", content.error().message, "a smaller specification"});
+    return NoSpec({{"spec.too-large", "", content.error().message, "a smaller specification"}});
   }
   if (!content) {
     Complain(content.error().message);
     return std::nullopt;
   }
   const auto spec = wire::ParseSpecJson(*content);
-  if (!spec) return NoSpec(spec.error());
+  if (!spec) return JudgeRest(spec.error(), judge);
   Result<v1::ExplainResponse> verdict = judge.Decide(*spec);
   // What the judge's version does not know is this spec's own fault: the next ones have a verdict.
   if (!verdict && verdict.error().code == ErrorCode::kInvalidArgument) {
-    return NoSpec({"spec.unknown-field", "", verdict.error().message,
-                   "the fields and values that this version knows"});
+    return NoSpec({{"spec.unknown-field", "", verdict.error().message,
+                    "the fields and values that this version knows"}});
   }
   return verdict;
 }

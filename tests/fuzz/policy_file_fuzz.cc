@@ -1,5 +1,6 @@
 // Any bytes as a policy file. Whatever loads must decide without harm, admit its own effective run
-// unchanged, and have no child that admits what its parent denies.
+// unchanged, and have no child that admits what its parent denies. What does not load has problems
+// in the form of one, and no duplicate ends the reading.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -23,7 +24,16 @@ class TrustingHost final : public tidewaiter::policy::HostPaths {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace tidewaiter::policy;
   const auto set = PolicySet::Parse(std::string(data, data + size), "fuzz.toml");
-  if (!set) return 0;
+  if (!set) {
+    const std::string& problems = set.error().message;
+    if (!problems.starts_with("fuzz.toml:")) std::abort();
+    // toml++ would stop at it: FindTomlDuplicates missed one.
+    for (const char* missed :
+         {"not TOML: key-value pair: cannot redefine", "not TOML: table header: cannot"}) {
+      if (problems.find(missed) != std::string::npos) std::abort();
+    }
+    return 0;
+  }
   RunSpec spec;
   spec.image = "ghcr.io/team/job:1.2.3@sha256:" + std::string(64, 'a');
   spec.mounts = {{"/data", true, BindMount{"/srv/data"}}};

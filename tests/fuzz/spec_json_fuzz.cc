@@ -12,8 +12,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace tidewaiter;
   const auto spec = wire::ParseSpecJson(std::string(data, data + size));
   if (!spec) {
-    // Told beside the policy's violations, so it must be one.
-    if (!spec.error().rule.starts_with("spec.") || spec.error().message.empty()) std::abort();
+    // Told beside the policy's violations, so each must be one.
+    if (spec.error().list.empty()) std::abort();
+    for (const policy::Violation& fault : spec.error().list) {
+      if (!fault.rule.starts_with("spec.") || fault.message.empty()) std::abort();
+    }
     return 0;
   }
   static_cast<void>(wire::FromProto(*spec));

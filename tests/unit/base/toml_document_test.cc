@@ -126,12 +126,116 @@ TEST(TomlDocument, OwnProblemsStandAtTheirPlace) {
             "f.toml:2:8: relative: an absolute path\nf.toml:4:3: bad element: a better one");
 }
 
-TEST(TomlDocument, SyntaxErrorsAndDuplicateKeysNameTheirPlace) {
-  EXPECT_THAT(ParseError("a = 1\nb =\n"), StartsWith("f.toml:2:"));
-  EXPECT_THAT(ParseError("a = 1\na = 2\n"), StartsWith("f.toml:2:"));
-  EXPECT_THAT(ParseError("[t]\n[t]\n"), StartsWith("f.toml:2:"));
+TEST(TomlDocument, SyntaxErrorsNameTheirPlaceAndWhatIsRight) {
+  EXPECT_EQ(
+      ParseError("a = 1\nb =\n"),
+      "f.toml:2:4: not TOML: key-value pair: expected value, saw \"\\\\n\": KEY = VALUE on one "
+      "line, texts in quotes");
   EXPECT_THAT(ParseError("a = 99999999999999999999\n"), StartsWith("f.toml:1:"));
-  EXPECT_THAT(ParseError("a = '\xff'\n"), StartsWith("f.toml:1:"));
+  EXPECT_THAT(ParseError("a = 1e309\n"), StartsWith("f.toml:1:"));
+  EXPECT_EQ(ParseError("a = '\xff'\n"),
+            "f.toml:1:5: not TOML: Encountered invalid utf-8 sequence: TOML 1.0 in UTF-8");
+}
+
+TEST(TomlDocument, DuplicatesAreToldBesideEveryOtherProblem) {
+  TomlDocument document =
+      Open("a = 1\na = 'x'\nb = 'y'\n[t]\nc = 1\n[t]\nc = 2\nd = {e = 1, e = 2, f = 'z'}\ng = 1\n");
+  TomlTable root = document.Root();
+  EXPECT_EQ(root.Int("a"), 1);
+  root.Int("b");
+  TomlTable table = *root.Table("t");
+  EXPECT_EQ(table.Int("c"), 1);
+  TomlTable inner = *table.Table("d");
+  EXPECT_EQ(inner.Int("e"), 1);
+  inner.Int("f");
+  EXPECT_EQ(FinishError(document),
+            "f.toml:2:1: duplicate key 'a', first in line 1: one of the two\n"
+            "f.toml:3:5: 'b' is a string: an integer\n"
+            "f.toml:6:1: duplicate table [t], first in line 4: one table with the keys of both\n"
+            "f.toml:8:13: duplicate key 't.d.e', first in line 8: one of the two\n"
+            "f.toml:8:24: 't.d.f' is a string: an integer\n"
+            "f.toml:9:1: unknown key 't.g': one of c, d");
+}
+
+TEST(TomlDocument, ProblemsBehindADuplicateOfTheSameLineKeepTheirColumn) {
+  TomlDocument document =
+      Open("t = {\"\u00e4\u20ac\" = 1, '\u00e4\u20ac' = 2, a = 1, a = 2, b = 'x'}");
+  TomlTable table = *document.Root().Table("t");
+  table.Int("\u00e4\u20ac");
+  table.Int("a");
+  table.Int("b");
+  EXPECT_THAT(FinishError(document), HasSubstr("\nf.toml:1:44: 't.b' is a string: an integer"));
+}
+
+TEST(TomlDocument, WhatASecondHeaderAddsIsNotMissing) {
+  TomlDocument document =
+      Open("[a]\nx = 1\n[b]\n[a]\ns = 't'\n[[a.list]]\nn = 1\n[a.list]\nn = 2\n");
+  TomlTable table = *document.Root().Table("a");
+  document.Root().Table("b");
+  EXPECT_EQ(table.RequiredInt("x"), 1);
+  EXPECT_EQ(table.RequiredString("s"), "t");
+  std::vector<TomlTable> list = table.Tables("list");
+  ASSERT_THAT(list, SizeIs(2));
+  EXPECT_EQ(list[1].path(), "a.list[1]");
+  EXPECT_EQ(list[0].Int("n"), 1);
+  EXPECT_EQ(list[1].Int("n"), 2);
+  EXPECT_EQ(FinishError(document),
+            "f.toml:4:1: duplicate table [a], first in line 1: one table with the keys of both\n"
+            "f.toml:8:1: [a.list] redefines the array of tables 'a.list' of line 6: [[a.list]]");
+}
+
+TEST(TomlDocument, HeaderIntoAnInlineTableIsReadAsPartOfIt) {
+  TomlDocument document = Open("a = {b = {c = 1}}\n[a.b]\nd = 'x'\n[a.e.f]\ng = 1\n");
+  TomlTable table = *document.Root().Table("a");
+  TomlTable inner = *table.Table("b");
+  EXPECT_EQ(inner.Int("c"), 1);
+  inner.Int("d");
+  EXPECT_EQ(table.Table("e")->Table("f")->Int("g"), 1);
+  EXPECT_EQ(
+      FinishError(document),
+      "f.toml:2:1: [a.b] redefines the inline table 'a' of line 1: one table with the keys of "
+      "both\n"
+      "f.toml:3:5: 'a.b.d' is a string: an integer\n"
+      "f.toml:4:1: [a.e.f] redefines the inline table 'a' of line 1: one table with the keys "
+      "of both");
+}
+
+TEST(TomlDocument, WhatStandsUnderAHeaderOfNoTableIsNotRead) {
+  TomlDocument document = Open("a = 1\n[a]\nx = 1\ny = 1\ny = 2\n[b]\n");
+  TomlTable root = document.Root();
+  EXPECT_EQ(root.Int("a"), 1);
+  root.Table("b");
+  EXPECT_EQ(FinishError(document),
+            "f.toml:2:1: [a] redefines the value 'a' of line 1: one of the two\n"
+            "f.toml:5:1: duplicate key 'a.y', first in line 4: one of the two");
+}
+
+TEST(TomlDocument, SyntaxErrorIsToldWithTheDuplicatesFound) {
+  EXPECT_THAT(ParseError("a = 1\na = 1 2\n"),
+              StartsWith("f.toml:2:1: duplicate key 'a', first in line 1: one of the two\n"
+                         "f.toml:2:7: not TOML: "));
+  EXPECT_THAT(ParseError("a = 1\na = 1\n[t]\n[t]\nx\n"), HasSubstr("\nf.toml:5:2: not TOML: "));
+}
+
+TEST(TomlDocument, ByteOrderMarkHidesNothing) {
+  TomlDocument document = Open(
+      "\xEF\xBB\xBF"
+      "a = 1\na = 'x'\n");
+  EXPECT_EQ(document.Root().Int("a"), 1);
+  EXPECT_THAT(FinishError(document), StartsWith("f.toml:2:1: duplicate key 'a', first in line 1"));
+}
+
+TEST(TomlDocument, KeyThatLooksLikeAMadeUpOneIsUnknown) {
+  TomlDocument document = Open("\"\\u00000\" = 1\n");
+  EXPECT_THAT(FinishError(document), StartsWith("f.toml:1:1: unknown key '\\x000'"));
+}
+
+TEST(TomlDocument, DuplicatesThatAreNotToldAreCounted) {
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += "[t]\n";
+  TomlDocument document = Open(text);
+  document.Root().Table("t");
+  EXPECT_THAT(FinishError(document), HasSubstr("and 4899 more problems"));
 }
 
 TEST(TomlDocument, NulByteInAStringIsAProblem) {

@@ -131,5 +131,54 @@ TEST(ImageAllowlist, FindsWhatTheRuleNamesForAnyListAndAnyImage) {
   EXPECT_GT(named, 1000);
 }
 
+// The entries that cover the pattern, as they were written.
+std::vector<std::string> Covering(const ImageAllowlist& list, const std::string& pattern) {
+  const auto parsed = RepositoryPattern::Parse(pattern, false);
+  EXPECT_TRUE(parsed.has_value()) << pattern;
+  std::vector<std::string> texts;
+  if (!parsed) return texts;
+  for (const ImageEntry* entry : list.Covering(*parsed)) texts.push_back(entry->repository.text());
+  return texts;
+}
+
+TEST(ImageAllowlist, CoveringEntriesNameAllThatThePatternNames) {
+  const ImageAllowlist list = ListOf({"ghcr.io/team/**", "ghcr.io/team/*", "ghcr.io/team/job",
+                                      "ghcr.io/*/job", "ghcr.io/team", "quay.io/team/**"});
+  EXPECT_THAT(Covering(list, "ghcr.io/team/job"), ElementsAre("ghcr.io/team/**", "ghcr.io/team/*",
+                                                              "ghcr.io/team/job", "ghcr.io/*/job"));
+  EXPECT_THAT(Covering(list, "ghcr.io/team/*"), ElementsAre("ghcr.io/team/**", "ghcr.io/team/*"));
+  EXPECT_THAT(Covering(list, "ghcr.io/team/**"), ElementsAre("ghcr.io/team/**"));
+  EXPECT_THAT(Covering(list, "ghcr.io/team/*/**"), ElementsAre("ghcr.io/team/**"));
+  EXPECT_THAT(Covering(list, "ghcr.io/*"), IsEmpty());
+}
+
+TEST(ImageAllowlist, FindsWhatCoversAnyPatternOfAnyList) {
+  std::mt19937 random(20260301);
+  const auto pattern = [&random] {
+    std::string text = random() % 8 == 0 ? "quay.io" : "ghcr.io";
+    const std::vector<std::string> segments{"a", "b", "*"};
+    for (auto left = 1 + random() % 4; left > 0; --left) text += "/" + segments[random() % 3];
+    return random() % 3 == 0 ? text + "/**" : text;
+  };
+  int covered = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::vector<std::string> texts(12);
+    for (std::string& text : texts) text = pattern();
+    const ImageAllowlist list = ListOf(texts);
+    for (int i = 0; i < 12; ++i) {
+      const std::string asked = pattern();
+      const auto parsed = RepositoryPattern::Parse(asked, false);
+      ASSERT_TRUE(parsed.has_value()) << asked;
+      std::vector<std::string> expected;
+      for (const ImageEntry& entry : list.entries()) {
+        if (parsed->IsSubsetOf(entry.repository)) expected.push_back(entry.repository.text());
+      }
+      EXPECT_EQ(Covering(list, asked), expected) << asked;
+      covered += static_cast<int>(expected.size());
+    }
+  }
+  EXPECT_GT(covered, 1000);
+}
+
 }  // namespace
 }  // namespace tidewaiter::policy

@@ -81,6 +81,41 @@ TEST(PolicyFile, AllProblemsAreReportedInTheOrderOfTheFile) {
   EXPECT_THAT(lines[4], StartsWith("policy.toml:7:10: 'mounts.allow[0]' is 'relative'"));
 }
 
+TEST(PolicyFile, DuplicatesAreReportedInOnePassWithEveryOtherKindOfProblem) {
+  const std::string error = LoadError(
+      "version = 1\n"
+      "mode = \"production\"\n"
+      "'mode' = \"development\"\n"
+      "[limits.memory]\n"
+      "default = \"4GiB\"\n"
+      "max = \"2GiB\"\n"
+      "[limits.memory]\n"
+      "max = \"8GiB\"\n"
+      "maximum = 1\n"
+      "[limits]\n"
+      "pids = { max = 5, max = 6, default = \"x\" }\n"
+      "[[images.allow]]\n"
+      "repository = \"ghcr.io/team/*\"\n"
+      "[images.allow]\n"
+      "repository = \"ghcr.io/other/*\"\n"
+      "[[principal]]\n"
+      "name = \"a\"\n"
+      "uid = 1\n"
+      "uid = 2\n"
+      "roles = \"run\"\n");
+  const std::vector<std::string> lines = Lines(error);
+  ASSERT_EQ(lines.size(), 9U) << error;
+  EXPECT_THAT(lines[0], StartsWith("policy.toml:3:1: duplicate key 'mode', first in line 2: "));
+  EXPECT_THAT(lines[1], StartsWith("policy.toml:5:11: 'limits.memory.default' is 4GiB: at most"));
+  EXPECT_THAT(lines[2], StartsWith("policy.toml:7:1: duplicate table [limits.memory], first in "));
+  EXPECT_THAT(lines[3], StartsWith("policy.toml:9:1: unknown key 'limits.memory.maximum': "));
+  EXPECT_THAT(lines[4], StartsWith("policy.toml:11:19: duplicate key 'limits.pids.max', first in"));
+  EXPECT_THAT(lines[5], StartsWith("policy.toml:11:38: 'limits.pids.default' is not readable: "));
+  EXPECT_THAT(lines[6], StartsWith("policy.toml:14:1: [images.allow] redefines the array of tab"));
+  EXPECT_THAT(lines[7], StartsWith("policy.toml:19:1: duplicate key 'principal[0].uid', first i"));
+  EXPECT_THAT(lines[8], StartsWith("policy.toml:20:9: 'principal[0].roles' is a string: "));
+}
+
 TEST(PolicyFile, UnknownKeysAreProblemsEverywhere) {
   for (const char* more : {"[image]\n", "[images]\nallow_all = true\n", "[limits.swap]\nmax = 1\n",
                            "[network]\nmode = 1\n", "[user]\nroot = true\n",
@@ -128,6 +163,61 @@ TEST(PolicyFile, LimitsAreChecked) {
   EXPECT_THAT(limit("[limits.timeout]\nmax = 15\n"), HasSubstr("a duration such as"));
   EXPECT_THAT(limit("[limits.pids]\nmax = \"512\"\n"), HasSubstr("a whole number"));
   EXPECT_THAT(limit("[limits.timeout]\nmax = 1970-01-01\n"), HasSubstr("a number or a string"));
+}
+
+TEST(PolicyFile, NumbersAreWhatWasWrittenOrAProblemAtTheirPlace) {
+  for (const char* cpus : {"inf",
+                           "+inf",
+                           "-inf",
+                           "nan",
+                           "-nan",
+                           "1e309",
+                           "-1e309",
+                           "-0.0",
+                           "0",
+                           "0.0",
+                           "0.0001",
+                           "1.0005",
+                           "1.00000001",
+                           "1e300",
+                           "9223372036854775807",
+                           "9223372036854775808",
+                           "-1",
+                           "0x",
+                           "1__0",
+                           "01",
+                           "\"1e0\"",
+                           "\"inf\"",
+                           "\"0x1\"",
+                           "\"-1\"",
+                           "true",
+                           "[1]",
+                           "1979-05-27"}) {
+    EXPECT_THAT(LoadError("version = 1\n[limits.cpus]\nmax = " + std::string(cpus) + "\n"),
+                StartsWith("policy.toml:3:"))
+        << cpus;
+  }
+  for (const char* pids : {"1.0", "1e2", "inf", "nan", "0", "-0", "-1", "0x400001", "\"1\"",
+                           "9223372036854775808", "0b2", "0o8", "1_", "_1"}) {
+    EXPECT_THAT(LoadError("version = 1\n[limits.pids]\nmax = " + std::string(pids) + "\n"),
+                StartsWith("policy.toml:3:"))
+        << pids;
+  }
+  for (const char* timeout : {"\"0s\"", "\"-1s\"", "\"0.0001s\"", "\"1e3s\"",
+                              "\"9223372036854775807h\"", "\"315576000001s\"", "60", "1.5"}) {
+    EXPECT_THAT(LoadError("version = 1\n[limits.timeout]\nmax = " + std::string(timeout) + "\n"),
+                StartsWith("policy.toml:3:"))
+        << timeout;
+  }
+  const auto set = LoadSet(
+      "version = 1\n[limits]\nmemory = {max = 0x8000_0000}\npids = {max = 0o777, default = 0b1}\n"
+      "cpus = {max = 2.675, default = 1e-1}\nopen_files = {max = 1_024}\n");
+  ASSERT_NE(set, nullptr);
+  const LimitRules& limits = set->Find("default")->rules().limits;
+  EXPECT_EQ(limits[0].max, std::int64_t{1} << 31);
+  EXPECT_EQ(limits[1], (LimitRule{100, 2675}));
+  EXPECT_EQ(limits[2], (LimitRule{1, 511}));
+  EXPECT_EQ(limits[6].max, 1024);
 }
 
 TEST(PolicyFile, LimitsTakeTheirForms) {

@@ -51,6 +51,9 @@ TEST(Quantity, FloatingPointCpusAreThousandthsOrRefused) {
   EXPECT_EQ(*CpuMillis(-1), -1000);
   EXPECT_FALSE(CpuMillis(0.0001).has_value());
   EXPECT_FALSE(CpuMillis(1.0005).has_value());
+  EXPECT_FALSE(CpuMillis(1.00000001).has_value());
+  EXPECT_FALSE(CpuMillis(std::nextafter(1.0, 2.0)).has_value());
+  EXPECT_EQ(*CpuMillis(-0.0), 0);
   EXPECT_FALSE(CpuMillis(std::nan("")).has_value());
   EXPECT_FALSE(CpuMillis(std::numeric_limits<double>::infinity()).has_value());
   EXPECT_FALSE(CpuMillis(1e300).has_value());

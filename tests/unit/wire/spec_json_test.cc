@@ -4,14 +4,28 @@
 
 #include <cmath>
 #include <string>
+#include <vector>
 
 namespace tidewaiter::wire {
 namespace {
 
-policy::Violation FaultOf(const std::string& json) {
+std::vector<policy::Violation> FaultsOf(const std::string& json) {
   const auto spec = ParseSpecJson(json);
   EXPECT_FALSE(spec.has_value()) << json;
-  return spec ? policy::Violation{} : spec.error();
+  return spec ? std::vector<policy::Violation>() : spec.error().list;
+}
+
+// The only fault of the text.
+policy::Violation FaultOf(const std::string& json) {
+  const auto faults = FaultsOf(json);
+  EXPECT_EQ(faults.size(), 1U) << json;
+  return faults.empty() ? policy::Violation{} : faults.front();
+}
+
+std::vector<std::string> Fields(const std::vector<policy::Violation>& faults) {
+  std::vector<std::string> fields;
+  for (const policy::Violation& fault : faults) fields.push_back(fault.field);
+  return fields;
 }
 
 TEST(SpecJson, ReadsEveryShapeOfField) {
@@ -19,7 +33,7 @@ TEST(SpecJson, ReadsEveryShapeOfField) {
       "limits": {"memoryBytes": "1073741824", "cpus": 0.5, "timeout": "900s"},
       "network": {"mode": "NONE"}, "mounts": [{"target": "/a", "bind": {"source": "/b"}}],
       "readOnlyRootfs": false})");
-  ASSERT_TRUE(spec.has_value()) << spec.error().message;
+  ASSERT_TRUE(spec.has_value()) << spec.error().list.front().message;
   EXPECT_EQ(spec->limits().memory_bytes(), 1073741824);
   EXPECT_EQ(spec->limits().timeout().seconds(), 900);
   EXPECT_EQ(spec->env().at("A"), "1");
@@ -140,6 +154,20 @@ INSTANTIATE_TEST_SUITE_P(
         WrongType{"ZeroFraction", R"({"limits": {"pids": 1.0}})", "limits.pids"},
         WrongType{"Boolean", R"({"limits": {"pids": true}})", "limits.pids"},
         WrongType{"Unit", R"({"limits": {"memory_bytes": "1g"}})", "limits.memoryBytes"},
+        WrongType{"Exponent", R"({"limits": {"pids": 1e3}})", "limits.pids"},
+        WrongType{"ExponentInText", R"({"limits": {"pids": "1e3"}})", "limits.pids"},
+        WrongType{"NegativeZeroFraction", R"({"limits": {"pids": -0.0}})", "limits.pids"},
+        WrongType{"BeyondADouble", R"({"limits": {"pids": 1e309}})", "limits.pids"},
+        WrongType{"BelowADouble", R"({"limits": {"pids": -1e309}})", "limits.pids"},
+        WrongType{"NotANumber", R"({"limits": {"pids": NaN}})", "limits.pids"},
+        WrongType{"NotANumberInText", R"({"limits": {"pids": "NaN"}})", "limits.pids"},
+        WrongType{"Infinite", R"({"limits": {"pids": -Infinity}})", "limits.pids"},
+        WrongType{"BelowSigned", R"({"limits": {"pids": -9223372036854775809}})", "limits.pids"},
+        WrongType{"OfALargeSize", R"({"mounts": [{"tmpfs": {"sizeBytes": 1e400}}]})",
+                  "mounts[0].tmpfs.sizeBytes"},
+        WrongType{"LeadingZeroInText", R"({"limits": {"pids": "012"}})", "limits.pids"},
+        WrongType{"PlusInText", R"({"limits": {"pids": "+12"}})", "limits.pids"},
+        WrongType{"HexadecimalText", R"({"limits": {"pids": "0x10"}})", "limits.pids"},
         WrongType{"Blank", R"({"limits": {"memoryBytes": ""}})", "limits.memoryBytes"},
         WrongType{"Spaced", R"({"limits": {"memoryBytes": " 1"}})", "limits.memoryBytes"},
         WrongType{"BeyondSigned", R"({"limits": {"memoryBytes": 9223372036854775808}})",
@@ -150,19 +178,43 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Number, SpecJsonOfWrongType,
-    testing::Values(WrongType{"Boolean", R"({"limits": {"cpus": true}})", "limits.cpus"},
-                    WrongType{"Text", R"({"limits": {"cpus": "two"}})", "limits.cpus"},
-                    WrongType{"OtherSpellingOfNan", R"({"limits": {"cpus": "nan"}})",
-                              "limits.cpus"},
-                    WrongType{"Blank", R"({"limits": {"cpus": ""}})", "limits.cpus"}),
+    testing::Values(
+        WrongType{"Boolean", R"({"limits": {"cpus": true}})", "limits.cpus"},
+        WrongType{"Text", R"({"limits": {"cpus": "two"}})", "limits.cpus"},
+        WrongType{"OtherSpellingOfNan", R"({"limits": {"cpus": "nan"}})", "limits.cpus"},
+        WrongType{"OtherSpellingOfInfinity", R"({"limits": {"cpus": "inf"}})", "limits.cpus"},
+        WrongType{"Hexadecimal", R"({"limits": {"cpus": "0x1"}})", "limits.cpus"},
+        WrongType{"Underscore", R"({"limits": {"cpus": "1_0"}})", "limits.cpus"},
+        WrongType{"Plus", R"({"limits": {"cpus": "+1"}})", "limits.cpus"},
+        WrongType{"NoFraction", R"({"limits": {"cpus": "1."}})", "limits.cpus"},
+        WrongType{"Spaced", R"({"limits": {"cpus": " 1"}})", "limits.cpus"},
+        WrongType{"Blank", R"({"limits": {"cpus": ""}})", "limits.cpus"}),
     NameOf);
 
 INSTANTIATE_TEST_SUITE_P(
     Duration, SpecJsonOfWrongType,
-    testing::Values(WrongType{"Object", R"({"limits": {"timeout": {"seconds": 3}}})",
-                              "limits.timeout"},
-                    WrongType{"Number", R"({"limits": {"timeout": 3}})", "limits.timeout"},
-                    WrongType{"NoUnit", R"({"limits": {"timeout": "3"}})", "limits.timeout"}),
+    testing::Values(
+        WrongType{"Object", R"({"limits": {"timeout": {"seconds": 3}}})", "limits.timeout"},
+        WrongType{"Number", R"({"limits": {"timeout": 3}})", "limits.timeout"},
+        WrongType{"NoUnit", R"({"limits": {"timeout": "3"}})", "limits.timeout"},
+        WrongType{"OtherUnit", R"({"limits": {"timeout": "3m"}})", "limits.timeout"},
+        WrongType{"Blank", R"({"limits": {"timeout": ""}})", "limits.timeout"},
+        WrongType{"UnitAlone", R"({"limits": {"timeout": "s"}})", "limits.timeout"},
+        WrongType{"Spaced", R"({"limits": {"timeout": " 3s"}})", "limits.timeout"},
+        WrongType{"Plus", R"({"limits": {"timeout": "+3s"}})", "limits.timeout"},
+        WrongType{"Exponent", R"({"limits": {"timeout": "1e3s"}})", "limits.timeout"},
+        WrongType{"NoDigit", R"({"limits": {"timeout": ".5s"}})", "limits.timeout"},
+        WrongType{"NoFraction", R"({"limits": {"timeout": "1.s"}})", "limits.timeout"},
+        WrongType{"BelowANano", R"({"limits": {"timeout": "1.0000000001s"}})", "limits.timeout"},
+        WrongType{"NotANumber", R"({"limits": {"timeout": "NaNs"}})", "limits.timeout"},
+        WrongType{"BeyondADuration", R"({"limits": {"timeout": "315576000001s"}})",
+                  "limits.timeout"},
+        WrongType{"BelowADuration", R"({"limits": {"timeout": "-315576000001s"}})",
+                  "limits.timeout"},
+        WrongType{"NanoBeyondADuration", R"({"limits": {"timeout": "315576000000.1s"}})",
+                  "limits.timeout"},
+        WrongType{"BeyondSigned", R"({"limits": {"timeout": "99999999999999999999s"}})",
+                  "limits.timeout"}),
     NameOf);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -178,7 +230,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(SpecJson, NullLeavesASingularFieldAbsent) {
   const auto spec = ParseSpecJson(R"({"image": null, "network": null, "readOnlyRootfs": null,
       "limits": {"memoryBytes": null, "timeout": null}})");
-  ASSERT_TRUE(spec.has_value()) << spec.error().message;
+  ASSERT_TRUE(spec.has_value()) << spec.error().list.front().message;
   EXPECT_FALSE(spec->has_network());
   EXPECT_FALSE(spec->has_read_only_rootfs());
   EXPECT_FALSE(spec->limits().has_memory_bytes());
@@ -187,7 +239,7 @@ TEST(SpecJson, NullLeavesASingularFieldAbsent) {
 
 TEST(SpecJson, WholeNumberMayBeText) {
   const auto spec = ParseSpecJson(R"({"limits": {"pids": 9, "logBytes": "-9"}})");
-  ASSERT_TRUE(spec.has_value()) << spec.error().message;
+  ASSERT_TRUE(spec.has_value()) << spec.error().list.front().message;
   EXPECT_EQ(spec->limits().pids(), 9);
   EXPECT_EQ(spec->limits().log_bytes(), -9);
 }
@@ -210,7 +262,7 @@ TEST(SpecJson, NumberThatIsNotFiniteIsLeftToThePolicy) {
 
 TEST(SpecJson, EnumMayBeItsKnownNumber) {
   const auto spec = ParseSpecJson(R"({"network": {"mode": 2}})");
-  ASSERT_TRUE(spec.has_value()) << spec.error().message;
+  ASSERT_TRUE(spec.has_value()) << spec.error().list.front().message;
   EXPECT_EQ(spec->network().mode(), v1::Network::ISOLATED);
 }
 
@@ -225,19 +277,90 @@ TEST(SpecJson, ElementAfterAnObjectHasTheNextIndex) {
 }
 
 TEST(SpecJson, WhatIsNoJsonIsAnError) {
-  for (const char* text : {"", "{", "{\"image\": 'a'}", "{\"image\": \"a\",}", "{} {}", "// x\n{}",
-                           "{image: \"a\"}", "{\"limits\": {\"cpus\": NaN}}",
-                           "{\"image\": \"\xff\"}", "{\"limits\": {\"cpus\": 1e999}}"}) {
+  for (const char* text :
+       {"", "{", "{\"image\": 'a'}", "{\"image\": \"a\",}", "{} {}", "// x\n{}", "{image: \"a\"}",
+        "{\"image\": \"\xff\"}", "{\"limits\": {\"cpus\": 1.NaN}}",
+        "{\"limits\": {\"cpus\": 0.0NaN}}", "{\"limits\": {\"cpus\": NaN5}}",
+        "{\"limits\": {\"cpus\": 01}}", "{\"limits\": {\"cpus\": -}}"}) {
     EXPECT_EQ(FaultOf(text).rule, "spec.syntax") << text;
   }
 }
 
-TEST(SpecJson, DepthAndSizeAreBounded) {
-  EXPECT_EQ(FaultOf("{\"command\":" + std::string(100'000, '[')).rule, "spec.wrong-type");
+TEST(SpecJson, EveryFaultIsToldInTheOrderOfTheText) {
+  const auto faults = FaultsOf(R"({"imagee": {"a": [1, {}]}, "user": 7, "user": "1",
+      "limits": {"pids": 1.5, "swap": 1, "cpus": NaN, "logBytes": [1]},
+      "mounts": ["/a", {"target": 1, "bind": {"sorce": []}}, null, {"target": "/b", "target": {}}],
+      "env": {"A": {}, "B": null}, "network": {"mode": "HOST"}, "command": {"a": 1}})");
+  EXPECT_EQ(Fields(faults),
+            (std::vector<std::string>{"imagee", "user", "user", "limits.pids", "limits.swap",
+                                      "limits.logBytes", "mounts[0]", "mounts[1].target",
+                                      "mounts[1].bind.sorce", "mounts[2]", "mounts[3].target",
+                                      "env['A']", "env['B']", "network.mode", "command"}));
+}
+
+TEST(SpecJson, RestOfAFaultySpecIsReadAsItIs) {
+  const auto spec = ParseSpecJson(R"({"image": "a:1", "limits": {"pids": 1.5, "logBytes": 7},
+      "mounts": ["/a", {"target": "/b", "tmpfs": {}}], "command": ["a", 1, "b"]})");
+  ASSERT_FALSE(spec.has_value());
+  ASSERT_TRUE(spec.error().rest.has_value());
+  const v1::RunSpec& rest = *spec.error().rest;
+  EXPECT_EQ(rest.image(), "a:1");
+  EXPECT_FALSE(rest.limits().has_pids());
+  EXPECT_EQ(rest.limits().log_bytes(), 7);
+  EXPECT_EQ(rest.mounts(1).target(), "/b");
+  EXPECT_EQ(rest.command(2), "b");
+}
+
+TEST(SpecJson, FaultExplainsViolationsOfItsFieldAlone) {
+  const auto spec = ParseSpecJson(R"({"imagee": 1, "limits": {"pids": 1.5}, "mounts": [1]})");
+  ASSERT_FALSE(spec.has_value());
+  EXPECT_TRUE(spec.error().Explain("limits.pids"));
+  EXPECT_TRUE(spec.error().Explain("mounts[0].target"));
+  EXPECT_FALSE(spec.error().Explain("limits.pidsX"));
+  EXPECT_FALSE(spec.error().Explain("limits.cpus"));
+  EXPECT_FALSE(spec.error().Explain("image"));
+}
+
+TEST(SpecJson, MountWithoutItsFaultySourceIsExplained) {
+  const auto spec = ParseSpecJson(R"({"mounts": [{"target": "/a", "bind": "/b"}]})");
+  ASSERT_FALSE(spec.has_value());
+  EXPECT_TRUE(spec.error().Explain("mounts[0]"));
+  EXPECT_FALSE(spec.error().Explain("mounts[1]"));
+}
+
+TEST(SpecJson, TextThatEndsEarlyHasNoRest) {
+  const auto spec = ParseSpecJson(R"({"user": 7, "limits": {"cpus": )");
+  ASSERT_FALSE(spec.has_value());
+  EXPECT_FALSE(spec.error().rest.has_value());
+  EXPECT_EQ(Fields(spec.error().list), (std::vector<std::string>{"user", "limits.cpus"}));
+}
+
+TEST(SpecJson, SyntaxErrorNamesItsByteBehindNumbersThatAreNone) {
+  EXPECT_EQ(FaultOf(R"({"limits": {"cpus": NaN}, })").message,
+            FaultOf(R"({"limits": {"cpus": 1.5}, })").message);
+}
+
+TEST(SpecJson, NumbersInTextsStayAsTheyAre) {
+  const auto spec =
+      ParseSpecJson(R"({"image": "NaN", "user": "-1e309 \" NaN", "env": {"NaN": "1e309"}})");
+  ASSERT_TRUE(spec.has_value());
+  EXPECT_EQ(spec->image(), "NaN");
+  EXPECT_EQ(spec->user(), "-1e309 \" NaN");
+  EXPECT_EQ(spec->env().at("NaN"), "1e309");
+  EXPECT_EQ(FaultOf(R"({"image": NaN})").message, "a number, where a string belongs");
+  EXPECT_EQ(FaultOf(R"({"env": {"A": 1e309}})").field, "env['A']");
+}
+
+TEST(SpecJson, DepthSizeAndFaultsAreBounded) {
+  EXPECT_EQ(FaultsOf("{\"command\":" + std::string(100'000, '[')).back().rule, "spec.syntax");
   std::string deep = "{";
   for (int i = 0; i < 40; ++i) deep += "\"limits\":{";
-  EXPECT_EQ(FaultOf(deep).rule, "spec.unknown-field");
+  EXPECT_EQ(FaultsOf(deep).front().rule, "spec.unknown-field");
+  EXPECT_EQ(FaultsOf(deep).back().rule, "spec.syntax");
   EXPECT_EQ(FaultOf(std::string(kMaxSpecJsonBytes + 1, ' ')).rule, "spec.too-large");
+  std::string many = "{\"command\": [1";
+  for (int i = 0; i < 10'000; ++i) many += ", 1";
+  EXPECT_EQ(FaultsOf(many + "]}").size(), 100U);
 }
 
 TEST(SpecJson, PrintsOneLineThatReadsBack) {
