@@ -82,7 +82,13 @@ Result<io::HttpResponse> RegistryClient::Fetch(const io::HttpRequest& request,
   if (cause.code == ErrorCode::kCancelled || patience.deadline.Passed()) {
     return cause.Within(subject);
   }
-  return Unavailable(subject, cause.message);
+  if (cause.Reason() != "TLS_UNTRUSTED") return Unavailable(subject, cause.message);
+  return Unavailable(
+      subject, cause.message + (settings_.ca_certificates.empty()
+                                    ? "; only the system's CAs are trusted, as no [registry] "
+                                      "ca_file names another"
+                                    : "; only the system's CAs and those of [registry] ca_file "
+                                      "are trusted"));
 }
 
 Result<io::HttpResponse> RegistryClient::Manifest(const std::string& method,
@@ -97,6 +103,7 @@ Result<io::HttpResponse> RegistryClient::Manifest(const std::string& method,
   request.url = (MayUsePlainHttp(host) ? "http://" : "https://") + host + "/v2/" +
                 image.repository + "/manifests/" + std::string(which);
   request.headers.emplace_back("Accept", kManifestTypes);
+  request.ca_certificates = settings_.ca_certificates;
   TW_ASSIGN(io::HttpResponse answer, Fetch(request, subject, patience));
   if (answer.status == 401) {
     const auto challenge = ParseAuthChallenge(answer.Header("www-authenticate"));
@@ -150,6 +157,7 @@ Result<std::string> RegistryClient::Token(const AuthChallenge& challenge,
       "service=" + UrlEncode(challenge.service) + "&scope=" + UrlEncode(Scope(image));
   io::HttpRequest request;
   request.url = challenge.realm;
+  request.ca_certificates = settings_.ca_certificates;
   if (credentials && !credentials->identity_token.empty()) {
     request.method = "POST";
     request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");

@@ -1,5 +1,6 @@
 // Asks registries (OCI distribution specification 1.1) for manifests. TLS always, but for the
-// loopback registries that the configuration names; redirects are not followed. Credentials go to
+// loopback registries that the configuration names; trusted are the system's CAs and those of the
+// configuration, for token services too; redirects are not followed. Credentials go to
 // the registry they are for, and to the token service that this registry names, over TLS (or to a
 // configured loopback registry) only. Blocks; thread-safe.
 #pragma once

@@ -90,6 +90,19 @@ TEST(TagCheckTest, RegistryThatCannotBeAskedRefuses) {
   }
 }
 
+TEST(TagCheckTest, UntrustedCertificateSaysWhatIsTrusted) {
+  FakeHttp http([](const auto&) -> Result<io::HttpResponse> {
+    return Fail(ErrorCode::kUnavailable, "SSL certificate problem", "TLS_UNTRUSTED");
+  });
+  RegistrySettings settings;
+  TagCheck check(http, settings);
+  EXPECT_THAT(check.Confirm(Image(), kPatience).error().message,
+              HasSubstr("only the system's CAs are trusted, as no [registry] ca_file"));
+  settings.ca_certificates = "our CA";
+  EXPECT_THAT(check.Confirm(Image(), kPatience).error().message,
+              HasSubstr("the system's CAs and those of [registry] ca_file are trusted"));
+}
+
 TEST(TagCheckTest, ConfirmationIsRememberedAndRefusalIsNot) {
   bool right = false;
   FakeHttp http([&right](const auto&) { return Tagged(right ? kDigest : kOther, "{}"); });
@@ -179,6 +192,13 @@ TEST_F(TokenFlowTest, TokenIsFetchedWithTheRegistrysCredentialsAndUsed) {
             "https://auth.example/token?service=s&scope=repository%3Ateam%2Fjob%3Apull");
   EXPECT_EQ(HeaderOf(requests[1], "Authorization"), "Basic dXNlcjpwYXNz");
   EXPECT_EQ(HeaderOf(requests[2], "Authorization"), "Bearer t.0");
+}
+
+TEST_F(TokenFlowTest, CertificatesOfTheConfigurationAreTrustedByEveryRequest) {
+  settings_.ca_certificates = "our CA";
+  ASSERT_TRUE(Confirm(R"(Bearer realm="https://auth.example/token")").has_value());
+  ASSERT_THAT(http_->requests(), SizeIs(3));
+  for (const auto& request : http_->requests()) EXPECT_EQ(request.ca_certificates, "our CA");
 }
 
 TEST_F(TokenFlowTest, CredentialsOfOneRegistryNeverGoToAnother) {
