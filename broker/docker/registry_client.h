@@ -5,11 +5,13 @@
 // configured loopback registry) only. Blocks; thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "broker/docker/auth_challenge.h"
+#include "broker/docker/registry_auth.h"
 #include "broker/docker/settings.h"
 #include "broker/io/http_client.h"
 #include "broker/run/backend.h"
@@ -31,12 +33,15 @@ class RegistryClient {
  private:
   Result<io::HttpResponse> Fetch(const io::HttpRequest& request, const std::string& subject,
                                  const run::Patience& patience);
-  // The value of the Authorization header that answers the challenge.
+  // The value of the Authorization header that answers the challenge; without credentials, that of
+  // somebody anonymous.
   Result<std::string> Authorization(const AuthChallenge& challenge,
+                                    const std::optional<Credentials>& credentials,
                                     const policy::ImageReference& image,
                                     const run::Patience& patience);
-  Result<std::string> Token(const AuthChallenge& challenge, const policy::ImageReference& image,
-                            const run::Patience& patience);
+  Result<std::string> Token(const AuthChallenge& challenge,
+                            const std::optional<Credentials>& credentials,
+                            const policy::ImageReference& image, const run::Patience& patience);
   [[nodiscard]] bool MayUsePlainHttp(std::string_view authority) const;
 
   io::HttpClient& http_;
