@@ -135,6 +135,9 @@ void ReadRegistry(TomlTable registry, BrokerConfig& config) {
   if (const auto auth_file = registry.String("auth_file"); auth_file && !auth_file->empty()) {
     ReadPath(registry, "auth_file", config.registry.auth_file);
   }
+  if (const auto ca_file = registry.String("ca_file"); ca_file && !ca_file->empty()) {
+    ReadPath(registry, "ca_file", config.registry.ca_file);
+  }
   ReadDuration(registry, "call_timeout", seconds(1), minutes(10), config.registry.call_timeout);
   ReadDuration(registry, "tag_memory", milliseconds(0), hours(1), config.registry.tag_memory);
   ReadCount(registry, "tag_memory_entries", 1'000'000, config.registry.tag_memory_entries);

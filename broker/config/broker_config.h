@@ -80,6 +80,7 @@ struct BrokerConfig {
   struct Registry {
     std::vector<std::string> plain_http;  // "HOST:PORT", loopback only
     std::string auth_file;                // a docker config.json; empty: anonymous
+    std::string ca_file;                  // PEM, trusted besides the system's; empty: those alone
     std::chrono::milliseconds call_timeout{std::chrono::seconds(15)};
     std::chrono::milliseconds tag_memory{std::chrono::minutes(1)};  // zero: ask every time
     std::uint32_t tag_memory_entries = 1024;

@@ -65,6 +65,9 @@ std::vector<OwnershipFinding> CheckOwnership(const std::string& config_path,
   if (!config.registry.auth_file.empty()) {
     inspection.File("registry credentials", config.registry.auth_file);
   }
+  if (!config.registry.ca_file.empty()) {
+    inspection.File("registry certificates", config.registry.ca_file);
+  }
   for (const auto& [name, path] : config.seccomp_profiles) {
     inspection.File(fmt::format("seccomp profile {}", Quoted(name)), path);
   }

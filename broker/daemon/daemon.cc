@@ -53,6 +53,7 @@ std::vector<std::string> KeptPaths(const Preparation& preparation) {
                                 config.audit_dir,        config.socket, config.docker.socket,
                                 config.shadow_policy};
   if (!config.registry.auth_file.empty()) kept.push_back(config.registry.auth_file);
+  if (!config.registry.ca_file.empty()) kept.push_back(config.registry.ca_file);
   return kept;
 }
 

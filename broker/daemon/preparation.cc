@@ -6,6 +6,7 @@
 
 #include "base/printable.h"
 #include "base/trusted_path.h"
+#include "broker/docker/ca_certificates.h"
 
 namespace tidewaiter::daemon {
 namespace {
@@ -62,6 +63,21 @@ Result<std::map<std::string, std::string>> LoadProfiles(const config::BrokerConf
   return profiles;
 }
 
+struct LoadedCertificates {
+  std::string pem;
+  std::size_t count = 0;
+};
+
+Result<LoadedCertificates> LoadCertificates(const std::string& path) {
+  LoadedCertificates loaded;
+  if (path.empty()) return loaded;
+  TW_ASSIGN(loaded.pem, config::ReadFile(path, config::kMaxFileBytes));
+  const Result<std::size_t> count = docker::CountCaCertificates(loaded.pem);
+  if (!count) return count.error().Within(fmt::format("[registry] ca_file {}", Quoted(path)));
+  loaded.count = *count;
+  return loaded;
+}
+
 Result<std::vector<config::OwnershipFinding>> JudgeOwnership(const std::string& config_path,
                                                              const config::BrokerConfig& config,
                                                              bool development) {
@@ -116,6 +132,7 @@ Result<Preparation> Prepare(const std::string& config_path, const StepObserver& 
                           .config = {},
                           .policies = {},
                           .seccomp_profiles = {},
+                          .ca_certificates = {},
                           .forgiven = {}};
   TW_ASSIGN(preparation.config, Step(observe, "configuration", LoadConfig(config_path),
                                      [&](const auto&) { return config_path; }));
@@ -125,6 +142,14 @@ Result<Preparation> Prepare(const std::string& config_path, const StepObserver& 
   TW_ASSIGN(preparation.seccomp_profiles,
             Step(observe, "seccomp profiles", LoadProfiles(preparation.config),
                  [](const auto& profiles) { return fmt::format("{} read", profiles.size()); }));
+  TW_ASSIGN(LoadedCertificates certificates,
+            Step(observe, "registry certificates",
+                 LoadCertificates(preparation.config.registry.ca_file), [](const auto& found) {
+                   return found.count == 0
+                              ? std::string("the system's")
+                              : fmt::format("the system's and {} of ca_file", found.count);
+                 }));
+  preparation.ca_certificates = std::move(certificates.pem);
   return preparation;
 }
 

@@ -1,5 +1,6 @@
-// Everything that the broker reads before it opens anything: configuration, policies, profiles, and
-// whether strangers could have written them. Shared by the start, a reload and --check. Reads only.
+// Everything that the broker reads before it opens anything: configuration, policies, profiles,
+// certificates, and whether strangers could have written them. Shared by the start, a reload and
+// --check. Reads only.
 #pragma once
 
 #include <functional>
@@ -20,6 +21,7 @@ struct Preparation {
   config::BrokerConfig config;
   run::Policies policies;
   std::map<std::string, std::string> seccomp_profiles;  // name -> JSON
+  std::string ca_certificates;                          // PEM; empty: the system's alone
   // Forgiven by development mode; said at every start.
   std::vector<config::OwnershipFinding> forgiven;
 };

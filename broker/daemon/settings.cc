@@ -32,6 +32,7 @@ docker::DockerSettings ToDockerSettings(const Preparation& preparation, const Br
   settings.seccomp_profiles = preparation.seccomp_profiles;
   settings.registry.plain_http = {registry.plain_http.begin(), registry.plain_http.end()};
   settings.registry.auth_file = registry.auth_file;
+  settings.registry.ca_certificates = preparation.ca_certificates;
   settings.registry.call_timeout = registry.call_timeout;
   settings.registry.tag_memory = registry.tag_memory;
   settings.registry.tag_memory_entries = registry.tag_memory_entries;

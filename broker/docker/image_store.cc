@@ -17,6 +17,13 @@ Error Unavailable(const policy::ImageReference& image, const std::string& why) {
               "IMAGE_UNAVAILABLE");
 }
 
+// The engine passes on what the registry said, which may be as short as "unauthorized".
+std::string AskedHow(bool with_credentials) {
+  return with_credentials
+             ? "; asked with the credentials that [registry] auth_file has for this registry"
+             : "; asked without credentials: [registry] auth_file has none for this registry";
+}
+
 }  // namespace
 
 Result<run::ResolvedImage> ImageStore::Resolve(const policy::EffectiveRun& run,
@@ -58,8 +65,8 @@ Result<std::optional<ImageConfig>> ImageStore::Find(const policy::ImageReference
 
 Result<void> ImageStore::Pull(const policy::ImageReference& image, run::ImageProgressSink& progress,
                               const run::Patience& patience) {
-  TW_ASSIGN(const RegistryAuth auth, RegistryAuth::Load(settings_.registry.auth_file));
-  TW_ASSIGN(const std::optional<Credentials> credentials, auth.For(image.registry));
+  TW_ASSIGN(const std::optional<Credentials> credentials,
+            FindCredentials(settings_.registry.auth_file, image.registry));
   std::string header;
   if (credentials) {
     TW_ASSIGN(header, RegistryAuthHeader(*credentials, image.registry));
@@ -68,7 +75,13 @@ Result<void> ImageStore::Pull(const policy::ImageReference& image, run::ImagePro
   Result<void> pulled =
       api_.PullImage(image.Name(), image.digest.empty() ? image.tag : image.digest, header,
                      patience, [&lines](std::string_view data) { return lines.Feed(data); });
-  if (lines.failure()) return Unavailable(image, "the engine says " + *lines.failure());
+  const std::string how = AskedHow(credentials.has_value());
+  if (lines.failure()) return Unavailable(image, "the engine says " + *lines.failure() + how);
+  if (!pulled && pulled.error().Reason() == "IMAGE_UNAVAILABLE") {
+    Error error = pulled.error();
+    error.message += how;
+    return error;
+  }
   return pulled;
 }
 

@@ -122,6 +122,12 @@ Result<std::optional<Credentials>> RegistryAuth::For(const std::string& registry
   return std::optional<Credentials>();
 }
 
+Result<std::optional<Credentials>> FindCredentials(const std::string& path,
+                                                   const std::string& registry) {
+  TW_ASSIGN(const RegistryAuth auth, RegistryAuth::Load(path));
+  return auth.For(registry);
+}
+
 Result<std::string> RegistryAuthHeader(const Credentials& credentials,
                                        const std::string& registry) {
   const std::string address = registry == "docker.io" ? "https://index.docker.io/v1/" : registry;

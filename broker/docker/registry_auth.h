@@ -40,6 +40,10 @@ class RegistryAuth {
   std::set<std::string> with_helper_;
 };
 
+// Those of the file at `path` for that registry; the errors of Load and For.
+Result<std::optional<Credentials>> FindCredentials(const std::string& path,
+                                                   const std::string& registry);
+
 // The X-Registry-Auth header of a pull (Docker Engine API, "Authentication"): base64url of JSON.
 Result<std::string> RegistryAuthHeader(const Credentials& credentials, const std::string& registry);
 

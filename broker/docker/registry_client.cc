@@ -8,7 +8,6 @@
 #include "broker/docker/base64.h"
 #include "broker/docker/engine_client.h"
 #include "broker/docker/json.h"
-#include "broker/docker/registry_auth.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -52,6 +51,14 @@ std::string BasicHeader(const Credentials& credentials) {
   return "Basic " + EncodeBase64(credentials.username + ":" + credentials.password);
 }
 
+// What was refused, and which of the operator's files would change that.
+std::string Refusal(long status, bool with_credentials) {
+  return "refuses access (" + std::to_string(status) + ") " +
+         (with_credentials
+              ? "with the credentials that [registry] auth_file has for this registry"
+              : "without credentials; [registry] auth_file has none for this registry");
+}
+
 std::string Scope(const policy::ImageReference& image) {
   return "repository:" + image.repository + ":pull";
 }
@@ -82,7 +89,13 @@ Result<io::HttpResponse> RegistryClient::Fetch(const io::HttpRequest& request,
   if (cause.code == ErrorCode::kCancelled || patience.deadline.Passed()) {
     return cause.Within(subject);
   }
-  return Unavailable(subject, cause.message);
+  if (cause.Reason() != "TLS_UNTRUSTED") return Unavailable(subject, cause.message);
+  return Unavailable(
+      subject, cause.message + (settings_.ca_certificates.empty()
+                                    ? "; only the system's CAs are trusted, as no [registry] "
+                                      "ca_file names another"
+                                    : "; only the system's CAs and those of [registry] ca_file "
+                                      "are trusted"));
 }
 
 Result<io::HttpResponse> RegistryClient::Manifest(const std::string& method,
@@ -97,11 +110,16 @@ Result<io::HttpResponse> RegistryClient::Manifest(const std::string& method,
   request.url = (MayUsePlainHttp(host) ? "http://" : "https://") + host + "/v2/" +
                 image.repository + "/manifests/" + std::string(which);
   request.headers.emplace_back("Accept", kManifestTypes);
+  request.ca_certificates = settings_.ca_certificates;
   TW_ASSIGN(io::HttpResponse answer, Fetch(request, subject, patience));
+  std::optional<Credentials> credentials;
   if (answer.status == 401) {
     const auto challenge = ParseAuthChallenge(answer.Header("www-authenticate"));
     if (!challenge) return Unavailable(subject, "it asks for a login of an unknown kind");
-    TW_ASSIGN(std::string authorization, Authorization(*challenge, image, patience));
+    Result<std::optional<Credentials>> found = FindCredentials(settings_.auth_file, image.registry);
+    if (!found) return found.error().Within(subject);
+    credentials = *std::move(found);
+    TW_ASSIGN(std::string authorization, Authorization(*challenge, credentials, image, patience));
     request.headers.emplace_back("Authorization", std::move(authorization));
     TW_ASSIGN(answer, Fetch(request, subject, patience));
   }
@@ -109,47 +127,46 @@ Result<io::HttpResponse> RegistryClient::Manifest(const std::string& method,
     case 200:
     case 404: return answer;
     case 401:
-    case 403:
-      return Unavailable(subject, "it refuses access (" + std::to_string(answer.status) +
-                                      "); see [registry] auth_file");
+    case 403: return Unavailable(subject, "it " + Refusal(answer.status, credentials.has_value()));
     default: return Unavailable(subject, "it answers " + std::to_string(answer.status));
   }
 }
 
 Result<std::string> RegistryClient::Authorization(const AuthChallenge& challenge,
+                                                  const std::optional<Credentials>& credentials,
                                                   const policy::ImageReference& image,
                                                   const run::Patience& patience) {
-  if (challenge.scheme == AuthChallenge::Scheme::kBearer) return Token(challenge, image, patience);
-  TW_ASSIGN(const RegistryAuth auth, RegistryAuth::Load(settings_.auth_file));
-  TW_ASSIGN(const std::optional<Credentials> credentials, auth.For(image.registry));
+  if (challenge.scheme == AuthChallenge::Scheme::kBearer) {
+    return Token(challenge, credentials, image, patience);
+  }
   if (!credentials || !credentials->identity_token.empty()) {
     return Unavailable("log in at registry " + Quoted(image.registry),
-                       "it asks for a user and password, and auth_file has none for it");
+                       "it asks for a user and password, and [registry] auth_file has none for it");
   }
   return BasicHeader(*credentials);
 }
 
 Result<std::string> RegistryClient::Token(const AuthChallenge& challenge,
+                                          const std::optional<Credentials>& credentials,
                                           const policy::ImageReference& image,
                                           const run::Patience& patience) {
   const std::string subject = "get a token for registry " + Quoted(image.registry);
+  const std::string service = "its token service " + Quoted(challenge.realm, 120);
   const std::string_view authority = AuthorityOf(challenge.realm);
   const bool safe = !authority.empty() && IsPrintableAscii(challenge.realm) &&
                     challenge.realm.find('#') == std::string::npos &&
                     (challenge.realm.starts_with("https://") ||
                      (challenge.realm.starts_with("http://") && MayUsePlainHttp(authority)));
   if (!safe) {
-    return Unavailable(subject, "its token service " + Quoted(challenge.realm, 120) +
-                                    " is not one to send credentials to: https is needed");
+    return Unavailable(subject, service + " is not one to send credentials to: https is needed");
   }
-  TW_ASSIGN(const RegistryAuth auth, RegistryAuth::Load(settings_.auth_file));
-  TW_ASSIGN(const std::optional<Credentials> credentials, auth.For(image.registry));
 
   // The scope is ours, never the challenge's: it could ask for more.
   const std::string query =
       "service=" + UrlEncode(challenge.service) + "&scope=" + UrlEncode(Scope(image));
   io::HttpRequest request;
   request.url = challenge.realm;
+  request.ca_certificates = settings_.ca_certificates;
   if (credentials && !credentials->identity_token.empty()) {
     request.method = "POST";
     request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
@@ -160,13 +177,16 @@ Result<std::string> RegistryClient::Token(const AuthChallenge& challenge,
     if (credentials) request.headers.emplace_back("Authorization", BasicHeader(*credentials));
   }
   TW_ASSIGN(const io::HttpResponse answer, Fetch(request, subject, patience));
+  if (answer.status == 401 || answer.status == 403) {
+    return Unavailable(subject, service + " " + Refusal(answer.status, credentials.has_value()));
+  }
   if (answer.status != 200) {
-    return Unavailable(subject, "the token service answers " + std::to_string(answer.status));
+    return Unavailable(subject, service + " answers " + std::to_string(answer.status));
   }
   const std::optional<Json> body = ParseJson(answer.body);
   std::string token = body ? TextAt(*body, "token") : std::string();
   if (token.empty() && body) token = TextAt(*body, "access_token");
-  if (!IsToken(token)) return Unavailable(subject, "the token service gives none");
+  if (!IsToken(token)) return Unavailable(subject, service + " gives none");
   return "Bearer " + token;
 }
 

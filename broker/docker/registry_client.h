@@ -1,14 +1,17 @@
 // Asks registries (OCI distribution specification 1.1) for manifests. TLS always, but for the
-// loopback registries that the configuration names; redirects are not followed. Credentials go to
+// loopback registries that the configuration names; trusted are the system's CAs and those of the
+// configuration, for token services too; redirects are not followed. Credentials go to
 // the registry they are for, and to the token service that this registry names, over TLS (or to a
 // configured loopback registry) only. Blocks; thread-safe.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "broker/docker/auth_challenge.h"
+#include "broker/docker/registry_auth.h"
 #include "broker/docker/settings.h"
 #include "broker/io/http_client.h"
 #include "broker/run/backend.h"
@@ -30,12 +33,15 @@ class RegistryClient {
  private:
   Result<io::HttpResponse> Fetch(const io::HttpRequest& request, const std::string& subject,
                                  const run::Patience& patience);
-  // The value of the Authorization header that answers the challenge.
+  // The value of the Authorization header that answers the challenge; without credentials, that of
+  // somebody anonymous.
   Result<std::string> Authorization(const AuthChallenge& challenge,
+                                    const std::optional<Credentials>& credentials,
                                     const policy::ImageReference& image,
                                     const run::Patience& patience);
-  Result<std::string> Token(const AuthChallenge& challenge, const policy::ImageReference& image,
-                            const run::Patience& patience);
+  Result<std::string> Token(const AuthChallenge& challenge,
+                            const std::optional<Credentials>& credentials,
+                            const policy::ImageReference& image, const run::Patience& patience);
   [[nodiscard]] bool MayUsePlainHttp(std::string_view authority) const;
 
   io::HttpClient& http_;

@@ -18,6 +18,8 @@ struct RegistrySettings {
   // A docker config.json; empty: every registry is asked anonymously. Read again for every use, so
   // that a renewed token needs no restart.
   std::string auth_file;
+  // CA certificates in PEM that are trusted besides the system's; may be empty.
+  std::string ca_certificates;
   std::chrono::milliseconds call_timeout{std::chrono::seconds(15)};
   // How long a confirmed tag stays confirmed. Refusals are never remembered. Zero: ask every time.
   std::chrono::milliseconds tag_memory{std::chrono::seconds(60)};

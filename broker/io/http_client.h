@@ -29,6 +29,9 @@ struct HttpRequest {
   std::string unix_socket;  // path; empty: TCP
   HttpHeaders headers;
   std::string body;
+  // PEM of CA certificates that are trusted besides the system's (those in /etc/ssl/certs, by their
+  // names' hashes). Borrowed: must outlive the call.
+  std::string_view ca_certificates;
   std::size_t max_response_bytes = std::size_t{4} << 20U;
   // How long the other side may stay silent, and how long it may take until its answer's header has
   // come, within the deadline. Zero: no bound of its own.

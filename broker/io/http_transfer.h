@@ -62,6 +62,7 @@ class HttpTransfer {
   [[nodiscard]] bool Prepare();
   [[nodiscard]] bool PrepareMethod();
   [[nodiscard]] bool PrepareHeaders();
+  [[nodiscard]] bool PrepareTrust();
   [[nodiscard]] Error Failure(CURLcode code) const;
   void EndWith(Result<HttpResponse> result);
   [[nodiscard]] std::string Subject() const;

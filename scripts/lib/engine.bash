@@ -116,9 +116,10 @@ import_toolbox() {
     -H 'Content-Type: application/x-tar' -T - | answer >/dev/null
 }
 
-# push REPOSITORY TAG: prints the digest that the registry gave.
+# push REPOSITORY TAG: prints the digest that the registry gave. registry_auth may hold credentials, as the engine's
+# API wants them; "e30=" is none.
 push() {
-  engine POST "/images/$registry/$1/push?tag=$2" -H 'X-Registry-Auth: e30=' | answer |
+  engine POST "/images/$registry/$1/push?tag=$2" -H "X-Registry-Auth: ${registry_auth:-e30=}" | answer |
     jq -r 'select(.aux.Digest).aux.Digest'
 }
 

@@ -111,7 +111,8 @@ BrokerProcess::BrokerProcess(Options options) : options_(std::move(options)) {
                        (folder_ / "policy.toml") + "\"\nstate_dir = \"" + (folder_ / "state") +
                        "\"\naudit_dir = \"" + (folder_ / "audit") + "\"\n" + options_.settings +
                        "\n[docker]\nsocket = \"" + options_.docker_socket + "\"\n";
-  if (!registry.empty()) config += "[registry]\nplain_http = [\"" + registry + "\"]\n";
+  config += "[registry]\n" + options_.registry_settings;
+  if (!registry.empty()) config += "plain_http = [\"" + registry + "\"]\n";
   WriteFile(folder_ / "tidewaiter.toml", config + options_.tables);
   for (const char* name : {"/policy.toml", "/tidewaiter.toml"})
     ::chmod((folder_ / name).c_str(), 0600);

@@ -17,11 +17,12 @@ class BrokerProcess {
  public:
   struct Options {
     std::string docker_socket{};
-    std::string policy{};      // the whole policy file; empty: LabPolicy()
-    std::string settings{};    // more top-level keys of tidewaiter.toml
-    std::string tables{};      // more tables of tidewaiter.toml
-    std::string registry{};    // host:port that speaks plain HTTP; empty: the lab's
-    bool expect_start = true;  // false: do not wait until it serves
+    std::string policy{};             // the whole policy file; empty: LabPolicy()
+    std::string settings{};           // more top-level keys of tidewaiter.toml
+    std::string tables{};             // more tables of tidewaiter.toml
+    std::string registry{};           // host:port that speaks plain HTTP; empty: the lab's
+    std::string registry_settings{};  // more keys of the table [registry]
+    bool expect_start = true;         // false: do not wait until it serves
   };
 
   // A policy for the lab: production mode, lab/* of the lab's registry, ISOLATED networks, and this

@@ -20,4 +20,18 @@ std::optional<Lab> FindLab() {
   return lab;
 }
 
+std::optional<PrivateRegistry> FindPrivateRegistry() {
+  PrivateRegistry found{.address = Variable("TIDEWAITER_LAB_PRIVATE_REGISTRY"),
+                        .digest = Variable("TIDEWAITER_LAB_PRIVATE_DIGEST"),
+                        .index_digest = Variable("TIDEWAITER_LAB_PRIVATE_INDEX_DIGEST"),
+                        .auth_file = Variable("TIDEWAITER_LAB_PRIVATE_AUTH_FILE"),
+                        .identity_file = Variable("TIDEWAITER_LAB_PRIVATE_IDENTITY_FILE"),
+                        .ca_file = Variable("TIDEWAITER_LAB_PRIVATE_CA")};
+  for (const std::string* value : {&found.address, &found.digest, &found.index_digest,
+                                   &found.auth_file, &found.identity_file, &found.ca_file}) {
+    if (value->empty()) return std::nullopt;
+  }
+  return found;
+}
+
 }  // namespace tidewaiter::testing

@@ -21,13 +21,35 @@ struct Lab {
 // Nothing where a variable is missing.
 std::optional<Lab> FindLab();
 
+// The lab's registry with TLS by a CA of its own and token authentication;
+// TIDEWAITER_LAB_PRIVATE_*. 1.0.0 of its repository lab/private is an image, 2.0.0 an index with
+// that image as only entry.
+struct PrivateRegistry {
+  std::string address;        // REGISTRY: "127.0.0.1:PORT"
+  std::string digest;         // DIGEST: of the image
+  std::string index_digest;   // INDEX_DIGEST
+  std::string auth_file;      // AUTH_FILE: user and password, as `docker login` writes them
+  std::string identity_file;  // IDENTITY_FILE: the same with an identity token
+  std::string ca_file;        // CA, in a folder that could stand for the system's /etc/ssl/certs
+
+  // The image under a tag of that repository.
+  [[nodiscard]] std::string Image(const std::string& tag, const std::string& of_digest) const {
+    return address + "/lab/private:" + tag + "@" + of_digest;
+  }
+};
+
+std::optional<PrivateRegistry> FindPrivateRegistry();
+
 }  // namespace tidewaiter::testing
 
 // For the start of a test or of SetUp: declares `name`, or ends the test.
-#define TW_REQUIRE_LAB(name)                                                              \
-  const auto tw_found_##name = ::tidewaiter::testing::FindLab();                          \
+#define TW_REQUIRE_LAB(name) TW_REQUIRE_OF_LAB(name, Lab)
+#define TW_REQUIRE_PRIVATE_REGISTRY(name) TW_REQUIRE_OF_LAB(name, PrivateRegistry)
+
+#define TW_REQUIRE_OF_LAB(name, Type)                                                     \
+  const auto tw_found_##name = ::tidewaiter::testing::Find##Type();                       \
   if (!tw_found_##name && ::tidewaiter::testing::IsRequired("docker")) {                  \
-    FAIL() << "TIDEWAITER_REQUIRE asks for docker, and TIDEWAITER_LAB_* names no engine"; \
+    FAIL() << "TIDEWAITER_REQUIRE asks for docker, and TIDEWAITER_LAB_* names no " #Type; \
   }                                                                                       \
-  if (!tw_found_##name) GTEST_SKIP() << "no engine: see tests/lab/engine";                \
-  const ::tidewaiter::testing::Lab& name = *tw_found_##name
+  if (!tw_found_##name) GTEST_SKIP() << "no " #Type ": see tests/lab/engine";             \
+  const ::tidewaiter::testing::Type& name = *tw_found_##name

@@ -68,6 +68,7 @@ ping_interval = "13s"
 [registry]
 plain_http = ["127.0.0.1:5000", "localhost:1", "[::1]:5"]
 auth_file = "/a/auth"
+ca_file = "/a/ca.pem"
 call_timeout = "8s"
 tag_memory = "0s"
 tag_memory_entries = 9
@@ -122,6 +123,8 @@ TEST(BrokerConfig, ReadsEveryKey) {
   EXPECT_EQ(config.docker.attach_timeout, std::chrono::seconds(11));
   EXPECT_EQ(config.docker.check_timeout, std::chrono::seconds(12));
   EXPECT_EQ(config.docker.ping_interval, std::chrono::seconds(13));
+  EXPECT_EQ(config.registry.auth_file, "/a/auth");
+  EXPECT_EQ(config.registry.ca_file, "/a/ca.pem");
   EXPECT_EQ(config.registry.call_timeout, std::chrono::seconds(8));
   EXPECT_EQ(config.registry.tag_memory, std::chrono::seconds(0));
   EXPECT_EQ(config.registry.tag_memory_entries, 9U);

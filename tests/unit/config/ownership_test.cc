@@ -49,6 +49,18 @@ TEST_F(Ownership, GroupWritablePolicyIsFoundInEveryMode) {
   EXPECT_TRUE(findings[0].always);
 }
 
+// Whoever can change it can answer for every registry.
+TEST_F(Ownership, WritableCertificatesAreFoundInEveryMode) {
+  config_.registry.ca_file = folder_ / "ca.pem";
+  Write(config_.registry.ca_file);
+  EXPECT_TRUE(Find().empty());
+  ::chmod(config_.registry.ca_file.c_str(), 0620);
+  const auto findings = Find();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].what, "registry certificates");
+  EXPECT_TRUE(findings[0].always);
+}
+
 // Of a file that is trusted itself: the link alone is the finding.
 TEST_F(Ownership, PolicyThatIsASymbolicLinkIsFoundInEveryMode) {
   const std::string target = folder_ / "target.toml";

@@ -83,6 +83,13 @@ TEST(Settings, EverySettingOfTheDockerTableReachesTheBackend) {
   EXPECT_EQ(settings.registry.tag_memory_entries, 10U);
 }
 
+TEST(Settings, TheCertificatesThatWereReadReachTheBackend) {
+  Preparation preparation;
+  preparation.ca_certificates = "pem";
+  EXPECT_EQ(ToDockerSettings(preparation, BrokerId("b")).registry.ca_certificates, "pem");
+  EXPECT_EQ(Docker({}).registry.ca_certificates, "");
+}
+
 TEST(Settings, EverySettingOfTheReaperReachesTheCore) {
   config::BrokerConfig config;
   config.reap_interval = milliseconds(1);

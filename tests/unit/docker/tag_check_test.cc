@@ -90,6 +90,19 @@ TEST(TagCheckTest, RegistryThatCannotBeAskedRefuses) {
   }
 }
 
+TEST(TagCheckTest, UntrustedCertificateSaysWhatIsTrusted) {
+  FakeHttp http([](const auto&) -> Result<io::HttpResponse> {
+    return Fail(ErrorCode::kUnavailable, "SSL certificate problem", "TLS_UNTRUSTED");
+  });
+  RegistrySettings settings;
+  TagCheck check(http, settings);
+  EXPECT_THAT(check.Confirm(Image(), kPatience).error().message,
+              HasSubstr("only the system's CAs are trusted, as no [registry] ca_file"));
+  settings.ca_certificates = "our CA";
+  EXPECT_THAT(check.Confirm(Image(), kPatience).error().message,
+              HasSubstr("the system's CAs and those of [registry] ca_file are trusted"));
+}
+
 TEST(TagCheckTest, ConfirmationIsRememberedAndRefusalIsNot) {
   bool right = false;
   FakeHttp http([&right](const auto&) { return Tagged(right ? kDigest : kOther, "{}"); });
@@ -179,6 +192,53 @@ TEST_F(TokenFlowTest, TokenIsFetchedWithTheRegistrysCredentialsAndUsed) {
             "https://auth.example/token?service=s&scope=repository%3Ateam%2Fjob%3Apull");
   EXPECT_EQ(HeaderOf(requests[1], "Authorization"), "Basic dXNlcjpwYXNz");
   EXPECT_EQ(HeaderOf(requests[2], "Authorization"), "Bearer t.0");
+}
+
+TEST_F(TokenFlowTest, CertificatesOfTheConfigurationAreTrustedByEveryRequest) {
+  settings_.ca_certificates = "our CA";
+  ASSERT_TRUE(Confirm(R"(Bearer realm="https://auth.example/token")").has_value());
+  ASSERT_THAT(http_->requests(), SizeIs(3));
+  for (const auto& request : http_->requests()) EXPECT_EQ(request.ca_certificates, "our CA");
+}
+
+// 401 from the token service, as from one that gives nothing to anonymous callers.
+TEST_F(TokenFlowTest, RefusedTokenSaysWhoRefusedItAndWhetherThereWereCredentials) {
+  FakeHttp http([](const io::HttpRequest& request) {
+    if (request.url.find("/v2/") == std::string::npos) return Answer(401);
+    return Answer(401, "", {{"www-authenticate", R"(Bearer realm="https://auth.example/token")"}});
+  });
+  TagCheck check(http, settings_);
+  const auto with = check.Confirm(Image(), kPatience);
+  ASSERT_FALSE(with.has_value());
+  EXPECT_THAT(with.error().message, HasSubstr("'https://auth.example/token' refuses access (401)"));
+  EXPECT_THAT(with.error().message, HasSubstr("with the credentials that [registry] auth_file"));
+  const auto without = check.Confirm(Image("other.example"), kPatience);
+  ASSERT_FALSE(without.has_value());
+  EXPECT_THAT(without.error().message, HasSubstr("registry 'other.example'"));
+  EXPECT_THAT(without.error().message, HasSubstr("auth_file has none for this registry"));
+}
+
+// As ghcr.io does: a token for everyone, and a refusal for those whom it does not name.
+TEST_F(TokenFlowTest, RefusedManifestSaysWhetherThereWereCredentials) {
+  FakeHttp http([](const io::HttpRequest& request) {
+    if (request.url.find("/v2/") == std::string::npos) return Answer(200, R"({"token":"t"})");
+    return HeaderOf(request, "Authorization").empty()
+               ? Answer(401, "", {{"www-authenticate", R"(Bearer realm="https://auth.example/t")"}})
+               : Answer(403);
+  });
+  TagCheck check(http, settings_);
+  EXPECT_THAT(check.Confirm(Image(), kPatience).error().message,
+              HasSubstr("refuses access (403) with the credentials"));
+  EXPECT_THAT(check.Confirm(Image("other.example"), kPatience).error().message,
+              HasSubstr("refuses access (403) without credentials"));
+}
+
+TEST_F(TokenFlowTest, UnreadableCredentialsSayForWhichRegistryTheyWereWanted) {
+  settings_.auth_file = path_ + ".missing";
+  const auto result = Confirm(R"(Bearer realm="https://auth.example/token")");
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().Reason(), "AUTH_FILE");
+  EXPECT_THAT(result.error().message, StartsWith("ask registry 'ghcr.io' about 'team/job'"));
 }
 
 TEST_F(TokenFlowTest, CredentialsOfOneRegistryNeverGoToAnother) {
