@@ -16,7 +16,7 @@ class Shadow : public ::testing::Test, public CoreWorld {
   // The world's policy, and what `toml` adds to it, tried beside it.
   void Try(const std::string& toml) {
     policies.Replace(
-        {.enforced = policies.Get().enforced, .shadow = ParsePolicy(PolicyToml() + toml)});
+        {.enforced = policies.Get()->enforced, .shadow = ParsePolicy(PolicyToml() + toml)});
   }
   // Launches, and lets the container exit.
   Client RunToEnd(const policy::RunSpec& spec = Spec()) {
@@ -53,7 +53,7 @@ TEST_F(Shadow, WhatItWouldDenyRunsAndIsRecorded) {
   ASSERT_EQ(shadow->violations.size(), 1U);
   EXPECT_EQ(shadow->violations[0].rule, "limit.too-large");
   EXPECT_EQ(shadow->policy_name, "default");
-  EXPECT_EQ(shadow->policy_hash, policies.Get().shadow->hash());
+  EXPECT_EQ(shadow->policy_hash, policies.Get()->shadow->hash());
   ExpectNothingLeft();
 }
 
@@ -105,7 +105,7 @@ TEST_F(Shadow, WhereBothSayTheSameNothingIsRecorded) {
 }
 
 TEST_F(Shadow, ACallerThatItDoesNotKnowIsADifference) {
-  policies.Replace({.enforced = policies.Get().enforced,
+  policies.Replace({.enforced = policies.Get()->enforced,
                     .shadow = ParsePolicy("version = 1\n[[images.allow]]\n"
                                           "repository = \"ghcr.io/team/*\"\n")});
   RunToEnd();
@@ -116,10 +116,10 @@ TEST_F(Shadow, ACallerThatItDoesNotKnowIsADifference) {
 }
 
 TEST_F(Shadow, ARunIsDecidedByThePolicyOfItsMomentAndNamesIt) {
-  const std::string before = policies.Get().enforced->hash();
+  const std::string before = policies.Get()->enforced->hash();
   RunToEnd();
   Enforce(PolicyToml() + std::string("[limits.pids]\nmax = 100\n"));
-  const std::string after = policies.Get().enforced->hash();
+  const std::string after = policies.Get()->enforced->hash();
   ASSERT_NE(before, after);
   RunToEnd();
   const auto admitted = audit.Of(Type::kRunAdmitted);
@@ -130,7 +130,7 @@ TEST_F(Shadow, ARunIsDecidedByThePolicyOfItsMomentAndNamesIt) {
 }
 
 TEST_F(Shadow, AnAdmittedRunGoesOnUnderThePolicyThatAdmittedIt) {
-  const std::string before = policies.Get().enforced->hash();
+  const std::string before = policies.Get()->enforced->hash();
   Client client = Launch();
   ASSERT_TRUE(client->told().WaitFor("started"));
   Enforce("version = 1\n");  // knows nobody and admits nothing
