@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "broker/daemon/preparation.h"
 #include "tests/support/core_world.h"
@@ -137,7 +139,8 @@ TEST_F(PolicyReloadTest, AFileThatOthersCanWriteChangesNothing) {
   ::chmod(config_.policy.c_str(), 0666);
   const v1::ReloadPolicyResponse answer = Reload();
   ExpectRefused(answer, before);
-  EXPECT_THAT(Problems(answer), Contains(StartsWith("policy '")));
+  EXPECT_THAT(Problems(answer), Contains(StartsWith("others could change the policy '")));
+  EXPECT_THAT(audit_.Of(Audit::Type::kPolicyRefused)[0].detail, HasSubstr("policy.toml"));
 }
 
 TEST_F(PolicyReloadTest, AShadowPolicyThatOthersCanWriteChangesNothing) {
@@ -146,7 +149,7 @@ TEST_F(PolicyReloadTest, AShadowPolicyThatOthersCanWriteChangesNothing) {
   ::chmod(config_.shadow_policy.c_str(), 0666);
   const v1::ReloadPolicyResponse answer = Reload();
   ExpectRefused(answer, before);
-  EXPECT_THAT(Problems(answer), Contains(StartsWith("shadow policy '")));
+  EXPECT_THAT(Problems(answer), Contains(StartsWith("others could change the shadow policy '")));
 }
 
 // Else a run could name a policy of which the log knows nothing.
@@ -158,6 +161,47 @@ TEST_F(PolicyReloadTest, WhatCannotBeRecordedIsNotTaken) {
   audit_.Repair();
   ExpectRefused(answer, before);
   EXPECT_THAT(Problems(answer), ElementsAre(HasSubstr("no space left on device")));
+}
+
+// The log may have taken the record after all: what stays in force is said after it.
+TEST_F(PolicyReloadTest, ARecordInDoubtIsFollowedByWhatStays) {
+  const std::string before = policies_.Get()->enforced->hash();
+  Write("policy.toml", kOther);
+  audit_.Set(Audit::Way::kArrivesLate);
+  EXPECT_FALSE(Reload().reloaded());
+  EXPECT_EQ(policies_.Get()->enforced->hash(), before);
+  EXPECT_EQ(audit_.Count(Audit::Type::kPolicyLoaded), 1U);
+  audit_.Repair();
+  const auto refused = audit_.Of(Audit::Type::kPolicyRefused);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].policy_hash, before);
+}
+
+TEST_F(PolicyReloadTest, ItReturnsWhenNothingIsDecidedByTheOldFileAnyMore) {
+  run::PoliciesInForce::Lease deciding = policies_.Get();
+  const std::string before = deciding->enforced->hash();
+  Write("policy.toml", kOther);
+  std::atomic<bool> returned = false;
+  std::jthread reload([&] {
+    Reload();
+    returned = true;
+  });
+  while (policies_.Get()->enforced->hash() == before) std::this_thread::yield();
+  EXPECT_FALSE(returned);
+  deciding.reset();
+  reload.join();
+  EXPECT_TRUE(returned);
+}
+
+TEST_F(PolicyReloadTest, AStoppingBrokerReloadsNothing) {
+  const std::string before = policies_.Get()->enforced->hash();
+  Write("policy.toml", kOther);
+  reload_.Stop();
+  const v1::ReloadPolicyResponse answer = Reload();
+  EXPECT_FALSE(answer.reloaded());
+  EXPECT_THAT(Problems(answer), ElementsAre(HasSubstr("stopping")));
+  EXPECT_EQ(policies_.Get()->enforced->hash(), before);
+  EXPECT_THAT(trace_.Of("audit:"), IsEmpty());
 }
 
 TEST_F(PolicyReloadTest, AShadowPolicyComesAndGoesWithItsFile) {

@@ -104,6 +104,22 @@ TEST_F(Shadow, WhereBothSayTheSameNothingIsRecorded) {
   EXPECT_FALSE(Recorded(Type::kRunDenied).has_value());
 }
 
+TEST_F(Shadow, TheSameFileIsNoDifference) {
+  policies.Replace({.enforced = policies.Get()->enforced, .shadow = policies.Get()->enforced});
+  RunToEnd();
+  EXPECT_FALSE(Recorded(Type::kRunAdmitted).has_value());
+}
+
+// Policies are compared, not what an engine can do at that moment.
+TEST_F(Shadow, WhatTheBackendRefusesIsNoDifferenceOfPolicies) {
+  Try(kSmaller);
+  engine.Refuse({.rule = "backend.unsupported", .field = "runtime", .message = "", .remedy = ""});
+  Client client = Launch();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->violations().size(), 1U);
+  EXPECT_FALSE(Recorded(Type::kRunDenied).has_value());
+}
+
 TEST_F(Shadow, ACallerThatItDoesNotKnowIsADifference) {
   policies.Replace({.enforced = policies.Get()->enforced,
                     .shadow = ParsePolicy("version = 1\n[[images.allow]]\n"
@@ -127,6 +143,22 @@ TEST_F(Shadow, ARunIsDecidedByThePolicyOfItsMomentAndNamesIt) {
   EXPECT_EQ(admitted[0].policy_hash, before);
   EXPECT_EQ(admitted[1].policy_hash, after);
   EXPECT_EQ(admitted[1].effective->limits.pids, 100);
+}
+
+// Else a run could be admitted by a policy that a reload has replaced.
+TEST_F(Shadow, AReloadSeesDecisionsThatAreNotOnRecordYet) {
+  environment.settings.audit_deadline = kPatience;
+  audit.Set(FakeAudit::Way::kHangs);
+  Client client = Launch();
+  ASSERT_TRUE(trace.WaitFor("journal:"));
+  const auto retired =
+      policies.Replace({.enforced = ParsePolicy("version = 1\n"), .shadow = nullptr});
+  EXPECT_FALSE(retired->Peek().has_value());
+  audit.Repair();
+  EXPECT_TRUE(retired->Wait({}, Deadline::After(kPatience)).has_value());
+  EXPECT_EQ(audit.Count(Type::kRunAdmitted), 1U);
+  engine.WaitContainer()->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
 }
 
 TEST_F(Shadow, AnAdmittedRunGoesOnUnderThePolicyThatAdmittedIt) {
