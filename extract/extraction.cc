@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "extract/modes.h"
 #include "extract/path_set.h"
@@ -37,13 +38,21 @@ class Extraction {
       }
       return {};
     }
-    if (++summary_.entries > limits_.max_entries) {
-      return Refuse(Code::kTooManyEntries,
-                    fmt::format("more than {} files and folders", limits_.max_entries),
-                    entry.shown);
-    }
+    ++summary_.entries;
     if (auto parents = AddParents(entry); !parents) return parents;
     return entry.is_folder ? TakeFolder(entry) : TakeFile(entry);
+  }
+
+  // Everything that is made counts: one entry can need max_depth folders that none lists.
+  Expected<void> Remember(const std::string& path, PathKind kind, const Entry& entry) {
+    if (paths_.size() >= limits_.max_entries) {
+      return Refuse(Code::kTooManyEntries,
+                    fmt::format("more than {} files and folders, those not listed included",
+                                limits_.max_entries),
+                    entry.shown);
+    }
+    paths_.Add(path, kind);
+    return {};
   }
 
   // The folders on the way that the archive has not listed.
@@ -60,14 +69,10 @@ class Extraction {
         return Refuse(Code::kNotAFolder, "an entry below what is a file", entry.shown);
       }
       if (known != nullptr) continue;
-      if (paths_.size() >= limits_.max_entries) {
-        return Refuse(Code::kTooManyEntries,
-                      fmt::format("more than {} folders and files, those not listed included",
-                                  limits_.max_entries),
-                      entry.shown);
+      if (auto known_now = Remember(folder, PathKind::kImpliedFolder, entry); !known_now) {
+        return known_now;
       }
       if (auto added = sink_.AddFolder(folder, kImpliedFolderMode); !added) return added;
-      paths_.Add(folder, PathKind::kImpliedFolder);
     }
     parent_ = path.substr(0, last);
     return {};
@@ -85,7 +90,9 @@ class Extraction {
       *known = PathKind::kFolder;
       return {};
     }
-    paths_.Add(entry.path, PathKind::kFolder);
+    if (auto known_now = Remember(entry.path, PathKind::kFolder, entry); !known_now) {
+      return known_now;
+    }
     return sink_.AddFolder(entry.path, FolderMode(entry.mode));
   }
 
@@ -101,7 +108,7 @@ class Extraction {
                     fmt::format("more than {} bytes of content", limits_.max_bytes), entry.shown);
     }
     summary_.bytes += entry.size;
-    paths_.Add(entry.path, PathKind::kFile);
+    if (auto known_now = Remember(entry.path, PathKind::kFile, entry); !known_now) return known_now;
     if (auto begun = sink_.BeginFile(entry.path, FileMode(entry.mode), entry.size); !begun) {
       return begun;
     }

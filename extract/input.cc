@@ -58,6 +58,7 @@ Expected<void> Input::Open() {
   archive_entry* entry = nullptr;
   const int status = ::archive_read_next_header(handle, &entry);
   if (status != ARCHIVE_OK && status != ARCHIVE_EOF) return Failure();
+  empty_ = status == ARCHIVE_EOF;
   return {};
 }
 
@@ -65,6 +66,7 @@ Expected<std::string_view> Input::Next() {
   if (!open_) {
     if (auto opened = Open(); !opened) return tl::unexpected(opened.error());
   }
+  if (empty_) return End();
   const void* data = nullptr;
   std::size_t size = 0;
   la_int64_t offset = 0;

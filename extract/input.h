@@ -40,6 +40,7 @@ class Input {
   std::string buffer_;
   std::unique_ptr<archive, Closer> handle_;
   bool open_ = false;
+  bool empty_ = false;
   int errno_ = 0;         // of a failed read
   std::uint64_t in_ = 0;  // bytes read from `fd`
   std::uint64_t out_ = 0;
