@@ -52,6 +52,8 @@ Expected<PaxRecords> ParsePaxRecords(std::string_view body) {
       return Ambiguous("the key " + Quoted(key) + " twice in one PAX header");
     }
     if (key.starts_with("GNU.sparse.")) return Refuse(Code::kSparse, "a sparse file");
+    // star's word for what tar has no type for.
+    if (key == "SCHILY.filetype" && value == "socket") return Refuse(Code::kSocket, "a socket");
     if (key == "hdrcharset" && value != "ISO-IR 10646 2000 UTF-8") {
       return Ambiguous("a PAX header in the character set " + Quoted(value));
     }

@@ -87,6 +87,10 @@ TEST(Extraction, WhatIsNoFileOrFolderIsRefusedByItsName) {
   }
 }
 
+TEST(Extraction, ASocketIsRefused) {
+  EXPECT_EQ(CodeOf(TarBytes().Pax({{"SCHILY.filetype", "socket"}}).File("a").Ended()), "socket");
+}
+
 TEST(Extraction, ASparseFileOfPaxIsRefused) {
   EXPECT_EQ(CodeOf(TarBytes().Pax({{"GNU.sparse.major", "1"}}).File("a").Ended()), "sparse");
 }
