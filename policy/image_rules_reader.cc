@@ -84,10 +84,9 @@ bool DigestsInside(const ImageEntry& child, const ImageEntry& parent) {
 }
 
 bool InsideAny(const ImageEntry& child, bool child_semver, const Rules& parent) {
-  const auto covering = parent.images.Covering(child.repository);
-  return std::any_of(covering.begin(), covering.end(), [&](const ImageEntry* entry) {
-    return DigestsInside(child, *entry) &&
-           VersionsInside(child, child_semver, *entry, parent.tag_must_be_semver);
+  return parent.images.AnyAround(child, [&](const ImageEntry& entry) {
+    return DigestsInside(child, entry) &&
+           VersionsInside(child, child_semver, entry, parent.tag_must_be_semver);
   });
 }
 
