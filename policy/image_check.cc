@@ -16,7 +16,7 @@ constexpr std::size_t kListedBytes = 400;
 // What [[images.allow]] names, for a remedy: enough of it to help, not the whole of a long list.
 std::string ListRepositories(const Rules& rules) {
   std::string list;
-  const auto& entries = rules.images.entries();
+  const auto& entries = rules.images->entries();
   if (entries.empty()) return "nothing: the policy has no [[images.allow]] entry";
   const std::size_t listed = std::min(entries.size(), kListedEntries);
   for (std::size_t i = 0; i < listed; ++i) {
@@ -42,7 +42,7 @@ constexpr ImagePin kAnyPin{.version_counts = false, .digest = {}, .digest_counts
 
 std::string ListVersions(const Rules& rules, const ImageReference& image) {
   std::string list;
-  rules.images.VisitByVersion(image, kAnyPin, [&](const ImageEntry& entry) {
+  rules.images->VisitByVersion(image, kAnyPin, [&](const ImageEntry& entry) {
     if (!list.empty()) list += " || ";
     list += entry.versions ? entry.versions->text() : "any release that is no pre-release";
     if (list.size() <= kListedBytes) return true;
@@ -55,7 +55,7 @@ std::string ListVersions(const Rules& rules, const ImageReference& image) {
 // The digests of the entries that admit the image's version.
 std::string ListDigests(const Rules& rules, const ImageReference& image, const ImagePin& pin) {
   std::string list;
-  rules.images.VisitByVersion(image, pin, [&](const ImageEntry& entry) {
+  rules.images->VisitByVersion(image, pin, [&](const ImageEntry& entry) {
     for (const std::string& digest : entry.digests) {
       if (list.size() > kListedBytes) {
         list += " ...";
@@ -92,7 +92,7 @@ std::optional<Version> CheckForm(Check& check, const ImageReference& image) {
 
 // The violations of an image that no entry admits.
 void DenyImage(Check& check, const ImageReference& image, const ImagePin& pin) {
-  const ImageAllowlist& images = check.rules.images;
+  const ImageAllowlist& images = *check.rules.images;
   if (!images.Admits(image, kAnyPin)) {
     check.Deny(rule::kImageNotAllowed, "image",
                fmt::format("repository {} is not allowed", Quoted(image.Name())),
@@ -136,7 +136,7 @@ void CheckImage(Check& check) {
   const std::optional<Version> version = CheckForm(check, image);
 
   const ImagePin pin = PinOf(check.rules, image, version ? &*version : nullptr);
-  if (!check.rules.images.Admits(image, pin)) DenyImage(check, image, pin);
+  if (!check.rules.images->Admits(image, pin)) DenyImage(check, image, pin);
   // What the engine would take where neither is given (development only), said openly.
   if (image.tag.empty() && image.digest.empty()) image.tag = "latest";
   check.run.verify_tag = check.rules.verify_tag && !image.tag.empty() && !image.digest.empty();
