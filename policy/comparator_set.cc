@@ -47,6 +47,12 @@ bool ComparatorSet::Matches(const Version& version) const noexcept {
   return version.prerelease.empty() || NamesTuple(version);
 }
 
+const Version* ComparatorSet::Only() const noexcept {
+  if (closed_ || !lower_ || !upper_ || !lower_->inclusive || !upper_->inclusive) return nullptr;
+  // A bound that is a pre-release names its own tuple, so that it is matched.
+  return lower_->version.Compare(upper_->version) == 0 ? &lower_->version : nullptr;
+}
+
 bool ComparatorSet::Empty() const noexcept {
   if (closed_) return true;
   if (!lower_ || !upper_) return false;

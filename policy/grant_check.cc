@@ -71,18 +71,18 @@ void CheckRootfs(Check& check) {
 void CheckRuntime(Check& check) {
   const std::string& runtime = check.spec.runtime;
   check.run.runtime = runtime;
-  if (runtime.empty() || Contains(check.rules.runtimes, runtime)) return;
+  if (runtime.empty() || Contains(*check.rules.runtimes, runtime)) return;
   check.Deny(rule::kRuntime, "runtime", fmt::format("runtime {} is not allowed", Quoted(runtime)),
-             OneOf(check.rules.runtimes, "no name: the engine's default runtime"));
+             OneOf(*check.rules.runtimes, "no name: the engine's default runtime"));
 }
 
 void CheckSeccomp(Check& check) {
   const std::string& profile = check.spec.seccomp_profile;
   check.run.seccomp_profile = profile;
-  if (profile.empty() || Contains(check.rules.seccomp_profiles, profile)) return;
+  if (profile.empty() || Contains(*check.rules.seccomp_profiles, profile)) return;
   check.Deny(rule::kSeccomp, "seccompProfile",
              fmt::format("seccomp profile {} is not allowed", Quoted(profile)),
-             OneOf(check.rules.seccomp_profiles, "no name: the engine's default profile"));
+             OneOf(*check.rules.seccomp_profiles, "no name: the engine's default profile"));
 }
 
 }  // namespace tidewaiter::policy

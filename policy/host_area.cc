@@ -70,6 +70,13 @@ std::optional<std::string_view> SocketName(std::string_view path) noexcept {
 
 }  // namespace
 
+bool IsAtOrBelowAny(std::string_view path, const std::vector<std::string>& areas) noexcept {
+  for (; !path.empty(); path = path.substr(0, path.rfind('/'))) {
+    if (std::binary_search(areas.begin(), areas.end(), path)) return true;
+  }
+  return false;
+}
+
 std::optional<std::string_view> ForbiddenSource(std::string_view source) noexcept {
   if (source == "/") return "/";
   for (const std::string_view area : kForbidden) {

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace tidewaiter::policy {
 
@@ -12,6 +14,9 @@ inline bool IsAtOrBelow(std::string_view path, std::string_view area) noexcept {
   if (area == "/") return true;
   return path.starts_with(area) && (path.size() == area.size() || path[area.size()] == '/');
 }
+
+// Whether `path`, which is not "/", is one of the sorted `areas`, none of them "/", or below one.
+bool IsAtOrBelowAny(std::string_view path, const std::vector<std::string>& areas) noexcept;
 
 // Whether one of two such paths is at or below the other.
 inline bool Overlap(std::string_view a, std::string_view b) noexcept {

@@ -11,11 +11,12 @@ namespace tidewaiter::policy {
 namespace {
 
 constexpr std::size_t kListedEntries = 8;
+constexpr std::size_t kListedBytes = 400;
 
 // What [[images.allow]] names, for a remedy: enough of it to help, not the whole of a long list.
 std::string ListRepositories(const Rules& rules) {
   std::string list;
-  const auto& entries = rules.images.entries();
+  const auto& entries = rules.images->entries();
   if (entries.empty()) return "nothing: the policy has no [[images.allow]] entry";
   const std::size_t listed = std::min(entries.size(), kListedEntries);
   for (std::size_t i = 0; i < listed; ++i) {
@@ -26,27 +27,45 @@ std::string ListRepositories(const Rules& rules) {
   return list;
 }
 
-std::string ListVersions(const std::vector<const ImageEntry*>& entries) {
+// What of the version and the digest counts, in an image of that tag's version.
+ImagePin PinOf(const Rules& rules, const ImageReference& image, const Version* version) {
+  // A missing digest or tag that the policy requires has its own violation; what is left is still
+  // compared.
+  return {.version = version,
+          .tag_must_be_semver = rules.tag_must_be_semver,
+          .version_counts = version != nullptr || !rules.tag_must_be_semver,
+          .digest = image.digest,
+          .digest_counts = !image.digest.empty() || !rules.digest_required};
+}
+
+constexpr ImagePin kAnyPin{.version_counts = false, .digest = {}, .digest_counts = false};
+
+std::string ListVersions(const Rules& rules, const ImageReference& image) {
   std::string list;
-  for (const ImageEntry* entry : entries) {
+  rules.images->VisitByVersion(image, kAnyPin, [&](const ImageEntry& entry) {
     if (!list.empty()) list += " || ";
-    list += entry->versions ? entry->versions->text() : "any release that is no pre-release";
-    if (list.size() > 400) return list + " ...";
-  }
+    list += entry.versions ? entry.versions->text() : "any release that is no pre-release";
+    if (list.size() <= kListedBytes) return true;
+    list += " ...";
+    return false;
+  });
   return list;
 }
 
-// The digests of the entries that admit the version, or of all where none does.
-std::string ListDigests(const std::vector<const ImageEntry*>& entries,
-                        const std::vector<const ImageEntry*>& version_fits) {
+// The digests of the entries that admit the image's version.
+std::string ListDigests(const Rules& rules, const ImageReference& image, const ImagePin& pin) {
   std::string list;
-  for (const ImageEntry* entry : version_fits.empty() ? entries : version_fits) {
-    for (const std::string& digest : entry->digests) {
-      if (list.size() > 400) return list + " ...";
+  rules.images->VisitByVersion(image, pin, [&](const ImageEntry& entry) {
+    for (const std::string& digest : entry.digests) {
+      if (list.size() > kListedBytes) {
+        list += " ...";
+        return false;
+      }
       if (!list.empty()) list += ", ";
       list += digest;
     }
-  }
+    return true;
+  });
   return list;
 }
 
@@ -71,35 +90,35 @@ std::optional<Version> CheckForm(Check& check, const ImageReference& image) {
   return version;
 }
 
-void CheckVersionAndDigest(Check& check, const ImageReference& image, const Version* version,
-                           const std::vector<const ImageEntry*>& entries) {
-  // A missing digest or tag that the policy requires has its own violation; what is left is still
-  // compared.
-  const bool semver = check.rules.tag_must_be_semver;
-  const bool version_counts = version != nullptr || !semver;
-  const bool digest_counts = !image.digest.empty() || !check.rules.digest_required;
-  std::vector<const ImageEntry*> fitting;
-  bool any_digest = false;
-  for (const ImageEntry* entry : entries) {
-    const bool version_fits = !version_counts || entry->AdmitsVersion(version, semver);
-    const bool digest_fits = !digest_counts || entry->AdmitsDigest(image.digest);
-    if (version_fits && digest_fits) return;
-    if (version_fits) fitting.push_back(entry);
-    any_digest = any_digest || digest_fits;
+// The violations of an image that no entry admits.
+void DenyImage(Check& check, const ImageReference& image, const ImagePin& pin) {
+  const ImageAllowlist& images = *check.rules.images;
+  if (!images.Admits(image, kAnyPin)) {
+    check.Deny(rule::kImageNotAllowed, "image",
+               fmt::format("repository {} is not allowed", Quoted(image.Name())),
+               ListRepositories(check.rules));
+    return;
   }
-  if (fitting.empty()) {
+  ImagePin version_alone = pin;
+  version_alone.digest_counts = false;
+  ImagePin digest_alone = pin;
+  digest_alone.version_counts = false;
+  const bool version_fits = images.Admits(image, version_alone);
+  const bool digest_fits = images.Admits(image, digest_alone);
+  if (!version_fits) {
     check.Deny(rule::kImageVersion, "image",
                fmt::format("{} of {} is not an admitted version",
                            image.tag.empty() ? "no tag" : "tag " + Quoted(image.tag),
                            Quoted(image.Name())),
-               ListVersions(entries));
+               ListVersions(check.rules, image));
   }
-  if (!any_digest || !fitting.empty()) {
+  if (!digest_fits || version_fits) {
     check.Deny(rule::kImageDigest, "image",
                fmt::format("{} of {} is not admitted{}",
                            image.digest.empty() ? "no digest" : "digest " + image.digest,
-                           Quoted(image.Name()), any_digest ? " together with its version" : ""),
-               ListDigests(entries, fitting));
+                           Quoted(image.Name()), digest_fits ? " together with its version" : ""),
+               // Of all entries where none admits the version.
+               ListDigests(check.rules, image, version_fits ? pin : kAnyPin));
   }
 }
 
@@ -116,14 +135,8 @@ void CheckImage(Check& check) {
   image = *std::move(parsed);
   const std::optional<Version> version = CheckForm(check, image);
 
-  const std::vector<const ImageEntry*> entries = check.rules.images.Naming(image);
-  if (entries.empty()) {
-    check.Deny(rule::kImageNotAllowed, "image",
-               fmt::format("repository {} is not allowed", Quoted(image.Name())),
-               ListRepositories(check.rules));
-  } else {
-    CheckVersionAndDigest(check, image, version ? &*version : nullptr, entries);
-  }
+  const ImagePin pin = PinOf(check.rules, image, version ? &*version : nullptr);
+  if (!check.rules.images->Admits(image, pin)) DenyImage(check, image, pin);
   // What the engine would take where neither is given (development only), said openly.
   if (image.tag.empty() && image.digest.empty()) image.tag = "latest";
   check.run.verify_tag = check.rules.verify_tag && !image.tag.empty() && !image.digest.empty();

@@ -84,10 +84,9 @@ bool DigestsInside(const ImageEntry& child, const ImageEntry& parent) {
 }
 
 bool InsideAny(const ImageEntry& child, bool child_semver, const Rules& parent) {
-  const auto covering = parent.images.Covering(child.repository);
-  return std::any_of(covering.begin(), covering.end(), [&](const ImageEntry* entry) {
-    return DigestsInside(child, *entry) &&
-           VersionsInside(child, child_semver, *entry, parent.tag_must_be_semver);
+  return parent.images->AnyAround(child, [&](const ImageEntry& entry) {
+    return DigestsInside(child, entry) &&
+           VersionsInside(child, child_semver, entry, parent.tag_must_be_semver);
   });
 }
 
@@ -104,7 +103,7 @@ void ReadImageRules(TomlTable& table, const RulesContext& context, Rules& rules)
   }
   rules.verify_tag = verify.value_or(rules.verify_tag);
   if (!images->Has("allow")) return;
-  rules.images = {};
+  ImageAllowlist list;
   for (TomlTable& element : images->Tables("allow")) {
     auto entry = ReadEntry(element, context);
     if (!entry) continue;
@@ -116,8 +115,9 @@ void ReadImageRules(TomlTable& table, const RulesContext& context, Rules& rules)
                                   element.path(), context.parent_name));
       continue;
     }
-    rules.images.Add(*std::move(entry));
+    list.Add(*std::move(entry));
   }
+  rules.images = std::move(list);
 }
 
 }  // namespace tidewaiter::policy

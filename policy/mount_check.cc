@@ -79,10 +79,8 @@ void CheckBind(Check& check, std::size_t index, const BindMount& bind) {
                fmt::format("source {} is forbidden by {}", Quoted(source), Quoted(*area)),
                "a folder that neither is, holds nor is inside a system or engine path");
   }
-  const auto& allowed = check.rules.bind_sources;
-  const bool listed = std::any_of(allowed.begin(), allowed.end(), [&](const std::string& allow) {
-    return IsAtOrBelow(source, allow);
-  });
+  const auto& allowed = *check.rules.bind_sources;
+  const bool listed = IsAtOrBelowAny(source, allowed);
   if (!listed) {
     check.Deny(
         rule::kMountSourceNotAllowed, Field(index, "bind.source"),

@@ -12,6 +12,7 @@
 #include "policy/image_allowlist.h"
 #include "policy/limit_table.h"
 #include "policy/run_spec.h"
+#include "policy/shared.h"
 
 namespace tidewaiter::policy {
 
@@ -19,16 +20,16 @@ struct Rules {
   bool tag_must_be_semver = true;
   bool digest_required = true;
   bool verify_tag = true;
-  ImageAllowlist images;
+  Shared<ImageAllowlist> images;
   LimitRules limits{};
-  std::vector<std::string> bind_sources;  // absolute, normal; themselves and what is below
+  Shared<std::vector<std::string>> bind_sources;  // absolute, normal, sorted: and what is below
   bool writable_binds = false;
   std::vector<NetworkMode> network_modes{NetworkMode::kNone};
   std::vector<std::string> capabilities;  // normalised, sorted, unique
   bool allow_root = false;
-  bool allow_writable_rootfs = false;         // no limit covers what is written there
-  std::vector<std::string> runtimes;          // sorted, unique
-  std::vector<std::string> seccomp_profiles;  // sorted, unique
+  bool allow_writable_rootfs = false;                 // no limit covers what is written there
+  Shared<std::vector<std::string>> runtimes;          // sorted, unique
+  Shared<std::vector<std::string>> seccomp_profiles;  // sorted, unique
 
   // The rules of an empty file: no image, built-in limits, nothing else.
   static Rules BuiltIn();

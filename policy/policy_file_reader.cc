@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -78,14 +77,20 @@ void PolicyFileReader::ReadMode() {
 }
 
 void PolicyFileReader::AddPolicy(const std::string& name, Rules rules) {
-  set_.policies_.push_back(Policy(name, set_.hash_, std::move(rules)));
+  set_.policies_.emplace(name, Policy(name, set_.hash_, std::move(rules)));
 }
 
 void PolicyFileReader::ReadPolicies() {
   auto policies = root_.Table("policy");
   if (!policies) return;
-  std::vector<std::pair<std::string, TomlTable>> waiting;
-  for (const std::string& name : policies->Keys()) {
+  const std::vector<std::string> names = policies->Keys();
+  if (names.size() > PolicySet::kMaxNamed) {
+    policies->Problem(names[PolicySet::kMaxNamed],
+                      fmt::format("{} policies: at most {} besides 'default'", names.size(),
+                                  PolicySet::kMaxNamed));
+  }
+  std::map<std::string, TomlTable> waiting;
+  for (const std::string& name : names) {
     auto table = policies->Table(name);
     if (!table) continue;
     if (!IsPlainName(name)) {
@@ -95,37 +100,39 @@ void PolicyFileReader::ReadPolicies() {
       policies->Problem(name, "policy 'default' is the file's top-level tables: another name here");
     }
     parents_[name] = table->RequiredString("inherits");
-    waiting.emplace_back(name, *table);
+    waiting.emplace(name, *table);
   }
-  // Parents before children, in whatever order the file has them.
-  bool progress = true;
-  while (progress) {
-    const auto read = std::remove_if(waiting.begin(), waiting.end(), [this](auto& named) {
-      return ReadIfParentIsKnown(named.first, named.second);
-    });
-    progress = read != waiting.end();
-    waiting.erase(read, waiting.end());
+  while (!waiting.empty()) ReadWithParents(waiting);
+}
+
+// Reads one of the policies that wait and those that it inherits from, parents before children in
+// whatever order the file has them. None waits twice, so that the whole takes as many steps as
+// there are policies.
+void PolicyFileReader::ReadWithParents(std::map<std::string, TomlTable>& waiting) {
+  std::vector<std::pair<std::string, TomlTable>> line;
+  for (auto next = waiting.begin(); next != waiting.end();
+       next = waiting.find(parents_[line.back().first])) {
+    line.emplace_back(next->first, next->second);
+    waiting.erase(next);
   }
-  for (auto& [name, table] : waiting) {
-    const std::string& parent = parents_[name];
-    const std::string cause =
-        parents_.contains(parent) ? "inherits from itself" : "inherits from an unknown policy";
-    if (!parent.empty()) {
-      table.Problem("inherits", fmt::format("policy {} {}: \"default\" or a policy of this file",
-                                            Quoted(name), cause));
+  for (; !line.empty(); line.pop_back()) {
+    auto& [name, table] = line.back();
+    const std::string& parent_name = parents_[name];
+    const Policy* parent = set_.Find(parent_name);
+    if (parent != nullptr) {
+      AddPolicy(name, ReadRules(table, {set_.development_, &parent->rules(), parent_name}));
+      continue;
+    }
+    if (!parent_name.empty()) {
+      table.Problem(
+          "inherits",
+          fmt::format("policy {} {}: \"default\" or a policy of this file", Quoted(name),
+                      parents_.contains(parent_name) ? "inherits from itself"
+                                                     : "inherits from an unknown policy"));
     }
     // Read all the same, so that its other problems come out now.
     ReadRules(table, {set_.development_, nullptr, {}});
   }
-}
-
-bool PolicyFileReader::ReadIfParentIsKnown(const std::string& name, TomlTable& table) {
-  const Policy* parent = set_.Find(parents_[name]);
-  if (parent == nullptr) return false;
-  // AddPolicy moves the policies, so the parent's rules are copied before.
-  const Rules inherited = parent->rules();
-  AddPolicy(name, ReadRules(table, {set_.development_, &inherited, parent->name()}));
-  return true;
 }
 
 void PolicyFileReader::ReadPrincipals() {
@@ -159,6 +166,8 @@ void PolicyFileReader::ReadPrincipal(TomlTable& table) {
                              fmt::format("{}, which principal {} has: one uid, one principal",
                                          principal.uid, Quoted(other->name))));
   }
+  set_.of_uid_.emplace(principal.uid, set_.principals_.size());
+  set_.of_name_.emplace(principal.name, set_.principals_.size());
   set_.principals_.push_back(std::move(principal));
 }
 

@@ -23,8 +23,7 @@ class PolicyFileReader {
  private:
   void ReadMode();
   void ReadPolicies();
-  // Reads [policy.NAME] where its parent has been read; false where it has not.
-  bool ReadIfParentIsKnown(const std::string& name, TomlTable& table);
+  void ReadWithParents(std::map<std::string, TomlTable>& waiting);
   void AddPolicy(const std::string& name, Rules rules);
   void ReadPrincipals();
   void ReadPrincipal(TomlTable& table);

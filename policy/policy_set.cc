@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
-#include <algorithm>
 #include <array>
 
 #include "base/toml_document.h"
@@ -35,21 +34,18 @@ Result<std::shared_ptr<const PolicySet>> PolicySet::Parse(std::string_view toml,
 }
 
 const Policy* PolicySet::Find(std::string_view name) const noexcept {
-  const auto found = std::find_if(policies_.begin(), policies_.end(),
-                                  [&](const Policy& policy) { return policy.name() == name; });
-  return found != policies_.end() ? &*found : nullptr;
+  const auto found = policies_.find(name);
+  return found != policies_.end() ? &found->second : nullptr;
 }
 
 const Principal* PolicySet::FindPrincipal(uid_t uid) const noexcept {
-  const auto found = std::find_if(principals_.begin(), principals_.end(),
-                                  [&](const Principal& each) { return each.uid == uid; });
-  return found != principals_.end() ? &*found : nullptr;
+  const auto found = of_uid_.find(uid);
+  return found != of_uid_.end() ? &principals_[found->second] : nullptr;
 }
 
 const Principal* PolicySet::FindPrincipal(std::string_view name) const noexcept {
-  const auto found = std::find_if(principals_.begin(), principals_.end(),
-                                  [&](const Principal& each) { return each.name == name; });
-  return found != principals_.end() ? &*found : nullptr;
+  const auto found = of_name_.find(name);
+  return found != of_name_.end() ? &principals_[found->second] : nullptr;
 }
 
 }  // namespace tidewaiter::policy

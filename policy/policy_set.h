@@ -4,6 +4,9 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +26,9 @@ class PolicySet {
   static Result<std::shared_ptr<const PolicySet>> Parse(std::string_view toml,
                                                         const std::string& file_name);
 
+  // Of the named policies of a file, `default` apart.
+  static constexpr std::size_t kMaxNamed = 256;
+
   // The policy of that name, or null. "default" always exists.
   [[nodiscard]] const Policy* Find(std::string_view name) const noexcept;
   // The principal of that kernel uid, or null: an unknown caller.
@@ -38,8 +44,10 @@ class PolicySet {
   friend class PolicyFileReader;
   PolicySet() = default;
 
-  std::vector<Policy> policies_;
+  std::map<std::string, Policy, std::less<>> policies_;
   std::vector<Principal> principals_;
+  std::map<uid_t, std::size_t> of_uid_;  // places in principals_
+  std::map<std::string, std::size_t, std::less<>> of_name_;
   bool development_ = false;
   std::string hash_;
 };

@@ -106,9 +106,9 @@ void ReadSwitch(TomlTable& table, std::string_view key, bool tight, const RulesC
 
 // A list of what is allowed, each element made canonical by `parse` (nothing: a problem, `right`
 // says what would be right); `admitted` tells whether the parent's list admits it.
-template <typename Parse, typename Admitted>
+template <typename Parse, typename Admitted, typename List>
 void ReadAllowList(TomlTable& table, const RulesContext& context, std::string_view right,
-                   Parse parse, Admitted admitted, std::vector<std::string>& list) {
+                   Parse parse, Admitted admitted, List& list) {
   const auto read = table.Strings("allow");
   if (!read) return;
   std::vector<std::string> values;
@@ -137,7 +137,7 @@ bool Contains(const std::vector<std::string>& sorted, const std::string& value) 
 void ReadMounts(TomlTable& table, const RulesContext& context, Rules& rules) {
   auto mounts = table.Table("mounts");
   if (!mounts) return;
-  const std::vector<std::string> inherited = rules.bind_sources;
+  const auto inherited = rules.bind_sources;
   ReadAllowList(
       *mounts, context,
       "an absolute path without '.', '..', '//' or a final '/', neither a system nor an engine "
@@ -149,10 +149,7 @@ void ReadMounts(TomlTable& table, const RulesContext& context, Rules& rules) {
         }
         return path;
       },
-      [&](const std::string& path) {
-        return std::any_of(inherited.begin(), inherited.end(),
-                           [&](const std::string& area) { return IsAtOrBelow(path, area); });
-      },
+      [&](const std::string& path) { return IsAtOrBelowAny(path, *inherited); },
       rules.bind_sources);
   ReadSwitch(*mounts, "writable", false, context, rules.writable_binds);
 }
@@ -204,10 +201,10 @@ void ReadCapabilities(TomlTable& table, const RulesContext& context, Rules& rule
 }
 
 void ReadNames(TomlTable& table, std::string_view key, const RulesContext& context,
-               std::vector<std::string>& names) {
+               Shared<std::vector<std::string>>& names) {
   auto named = table.Table(key);
   if (!named) return;
-  const std::vector<std::string> inherited = names;
+  const auto inherited = names;
   ReadAllowList(
       *named, context,
       "1 to 64 letters, digits, '.', '_' and '-', the first a letter or digit; not \"unconfined\"",
@@ -215,7 +212,7 @@ void ReadNames(TomlTable& table, std::string_view key, const RulesContext& conte
         if (!IsPlainName(name) || name == "unconfined") return std::nullopt;
         return name;
       },
-      [&](const std::string& name) { return Contains(inherited, name); }, names);
+      [&](const std::string& name) { return Contains(*inherited, name); }, names);
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ class ComparatorSet {
   // Whether everything that this set matches is matched by `other` too. Never true wrongly; where
   // one version of a thousand decides (see Simplified) it may be false wrongly.
   [[nodiscard]] bool IsSubsetOf(const ComparatorSet& other) const;
+  // The one version that this set matches, or null where it has no bounds or several are inside.
+  [[nodiscard]] const Version* Only() const noexcept;
 
  private:
   struct Bound {
@@ -59,6 +61,11 @@ class VersionRange {
   // Whether each of this range's sets is inside one of the other's. Sound, not complete: a set that
   // only a union of the other's sets covers counts as outside.
   [[nodiscard]] bool IsSubsetOf(const VersionRange& other) const;
+  // The one version that the range matches, build metadata aside; null where that is not plain from
+  // a single set ("=1.2.3", "1.2.3").
+  [[nodiscard]] const Version* Only() const noexcept {
+    return sets_.size() == 1 ? sets_.front().Only() : nullptr;
+  }
   // As written.
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
 

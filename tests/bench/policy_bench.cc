@@ -24,7 +24,15 @@ class TrustEverything final : public HostPaths {
   [[nodiscard]] Result<void> CheckTrusted(const std::string&) const override { return Ok(); }
 };
 
-std::shared_ptr<const PolicySet> PolicyWithEntries(int count) {
+constexpr std::string_view kTeams = "ghcr.io/platformnetwork/team";
+
+std::string DigestOf(int entry) {
+  std::string hex = std::to_string(entry);
+  return "sha256:" + std::string(64 - hex.size(), 'a') + hex;
+}
+
+// [[images.allow]] `count` times, each with what `keys` gives for its number.
+std::shared_ptr<const PolicySet> PolicyWith(int count, std::string (*keys)(int)) {
   std::string toml = R"(version = 1
 mode = "production"
 [mounts]
@@ -38,12 +46,18 @@ roles = ["run"]
 policy = "default"
 )";
   for (int i = 0; i < count; ++i) {
-    toml += "[[images.allow]]\nrepository = \"ghcr.io/platformnetwork/team" + std::to_string(i) +
-            "/*\"\nversions = \">=1.2.0 <2.0.0\"\n";
+    toml += "[[images.allow]]\n" + keys(i);
   }
   auto set = PolicySet::Parse(toml, "bench.toml");
   if (!set.has_value()) std::abort();
   return *std::move(set);
+}
+
+std::shared_ptr<const PolicySet> PolicyWithEntries(int count) {
+  return PolicyWith(count, [](int i) {
+    return "repository = \"" + std::string(kTeams) + std::to_string(i) +
+           "/*\"\nversions = \">=1.2.0 <2.0.0\"\n";
+  });
 }
 
 RunSpec TypicalSpec(int entry) {
@@ -71,6 +85,49 @@ void BM_DecisionAdmitted(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(Evaluate(*set->Find("default"), spec, host));
 }
 BENCHMARK(BM_DecisionAdmitted)->Arg(1)->Arg(100)->Arg(10000);
+
+// One repository in all entries, and the image that the last of them admits.
+void DecideOneRepository(benchmark::State& state, int entries, std::string (*keys)(int),
+                         const std::string& tag_and_digest) {
+  const auto set = PolicyWith(entries, keys);
+  RunSpec spec = TypicalSpec(0);
+  spec.image = std::string(kTeams) + "/task" + tag_and_digest;
+  const TrustEverything host;
+  if (Evaluate(*set->Find("default"), spec, host).admitted() == nullptr) std::abort();
+  for (auto _ : state) benchmark::DoNotOptimize(Evaluate(*set->Find("default"), spec, host));
+}
+
+std::string OneRepository() {
+  return "repository = \"" + std::string(kTeams) + "/task\"\n";
+}
+
+void BM_DecisionOneRepositoryVersions(benchmark::State& state) {
+  DecideOneRepository(
+      state, 10'000,
+      [](int i) { return OneRepository() + "versions = \"=1.0." + std::to_string(i) + "\"\n"; },
+      ":1.0.9999@" + DigestOf(0));
+}
+BENCHMARK(BM_DecisionOneRepositoryVersions);
+
+// As many as a file's 1 MiB holds.
+void BM_DecisionOneRepositoryDigests(benchmark::State& state) {
+  DecideOneRepository(
+      state, 6'900, [](int i) { return OneRepository() + "digests = [\"" + DigestOf(i) + "\"]\n"; },
+      ":1.4.2@" + DigestOf(6899));
+}
+BENCHMARK(BM_DecisionOneRepositoryDigests);
+
+// What no index helps: each of 10,000 ranges is tried.
+void BM_DecisionOneRepositoryRanges(benchmark::State& state) {
+  DecideOneRepository(
+      state, 10'000,
+      [](int i) {
+        return OneRepository() + "versions = \">=1.0." + std::to_string(i) + " <1.0." +
+               std::to_string(i + 2) + "\"\n";
+      },
+      ":1.0.9999@" + DigestOf(0));
+}
+BENCHMARK(BM_DecisionOneRepositoryRanges);
 
 void BM_DecisionDenied(benchmark::State& state) {
   const auto set = PolicyWithEntries(100);

@@ -1,5 +1,6 @@
 #include "policy/policy_set.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -38,8 +39,8 @@ TEST(PolicyFile, EmptyPolicyIsClosedAndProduction) {
   EXPECT_TRUE(rules.tag_must_be_semver);
   EXPECT_TRUE(rules.digest_required);
   EXPECT_TRUE(rules.verify_tag);
-  EXPECT_TRUE(rules.images.empty());
-  EXPECT_TRUE(rules.bind_sources.empty());
+  EXPECT_TRUE(rules.images->empty());
+  EXPECT_TRUE(rules.bind_sources->empty());
   EXPECT_TRUE(rules.capabilities.empty());
   EXPECT_FALSE(rules.allow_root);
   EXPECT_FALSE(rules.writable_binds);
@@ -177,6 +178,7 @@ TEST(PolicyFile, NumbersAreWhatWasWrittenOrAProblemAtTheirPlace) {
                            "0",
                            "0.0",
                            "0.0001",
+                           "0.0100004",
                            "1.0005",
                            "1.00000001",
                            "1e300",
@@ -230,6 +232,55 @@ TEST(PolicyFile, LimitsTakeTheirForms) {
   EXPECT_EQ(limits[1], (LimitRule{250, 2500}));
   EXPECT_EQ(limits[2], (LimitRule{100, 100}));
   EXPECT_EQ(limits[3], (LimitRule{90000, 3600000}));
+}
+
+TEST(PolicyFile, PoliciesAreReadParentsFirstInAnyOrderOfTheFile) {
+  std::string toml = "version = 1\n";
+  const int last = static_cast<int>(PolicySet::kMaxNamed);
+  for (int i = 1; i <= last; ++i) {
+    toml += fmt::format("[policy.p{}]\ninherits = \"{}\"\nlimits.pids.max = {}\n", i,
+                        i == last ? "default" : fmt::format("p{}", i + 1), 10 + i);
+  }
+  const auto set = LoadSet(toml);
+  ASSERT_NE(set, nullptr);
+  for (int i = 1; i <= last; ++i) {
+    ASSERT_EQ(set->Find(fmt::format("p{}", i))->rules().limits[2].max, 10 + i);
+  }
+}
+
+TEST(PolicyFile, OnePolicyTooManyIsAProblemAtItsPlace) {
+  std::string toml = "version = 1\n";
+  for (std::size_t i = 0; i <= PolicySet::kMaxNamed; ++i) {
+    toml += fmt::format("[policy.p{:03}]\ninherits = \"default\"\n", i);
+  }
+  EXPECT_EQ(LoadError(toml), "policy.toml:514:1: 257 policies: at most 256 besides 'default'");
+}
+
+TEST(PolicyFile, EachPolicyOfACircleIsAProblem) {
+  EXPECT_EQ(LoadError("version = 1\n[policy.a]\ninherits = \"b\"\n[policy.b]\n"
+                      "inherits = \"a\"\n[policy.c]\ninherits = \"a\"\n[policy.d]\n"
+                      "inherits = \"d\"\n"),
+            "policy.toml:3:12: policy 'a' inherits from itself: \"default\" or a policy of this "
+            "file\n"
+            "policy.toml:5:12: policy 'b' inherits from itself: \"default\" or a policy of this "
+            "file\n"
+            "policy.toml:7:12: policy 'c' inherits from itself: \"default\" or a policy of this "
+            "file\n"
+            "policy.toml:9:12: policy 'd' inherits from itself: \"default\" or a policy of this "
+            "file");
+}
+
+TEST(PolicyFile, APolicySharesWhatItInheritsUnchanged) {
+  const auto set =
+      LoadSet(Toml("[mounts]\nallow = [\"/srv\"]\n[policy.a]\ninherits = "
+                   "\"default\"\n[policy.b]\ninherits = \"a\"\n"));
+  ASSERT_NE(set, nullptr);
+  const Rules& rules = set->Find("default")->rules();
+  const Rules& child = set->Find("b")->rules();
+  EXPECT_EQ(&*child.images, &*rules.images);
+  EXPECT_EQ(&*child.bind_sources, &*rules.bind_sources);
+  EXPECT_EQ(&*child.runtimes, &*rules.runtimes);
+  EXPECT_EQ(&*child.seccomp_profiles, &*rules.seccomp_profiles);
 }
 
 TEST(PolicyFile, ForbiddenBindSourcesCannotBeAllowed) {
