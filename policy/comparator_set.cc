@@ -53,6 +53,11 @@ const Version* ComparatorSet::Only() const noexcept {
   return lower_->version.Compare(upper_->version) == 0 ? &lower_->version : nullptr;
 }
 
+bool ComparatorSet::IsAny() const noexcept {
+  return !closed_ && !upper_ && prerelease_tuples_.empty() &&
+         (!lower_ || (lower_->inclusive && lower_->version.Compare(Version()) == 0));
+}
+
 bool ComparatorSet::Empty() const noexcept {
   if (closed_) return true;
   if (!lower_ || !upper_) return false;
@@ -60,7 +65,7 @@ bool ComparatorSet::Empty() const noexcept {
   return order > 0 || (order == 0 && !(lower_->inclusive && upper_->inclusive));
 }
 
-// An equal set whose interval says more. X-ranges give "<2.0.0-0" where a person writes "<2.0.0";
+// X-ranges give "<2.0.0-0" where a person writes "<2.0.0";
 // without a comparator that names a pre-release of 2.0.0 they mean the same, and "<2.0.0-0" itself
 // names none that is inside.
 ComparatorSet ComparatorSet::Simplified() const {
@@ -83,9 +88,8 @@ ComparatorSet ComparatorSet::Simplified() const {
   return simple;
 }
 
-bool ComparatorSet::IsSubsetOf(const ComparatorSet& other) const {
-  const ComparatorSet inner = Simplified();
-  const ComparatorSet outer = other.Simplified();
+bool ComparatorSet::IsSubsetOf(const ComparatorSet& outer) const noexcept {
+  const ComparatorSet& inner = *this;
   if (inner.Empty()) return true;
   if (outer.closed_) return false;
   if (outer.lower_) {

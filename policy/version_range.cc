@@ -244,9 +244,15 @@ Result<VersionRange> VersionRange::Parse(std::string_view text) {
     const std::size_t bars = rest.find("||");
     TW_ASSIGN(ComparatorSet set, ParseSet(text, rest.substr(0, bars)));
     range.sets_.push_back(std::move(set));
-    if (bars == std::string_view::npos) return range;
+    if (bars == std::string_view::npos) break;
     rest.remove_prefix(bars + 2);
   }
+  const auto any = std::find_if(range.sets_.begin(), range.sets_.end(),
+                                [](const ComparatorSet& set) { return set.IsAny(); });
+  if (any != range.sets_.end()) range.sets_ = {ComparatorSet(*any)};
+  range.simplified_.reserve(range.sets_.size());
+  for (const ComparatorSet& set : range.sets_) range.simplified_.push_back(set.Simplified());
+  return range;
 }
 
 bool VersionRange::Matches(const Version& version) const noexcept {
@@ -254,9 +260,9 @@ bool VersionRange::Matches(const Version& version) const noexcept {
                      [&](const ComparatorSet& set) { return set.Matches(version); });
 }
 
-bool VersionRange::IsSubsetOf(const VersionRange& other) const {
-  return std::all_of(sets_.begin(), sets_.end(), [&](const ComparatorSet& set) {
-    return std::any_of(other.sets_.begin(), other.sets_.end(),
+bool VersionRange::IsSubsetOf(const VersionRange& other) const noexcept {
+  return std::all_of(simplified_.begin(), simplified_.end(), [&](const ComparatorSet& set) {
+    return std::any_of(other.simplified_.begin(), other.simplified_.end(),
                        [&](const ComparatorSet& outer) { return set.IsSubsetOf(outer); });
   });
 }

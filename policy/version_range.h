@@ -5,8 +5,9 @@
 //   / number
 // White space may follow an operator, one "v" may stand before a partial.
 // https://github.com/npm/node-semver#ranges A pre-release matches a set only where a comparator of
-// that set names a pre-release of the same MAJOR.MINOR.PATCH. Parsed once, when the policy is
-// loaded; matching allocates nothing. Thread: any.
+// that set names a pre-release of the same MAJOR.MINOR.PATCH; where one set is "*", or any other
+// that matches every release, the others and the pre-releases that they name are void. Parsed once,
+// when the policy is loaded; matching allocates nothing. Thread: any.
 #pragma once
 
 #include <optional>
@@ -30,9 +31,14 @@ class ComparatorSet {
   void Close();
 
   [[nodiscard]] bool Matches(const Version& version) const noexcept;
-  // Whether everything that this set matches is matched by `other` too. Never true wrongly; where
-  // one version of a thousand decides (see Simplified) it may be false wrongly.
-  [[nodiscard]] bool IsSubsetOf(const ComparatorSet& other) const;
+  // Whether it matches every release and no pre-release, as "*" does.
+  [[nodiscard]] bool IsAny() const noexcept;
+  // An equal set whose interval says more: what IsSubsetOf compares.
+  [[nodiscard]] ComparatorSet Simplified() const;
+  // Whether everything that this set matches is matched by `outer` too, both of them Simplified.
+  // Never true wrongly; where one version of a thousand decides it may be false wrongly. Allocates
+  // nothing: a file may ask it of every two of thousands of entries.
+  [[nodiscard]] bool IsSubsetOf(const ComparatorSet& outer) const noexcept;
   // The one version that this set matches, or null where it has no bounds or several are inside.
   [[nodiscard]] const Version* Only() const noexcept;
 
@@ -44,7 +50,6 @@ class ComparatorSet {
 
   [[nodiscard]] bool Empty() const noexcept;
   [[nodiscard]] bool NamesTuple(const Version& version) const noexcept;
-  [[nodiscard]] ComparatorSet Simplified() const;
 
   std::optional<Bound> lower_;
   std::optional<Bound> upper_;
@@ -60,7 +65,7 @@ class VersionRange {
   [[nodiscard]] bool Matches(const Version& version) const noexcept;
   // Whether each of this range's sets is inside one of the other's. Sound, not complete: a set that
   // only a union of the other's sets covers counts as outside.
-  [[nodiscard]] bool IsSubsetOf(const VersionRange& other) const;
+  [[nodiscard]] bool IsSubsetOf(const VersionRange& other) const noexcept;
   // The one version that the range matches, build metadata aside; null where that is not plain from
   // a single set ("=1.2.3", "1.2.3").
   [[nodiscard]] const Version* Only() const noexcept {
@@ -72,6 +77,7 @@ class VersionRange {
  private:
   std::string text_;
   std::vector<ComparatorSet> sets_;
+  std::vector<ComparatorSet> simplified_;  // each of them
 };
 
 }  // namespace tidewaiter::policy

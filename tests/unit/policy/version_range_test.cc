@@ -104,6 +104,16 @@ TEST(VersionRange, Union) {
   Expect({"1.x||3.x", {"1.0.0", "3.5.0"}, {"2.0.0"}});
 }
 
+TEST(VersionRange, ASetOfEveryReleaseMakesTheOthersVoid) {
+  for (const char* range : {"* || 1.2.3-rc.0", "1.2.3-rc.0||", "1.2.3-rc.0 || x || 2.0.0-rc.0",
+                            ">=0.0.0 || 1.2.3-rc.0"}) {
+    Expect({range, {"0.0.0", "1.2.3", "9.0.0"}, {"1.2.3-rc.0", "2.0.0-rc.0"}});
+    EXPECT_TRUE(Inside(range, "*")) << range;
+    EXPECT_FALSE(Inside("1.2.3-rc.0", range)) << range;
+  }
+  Expect({">=0.0.1 || 1.2.3-rc.0", {"0.0.1", "1.2.3-rc.0"}, {"0.0.0"}});
+}
+
 TEST(VersionRange, PrereleaseNeedsAComparatorOfItsTuple) {
   Expect({">=1.2.3-rc.1 <2.0.0", {"1.2.3-rc.2", "1.5.0"}, {"1.2.4-rc.1", "1.2.3-beta"}});
   // The tuple must stand in the same set.
