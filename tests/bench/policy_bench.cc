@@ -112,8 +112,8 @@ BENCHMARK(BM_DecisionOneRepositoryVersions);
 // As many as a file's 1 MiB holds.
 void BM_DecisionOneRepositoryDigests(benchmark::State& state) {
   DecideOneRepository(
-      state, 6'900, [](int i) { return OneRepository() + "digests = [\"" + DigestOf(i) + "\"]\n"; },
-      ":1.4.2@" + DigestOf(6899));
+      state, 6'800, [](int i) { return OneRepository() + "digests = [\"" + DigestOf(i) + "\"]\n"; },
+      ":1.4.2@" + DigestOf(6799));
 }
 BENCHMARK(BM_DecisionOneRepositoryDigests);
 

@@ -86,6 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Number{"BetweenThousandths", "cpus", "1.0005", "limit.not-positive"},
                     Number{"AlmostOne", "cpus", "1.00000000001", "limit.not-positive"},
                     Number{"OneBitAboveOne", "cpus", "1.0000000000000002", "limit.not-positive"},
+                    Number{"NearTheSmallest", "cpus", "0.0100004", "limit.not-positive"},
                     Number{"AlmostTheSmallest", "cpus", "0.0099999999", "limit.not-positive"},
                     Number{"Small", "cpus", "0.009", "limit.too-small"},
                     Number{"Large", "cpus", "4.001", "limit.too-large"},
@@ -118,8 +119,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(WrongNumberOnTheWire, IsAViolationAmongOthers) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  for (const double cpus : {std::nan(""), kInfinity, -kInfinity, -0.0, 1e300, 0.0001, 1.0005,
-                            std::nextafter(1.0, 2.0), std::numeric_limits<double>::denorm_min()}) {
+  for (const double cpus :
+       {std::nan(""), kInfinity, -kInfinity, -0.0, 1e300, 0.0001, 0.0100004, 1.0005,
+        std::nextafter(1.0, 2.0), std::numeric_limits<double>::denorm_min()}) {
     v1::RunSpec spec = Root();
     spec.mutable_limits()->set_cpus(cpus);
     EXPECT_EQ(Violations(spec),
