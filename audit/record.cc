@@ -62,7 +62,9 @@ std::string EncodeAll(const std::vector<Record::Violation>& violations, ListBudg
   return budget.Array(violations, [](const auto& each) { return Encode(each); });
 }
 
-std::string Encode(const Record::Shadow& shadow, ListBudget& budget) {
+// What was only tried has a budget of its own, and says itself what it leaves out.
+std::string Encode(const Record::Shadow& shadow) {
+  ListBudget budget(kDeniedListBudgetBytes);
   JsonObject json;
   json.Flag("admitted", shadow.admitted);
   if (!shadow.differing_fields.empty()) {
@@ -71,6 +73,7 @@ std::string Encode(const Record::Shadow& shadow, ListBudget& budget) {
   json.TextIfAny("policy", shadow.policy);
   json.Text("policy_hash", shadow.policy_hash);
   if (!shadow.violations.empty()) json.Json("violations", EncodeAll(shadow.violations, budget));
+  if (budget.omitted() > 0) json.Integer("omitted", budget.omitted());
   return std::move(json).Finish();
 }
 
@@ -170,8 +173,7 @@ void AddParts(JsonObject& json, const Record& record) {
   if (record.tenant) json.Json("tenant", Encode(*record.tenant));
   if (record.outcome) json.Json("outcome", Encode(*record.outcome));
   if (record.log) json.Json("log", Encode(*record.log));
-  // The last of the lists: what was enforced is not cut for what was only tried.
-  if (record.shadow) json.Json("shadow", Encode(*record.shadow, budget));
+  if (record.shadow) json.Json("shadow", Encode(*record.shadow));
   if (budget.omitted() > 0) json.Integer("omitted", budget.omitted());
 }
 

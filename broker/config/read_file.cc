@@ -30,6 +30,18 @@ Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }
+  // Half of a policy may be a policy, and a looser one.
+  struct stat after {};
+  if (::fstat(fd.get(), &after) != 0) return ErrnoError(errno, what);
+  const auto same = [](const timespec& a, const timespec& b) {
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+  };
+  if (after.st_size != status.st_size || !same(after.st_mtim, status.st_mtim) ||
+      (size <= max_bytes && static_cast<off_t>(size) != after.st_size)) {
+    return Fail(ErrorCode::kUnavailable,
+                what + ": it changed while it was read; write another file and move it here",
+                "FILE_CHANGED");
+  }
   if (size > max_bytes) {
     return Fail(ErrorCode::kResourceExhausted,
                 fmt::format("{}: more than {} bytes", what, max_bytes));

@@ -90,13 +90,16 @@ struct Daemon::Parts {
   std::unique_ptr<Diagnostics> diagnostics;
   std::unique_ptr<PolicyReload> reload;
   std::unique_ptr<rpc::Server> server;
-  // For reloads by signal: one under way, and one that waits and will see what the disk has then.
+  // One reload under way, and one that waits and will see what the disk has then. Ends first: what
+  // it runs uses the rest.
   std::unique_ptr<rpc::Worker> reloads;
 
   Result<void> OpenState();
   Result<void> ConnectBackend();
   Result<void> Serve();
   void Announce();
+  bool SubmitReload(const std::optional<run::Caller>& by, const std::string& how,
+                    rpc::PolicyReloadDone done);
 };
 
 Result<void> Daemon::Parts::OpenState() {
@@ -158,9 +161,11 @@ Result<void> Daemon::Parts::Serve() {
           {.registry = registry.get(),
            .environment = &environment,
            .audit_log = audit_log.get(),
-           .diagnose = [this] { return diagnostics->Run(); },
+           .diagnose = [this](bool for_operator) { return diagnostics->Run(for_operator); },
            .reload_policy =
-               [this](const run::Caller& caller) { return reload->Run(caller, "ReloadPolicy"); },
+               [this](const run::Caller& caller, rpc::PolicyReloadDone done) {
+                 return SubmitReload(caller, "ReloadPolicy", std::move(done));
+               },
            .refused =
                [this](const Error& error) { log.Write(LogLevel::kWarning, error.message); }}));
   health.Tell([this](bool serving) { server->SetServing(serving); });
@@ -169,9 +174,14 @@ Result<void> Daemon::Parts::Serve() {
   return Ok();
 }
 
+bool Daemon::Parts::SubmitReload(const std::optional<run::Caller>& by, const std::string& how,
+                                 rpc::PolicyReloadDone done) {
+  return reloads->Submit([this, by, how, done = std::move(done)] { done(reload->Run(by, how)); });
+}
+
 // Not waited for: a broker that finds its log full must still clean up; each admission asks again.
 void Daemon::Parts::Announce() {
-  const run::Policies loaded = policies.Get();
+  const run::Policies loaded = *policies.Get();
   run::AuditEvent started = Event(run::AuditEvent::Type::kBrokerStarted);
   started.detail = fmt::format("tidewaiterd {}{}", TIDEWAITER_VERSION,
                                loaded.enforced->development() ? ", development mode" : "");
@@ -197,14 +207,13 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Preparation preparation, Log& log)
   return std::unique_ptr<Daemon>(std::make_unique<Enabler>(std::move(parts)));
 }
 
-bool Daemon::ReloadPolicy(const std::string& how,
+bool Daemon::ReloadPolicy(const std::optional<run::Caller>& by, const std::string& how,
                           std::function<void(const v1::ReloadPolicyResponse&)> done) {
-  return parts_->reloads->Submit([parts = parts_.get(), how, done = std::move(done)] {
-    done(parts->reload->Run(std::nullopt, how));
-  });
+  return parts_->SubmitReload(by, how, std::move(done));
 }
 
 void Daemon::Drain() {
+  parts_->reload->Stop();
   parts_->health.SetStopping();
   const std::size_t stopped =
       parts_->registry->Shutdown(Deadline::After(parts_->preparation.config.drain_timeout));
@@ -225,9 +234,9 @@ bool Daemon::LoopIsAlive() {
 }
 
 // The server after the runs, so that results and receipts reach their clients; the loop after the
-// backend; the log last.
+// backend; the log last. A reload that a disk holds up is waited for when all of that is done.
 Daemon::~Daemon() {
-  parts_->reloads.reset();
+  parts_->reload->Stop();
   parts_->registry->Shutdown(Deadline::After(std::chrono::seconds(0)));
   parts_->health.Tell({});
   parts_->server->Shutdown(Deadline::After(kServerPatience));

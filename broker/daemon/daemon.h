@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/deadline.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/daemon/preparation.h"
+#include "broker/run/audit_sink.h"
 #include "tidewaiter/v1/broker.pb.h"
 
 namespace tidewaiter::daemon {
@@ -26,7 +28,7 @@ class Daemon {
 
   // Reads the policy files anew on a thread of its own and tells `done` there. False: one reload is
   // under way and another waits, which will see what is on the disk now.
-  bool ReloadPolicy(const std::string& how,
+  bool ReloadPolicy(const std::optional<run::Caller>& by, const std::string& how,
                     std::function<void(const v1::ReloadPolicyResponse&)> done);
 
   // Admits nothing more; runs may end by themselves until the configured drain_timeout; the rest is

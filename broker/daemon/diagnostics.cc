@@ -54,6 +54,12 @@ std::string HashOf(const std::shared_ptr<const policy::PolicySet>& policy) {
   return policy != nullptr ? policy->hash() : "none";
 }
 
+std::string Describe(const policy::PolicySet& policy) {
+  return fmt::format("{} mode, {} principal(s)",
+                     policy.development() ? "development" : "production",
+                     policy.principals().size());
+}
+
 // What is in force, and whether the next start would find the same.
 void AddPolicy(v1::DiagnoseResponse& response, const run::Policies& in_force,
                const Result<LoadedPolicies>& on_disk) {
@@ -62,9 +68,7 @@ void AddPolicy(v1::DiagnoseResponse& response, const run::Policies& in_force,
                "the files would not load now, so the broker would not start again:\n" +
                    on_disk.error().message);
   }
-  std::string detail = fmt::format("{} mode, {} principal(s)",
-                                   in_force.enforced->development() ? "development" : "production",
-                                   in_force.enforced->principals().size());
+  std::string detail = Describe(*in_force.enforced);
   if (in_force.shadow != nullptr) detail += ", another is tried beside it";
   const bool same = HashOf(on_disk->policies.enforced) == HashOf(in_force.enforced) &&
                     HashOf(on_disk->policies.shadow) == HashOf(in_force.shadow);
@@ -74,13 +78,13 @@ void AddPolicy(v1::DiagnoseResponse& response, const run::Policies& in_force,
 
 }  // namespace
 
-v1::DiagnoseResponse Diagnostics::Run() const {
+v1::DiagnoseResponse Diagnostics::Run(bool for_operator) const {
   v1::DiagnoseResponse response;
   response.set_version(TIDEWAITER_VERSION);
   response.set_broker_id(parts_.environment->broker_id.value());
-  const run::Policies policies = parts_.environment->policies->Get();
+  const run::PoliciesInForce::Lease lease = parts_.environment->policies->Get();
+  const run::Policies& policies = *lease;
   response.set_policy_hash(policies.enforced->hash());
-  if (policies.shadow != nullptr) response.set_shadow_policy_hash(policies.shadow->hash());
 
   for (const auto& [name, backend] : parts_.environment->backends) {
     const Result<std::string> engine = backend->Describe(Deadline::After(kEnginePatience));
@@ -94,7 +98,12 @@ v1::DiagnoseResponse Diagnostics::Run() const {
       parts_.state_dir + (writable ? "" : ": this user cannot write it"));
   AddSetAside(response, *parts_.journal, parts_.state_dir);
   AddDisk(response, parts_.state_dir);
-  AddPolicy(response, policies, LoadPolicies(parts_.config_path, *parts_.config));
+  if (for_operator) {
+    if (policies.shadow != nullptr) response.set_shadow_policy_hash(policies.shadow->hash());
+    AddPolicy(response, policies, LoadPolicies(parts_.config_path, *parts_.config));
+  } else {
+    Add(response, "policy", true, Describe(*policies.enforced));
+  }
   const run::RunRegistry::Counts counts = parts_.registry->Count();
   response.set_active_runs(counts.active);
   response.set_queued_runs(counts.queued);

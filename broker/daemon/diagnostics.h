@@ -27,7 +27,9 @@ class Diagnostics {
   };
   explicit Diagnostics(Parts parts) : parts_(std::move(parts)) {}
 
-  [[nodiscard]] v1::DiagnoseResponse Run() const;
+  // What the policy files on the disk say is for operators: it is not in force yet, and reading it
+  // takes time.
+  [[nodiscard]] v1::DiagnoseResponse Run(bool for_operator) const;
 
  private:
   const Parts parts_;

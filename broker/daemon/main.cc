@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -30,14 +31,14 @@ int FailStart(Log& log, const Error& error) {
 
 // By SIGHUP. What became of it is in the log, in the record, and in `systemctl status`.
 void ReloadPolicy(Daemon& daemon, ServiceManager& manager, const siginfo_t& signal) {
+  const std::string how = fmt::format("SIGHUP of pid {}, uid {}", signal.si_pid, signal.si_uid);
   manager.Reloading();
-  const bool taken = daemon.ReloadPolicy(
-      fmt::format("SIGHUP of pid {}, uid {}", signal.si_pid, signal.si_uid),
-      [&manager](const v1::ReloadPolicyResponse& answer) {
-        manager.Ready(answer.reloaded() ? "serving"
-                                        : "serving; the new policy was refused: see the log");
+  const bool taken =
+      daemon.ReloadPolicy(std::nullopt, how, [&manager](const v1::ReloadPolicyResponse& answer) {
+        manager.Reloaded(answer.reloaded() ? "serving"
+                                           : "serving; the new policy was refused: see the log");
       });
-  if (!taken) manager.Ready("serving");  // the reload that waits sees the same files
+  if (!taken) manager.Reloaded("serving");
 }
 
 // Returns at a signal to stop.
@@ -63,7 +64,7 @@ int Serve(const std::string& config_path) {
   const auto longest_end = LongestEnd(preparation->config);
   Result<std::unique_ptr<Daemon>> daemon = Daemon::Start(*std::move(preparation), log);
   if (!daemon) return FailStart(log, daemon.error());
-  manager.Ready("serving");
+  manager.Ready();
   AwaitStopSignal(signals, **daemon, manager);
 
   log.Write(LogLevel::kInfo, "stopping: no more runs are admitted; a second signal ends the drain");

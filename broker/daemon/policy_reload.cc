@@ -11,6 +11,10 @@
 namespace tidewaiter::daemon {
 namespace {
 
+// For what comes between a decision's beginning and its record: questions to the engine, the run's
+// directory.
+constexpr std::chrono::seconds kDecisionTime(10);
+
 std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;
   std::istringstream stream(text);
@@ -58,12 +62,19 @@ void WarnOfDevelopment(const run::Policies& policies,
 v1::ReloadPolicyResponse PolicyReload::Run(const std::optional<run::Caller>& by,
                                            const std::string& how) {
   const std::lock_guard lock(one_at_a_time_);
-  const run::Policies before = parts_.policies->Get();
+  const run::Policies before = *parts_.policies->Get();
   run::AuditEvent refused;
   refused.caller = by;
   refused.policy_hash = before.enforced->hash();
   refused.detail = how;
   Result<LoadedPolicies> loaded = LoadPolicies(parts_.config_path, *parts_.config);
+  // After the disk, which may have taken its time.
+  if (stopping_) {
+    v1::ReloadPolicyResponse response = Describe(before);
+    response.set_previous_policy_hash(before.enforced->hash());
+    response.add_problems("reload the policy: the broker is stopping");
+    return response;
+  }
   if (!loaded) return Refuse(std::move(refused), before, loaded.error());
 
   // On disk before the first decision by it: no run may name a policy that the log does not know.
@@ -74,7 +85,12 @@ v1::ReloadPolicyResponse PolicyReload::Run(const std::optional<run::Caller>& by,
   if (const auto recorded = parts_.audit->Append(event, deadline); !recorded) {
     return Refuse(std::move(refused), before, recorded.error().Within("record the new policy"));
   }
-  parts_.policies->Replace(loaded->policies);
+  const run::PoliciesInForce::Retired retired = parts_.policies->Replace(loaded->policies);
+  if (!retired->Wait({}, Deadline::After(parts_.config->audit_deadline + kDecisionTime))) {
+    parts_.log->Write(LogLevel::kWarning,
+                      "policy reloaded, but decisions by the old one are still being recorded: a "
+                      "disk or the engine is slow");
+  }
   parts_.log->Write(LogLevel::kInfo,
                     fmt::format("policy reloaded by {}: {}, before {}{}", Asker(by, how),
                                 loaded->policies.enforced->hash(), before.enforced->hash(),

@@ -4,6 +4,7 @@
 // blocks on the disk.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <optional>
@@ -38,7 +39,12 @@ class PolicyReload {
 
   // `by`: the caller, where one asked over the socket; `how`: "SIGHUP of pid 7, uid 0", for the
   // record. Both records (policy.loaded, policy.refused) name them.
+  // Returns when no decision by the old files is under way any more, or after audit_deadline and
+  // some seconds; then the log says so.
   v1::ReloadPolicyResponse Run(const std::optional<run::Caller>& by, const std::string& how);
+
+  // From now on nothing is reloaded. Does not block.
+  void Stop() noexcept { stopping_ = true; }
 
  private:
   v1::ReloadPolicyResponse Refuse(run::AuditEvent event, const run::Policies& kept,
@@ -46,6 +52,7 @@ class PolicyReload {
 
   const Parts parts_;
   std::mutex one_at_a_time_;
+  std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace tidewaiter::daemon

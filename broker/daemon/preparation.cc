@@ -85,12 +85,11 @@ Result<std::vector<config::OwnershipFinding>> JudgeOwnership(const std::string& 
   std::string refused;
   for (const config::OwnershipFinding& finding : findings) {
     if (development && !finding.always) continue;
-    refused += fmt::format("{}{} {}: {}", refused.empty() ? "" : "\n", finding.what,
-                           Quoted(finding.path), finding.error.message);
+    refused += fmt::format("{}others could change the {} {}: {}", refused.empty() ? "" : "\n",
+                           finding.what, Quoted(finding.path), finding.error.message);
   }
   if (!refused.empty()) {
-    return Fail(ErrorCode::kPermissionDenied, "trust files that others can change:\n" + refused,
-                "UNTRUSTED_FILES");
+    return Fail(ErrorCode::kPermissionDenied, refused, "UNTRUSTED_FILES");
   }
   return findings;
 }

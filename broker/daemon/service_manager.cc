@@ -16,15 +16,25 @@ ServiceManager::ServiceManager() {
   }
 }
 
-void ServiceManager::Ready(std::string_view status) {
-  ::sd_notify(0, fmt::format("READY=1\nSTATUS={}", status).c_str());
+void ServiceManager::Ready() {
+  ::sd_notify(0, "READY=1\nSTATUS=serving");
 }
 
 void ServiceManager::Reloading() {
-  ::sd_notify(0, "RELOADING=1");
+  const std::lock_guard lock(mutex_);
+  ++reloads_;
+  if (!stopping_) ::sd_notify(0, "RELOADING=1");
+}
+
+void ServiceManager::Reloaded(std::string_view status) {
+  const std::lock_guard lock(mutex_);
+  if (--reloads_ > 0 || stopping_) return;
+  ::sd_notify(0, fmt::format("READY=1\nSTATUS={}", status).c_str());
 }
 
 void ServiceManager::Stopping(std::string_view status) {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
   ::sd_notify(0, fmt::format("STOPPING=1\nSTATUS={}", status).c_str());
 }
 

@@ -131,6 +131,13 @@ WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context,
   const auto stream =
       AuditStream::Make(*context, std::move(identity->lease),
                         {.stall = settings_.stall, .may_read = may_read}, stop_.get_token());
+  {
+    auto reading = reading_.Lock();
+    std::erase_if(*reading, [](const Reading& each) { return each.stream.expired(); });
+    reading->push_back({caller, stream});
+  }
+  // A reload in between has not seen this stream.
+  if (!may_read()) stream->Stop();
   AuditStream* const reactor = stream.get();
   // Held by the task too: gRPC may be done with the call before the reader is.
   const bool taken = readers_.Submit([stream, reader = std::move(reader), place = std::move(place),
@@ -145,6 +152,17 @@ WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context,
                                   "read the audit log: too many readers already", "BUSY")));
   }
   return reactor;
+}
+
+void AuditService::Recheck(const policy::PolicySet& enforced) {
+  for (const Reading& each : *reading_.Lock()) {
+    const policy::Principal* const principal = enforced.FindPrincipal(each.caller.uid);
+    if (principal != nullptr && principal->name == each.caller.principal &&
+        principal->roles.audit) {
+      continue;
+    }
+    if (const std::shared_ptr<AuditStream> stream = each.stream.lock()) stream->Stop();
+  }
 }
 
 }  // namespace tidewaiter::rpc

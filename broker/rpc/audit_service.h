@@ -4,9 +4,12 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <stop_token>
+#include <vector>
 
 #include "audit/log.h"
+#include "base/guarded.h"
 #include "broker/rpc/identity.h"
 #include "broker/rpc/message_bound.h"
 #include "broker/rpc/principal_places.h"
@@ -14,6 +17,8 @@
 #include "tidewaiter/v1/audit.grpc.pb.h"
 
 namespace tidewaiter::rpc {
+
+class AuditStream;
 
 class AuditService final : public v1::Audit::CallbackService {
  public:
@@ -38,19 +43,27 @@ class AuditService final : public v1::Audit::CallbackService {
   grpc::ServerWriteReactor<v1::AuditRecord>* Tail(grpc::CallbackServerContext* context,
                                                   const v1::TailRequest* request) override;
 
+  // Ends the calls of those who may not read any more. Does not block.
+  void Recheck(const policy::PolicySet& enforced);
   // Ends every call that waits for records. Before the server is shut down.
   void Stop() noexcept { stop_.request_stop(); }
 
  private:
-  using Reader = std::function<grpc::Status(class AuditStream&)>;
+  using Reader = std::function<grpc::Status(AuditStream&)>;
   grpc::ServerWriteReactor<v1::AuditRecord>* Serve(grpc::CallbackServerContext* context,
                                                    const google::protobuf::Message& request,
                                                    Reader reader);
+
+  struct Reading {
+    run::Caller caller;
+    std::weak_ptr<AuditStream> stream;
+  };
 
   Identifier& identifier_;
   audit::Log& log_;
   const Settings settings_;
   std::stop_source stop_;
+  Guarded<std::vector<Reading>> reading_;
   PrincipalPlaces places_;
   Worker readers_;
 };

@@ -39,6 +39,8 @@ class AuditStream final : public grpc::ServerWriteReactor<v1::AuditRecord> {
   // nothing; the call is cancelled then, for a status would wait behind the record that is not
   // taken.
   bool Send(std::string_view line);
+  // Any thread: the reader is to end.
+  void Stop() noexcept { stop_.request_stop(); }
   // Stopped when the call is over.
   [[nodiscard]] std::stop_token stop() const { return stop_.get_token(); }
 

@@ -8,6 +8,7 @@
 #include "base/printable.h"
 #include "broker/rpc/ended_stream.h"
 #include "broker/rpc/error_details.h"
+#include "broker/rpc/policy_reload_call.h"
 #include "broker/rpc/run_reactor.h"
 #include "broker/run/decide.h"
 #include "policy/evaluate.h"
@@ -73,39 +74,36 @@ grpc::ServerUnaryReactor* BrokerService::Explain(grpc::CallbackServerContext* co
 
 grpc::Status BrokerService::ExplainNow(const Identity& identity, const v1::ExplainRequest& request,
                                        v1::ExplainResponse& response) const {
-  if (!identity.principal->roles.run) return RoleMissing(identity.caller.principal, "run");
-  const bool own = request.policy().empty() || request.policy() == identity.principal->policy;
-  if ((request.shadow() || !own) && !identity.principal->roles.operate) {
-    return RoleMissing(identity.caller.principal, "operate");
-  }
-  if (request.shadow() && !request.policy().empty()) {
-    return ToStatus(Fail(ErrorCode::kInvalidArgument,
-                         "explain: both a policy's name and the shadow policy: one of them",
-                         "INVALID_REQUEST"));
-  }
+  const policy::Principal& principal = *identity.principal;
+  // By name, whatever the caller's own policy is.
+  const bool named =
+      !request.policy().empty() && (request.shadow() || request.policy() != principal.policy);
+  const bool foreign = named || request.shadow();
+  if (foreign && !principal.roles.operate) return RoleMissing(principal.name, "operate");
+  if (!foreign && !principal.roles.run) return RoleMissing(principal.name, "run");
   Result<policy::RunSpec> spec = wire::FromProto(request.spec());
   if (!spec) return ToStatus(spec.error());
   std::shared_ptr<const policy::PolicySet> set = identity.policies;
-  if (request.shadow()) set = parts_.environment->policies->Get().shadow;
+  if (request.shadow()) set = parts_.environment->policies->Get()->shadow;
   if (set == nullptr) {
     return ToStatus(Fail(ErrorCode::kNotFound, "explain by the shadow policy: none is tried",
                          "POLICY_NOT_FOUND"));
   }
-  if (own) {
-    response = wire::ToExplainResponse(
-        run::Decide(*parts_.environment, *set,
-                    {.caller = identity.caller, .spec = *std::move(spec), .observer = nullptr}));
+  const policy::HostPaths& host = *parts_.environment->host_paths;
+  if (!named) {
+    response = wire::ToExplainResponse(run::Decide(
+        *parts_.environment, *set,
+        {.caller = identity.caller, .spec = *std::move(spec), .observer = nullptr}, host));
     return grpc::Status::OK;
   }
-  const policy::Policy* policy = identity.policies->Find(request.policy());
+  const policy::Policy* policy = set->Find(request.policy());
   if (policy == nullptr) {
     return ToStatus(Fail(
         ErrorCode::kNotFound,
         fmt::format("explain by policy {}: there is none of that name", Quoted(request.policy())),
         "POLICY_NOT_FOUND"));
   }
-  response = wire::ToExplainResponse(
-      policy::Evaluate(*policy, *spec, *parts_.environment->host_paths), *policy);
+  response = wire::ToExplainResponse(policy::Evaluate(*policy, *spec, host), *policy);
   return grpc::Status::OK;
 }
 
@@ -152,10 +150,11 @@ grpc::ServerUnaryReactor* BrokerService::Diagnose(grpc::CallbackServerContext* c
   if (!roles.run && !roles.operate) {
     return Answer(context, RoleMissing(identified->caller.principal, "run"));
   }
-  return Offload(context, *identified, [&diagnose = parts_.diagnose, response] {
-    *response = diagnose();
-    return grpc::Status::OK;
-  });
+  return Offload(context, *identified,
+                 [&diagnose = parts_.diagnose, for_operator = roles.operate, response] {
+                   *response = diagnose(for_operator);
+                   return grpc::Status::OK;
+                 });
 }
 
 grpc::ServerUnaryReactor* BrokerService::ReloadPolicy(grpc::CallbackServerContext* context,
@@ -167,10 +166,16 @@ grpc::ServerUnaryReactor* BrokerService::ReloadPolicy(grpc::CallbackServerContex
   if (!identified->principal->roles.operate) {
     return Answer(context, RoleMissing(caller.principal, "operate"));
   }
-  return Offload(context, *identified, [&reload = parts_.reload_policy, caller, response] {
-    *response = reload(caller);
-    return grpc::Status::OK;
-  });
+  const std::shared_ptr<PolicyReloadCall> call = PolicyReloadCall::Make(*response);
+  const bool taken = parts_.reload_policy(
+      caller, [call](const v1::ReloadPolicyResponse& answer) { call->Answer(answer); });
+  if (!taken) {
+    call->End(ToStatus(Fail(ErrorCode::kResourceExhausted,
+                            "reload the policy: one reload is under way and another waits, which "
+                            "will see what is on the disk now",
+                            "BUSY")));
+  }
+  return call.get();
 }
 
 grpc::ServerUnaryReactor* BrokerService::Offload(grpc::CallbackServerContext* context,

@@ -19,6 +19,10 @@ namespace tidewaiter::rpc {
 // Of one principal, at a time: Diagnose, and Explain where the engine has to be asked.
 inline constexpr std::size_t kMaxBlockingCalls = 8;
 
+// Reads the policy files anew for a caller.
+using PolicyReloadDone = std::function<void(const v1::ReloadPolicyResponse&)>;
+using PolicyReloader = std::function<bool(const run::Caller&, PolicyReloadDone done)>;
+
 class BrokerService final : public v1::Broker::CallbackService {
  public:
   struct Parts {
@@ -28,9 +32,9 @@ class BrokerService final : public v1::Broker::CallbackService {
     const run::Environment* environment = nullptr;
     Worker* worker = nullptr;
     // What `doctor` shows; blocks, so it is called on the worker.
-    std::function<v1::DiagnoseResponse()> diagnose;
-    // Blocks on the disk: on the worker too.
-    std::function<v1::ReloadPolicyResponse(const run::Caller&)> reload_policy;
+    std::function<v1::DiagnoseResponse(bool for_operator)> diagnose;
+    // Does not block: `done` is told on another thread. False: two wait already.
+    PolicyReloader reload_policy;
     RunStream::Settings stream;  // its bound is every request's
   };
   explicit BrokerService(Parts parts) : parts_(std::move(parts)) {}

@@ -120,7 +120,6 @@ uid_t ConnectionTable::HeaviestUid() const {
   return heaviest;
 }
 
-// shutdown(2), not close(2): the number stays gRPC's, which closes it when it has read the end.
 bool ConnectionTable::EvictIdle(uid_t uid) {
   auto idlest = entries_.end();
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
@@ -130,10 +129,23 @@ bool ConnectionTable::EvictIdle(uid_t uid) {
     if (idlest == entries_.end() || rank(entry) < rank(idlest->second)) idlest = it;
   }
   if (idlest == entries_.end()) return false;
-  if (SocketCookie(idlest->first) == idlest->second.cookie) ::shutdown(idlest->first, SHUT_RDWR);
-  idlest->second.evicted = true;
-  ++evicted_;
+  Evict(idlest->first, idlest->second);
   return true;
+}
+
+// shutdown(2), not close(2): the number stays gRPC's, which closes it when it has read the end.
+void ConnectionTable::Evict(int number, Entry& entry) {
+  if (SocketCookie(number) == entry.cookie) ::shutdown(number, SHUT_RDWR);
+  entry.evicted = true;
+  ++evicted_;
+}
+
+void ConnectionTable::ShutDownIdle(const std::function<bool(uid_t uid)>& unwelcome) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [number, entry] : entries_) {
+    if (entry.evicted || entry.calls > 0 || !unwelcome(entry.credentials.uid)) continue;
+    Evict(number, entry);
+  }
 }
 
 Result<int> ConnectionTable::Duplicate(const UniqueFd& socket) {

@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -85,6 +86,9 @@ class ConnectionTable {
   // is no connection's.
   std::optional<Lease> Begin(int number);
 
+  // Shuts down those connections of a uid that `unwelcome` names on which no call of ours is.
+  void ShutDownIdle(const std::function<bool(uid_t uid)>& unwelcome);
+
   // Connections that are open now.
   [[nodiscard]] std::size_t CountOpen();
 
@@ -103,6 +107,7 @@ class ConnectionTable {
   [[nodiscard]] std::size_t CountOf(uid_t uid) const;
   [[nodiscard]] uid_t HeaviestUid() const;
   bool EvictIdle(uid_t uid);
+  void Evict(int number, Entry& entry);
   Result<int> Duplicate(const UniqueFd& socket);
 
   const Bounds bounds_;

@@ -24,7 +24,7 @@ int PeerNumber(std::string_view peer) noexcept {
 }
 
 std::optional<policy::Roles> Identifier::RolesNow(const run::Caller& caller) const {
-  const std::shared_ptr<const policy::PolicySet> policies = policies_.Get().enforced;
+  const std::shared_ptr<const policy::PolicySet> policies = policies_.Get()->enforced;
   const policy::Principal* principal = policies->FindPrincipal(caller.uid);
   if (principal == nullptr || principal->name != caller.principal) return std::nullopt;
   return principal->roles;
@@ -37,7 +37,7 @@ tl::expected<Identity, grpc::Status> Identifier::Identify(std::string_view peer)
         fmt::format("identify {}: no credentials are known", Quoted(peer)), "NO_CREDENTIALS"));
   }
   const PeerCredentials& credentials = lease->credentials();
-  std::shared_ptr<const policy::PolicySet> policies = policies_.Get().enforced;
+  std::shared_ptr<const policy::PolicySet> policies = policies_.Get()->enforced;
   const policy::Principal* principal = policies->FindPrincipal(credentials.uid);
   if (principal == nullptr) {
     return tl::unexpected(ToStatus(Fail(

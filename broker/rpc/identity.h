@@ -37,7 +37,7 @@ class Identifier {
 
   // Whether the uid is a principal's.
   [[nodiscard]] bool Knows(uid_t uid) const {
-    return policies_.Get().enforced->FindPrincipal(uid) != nullptr;
+    return policies_.Get()->enforced->FindPrincipal(uid) != nullptr;
   }
 
   // What the policies in force now let a caller do that was identified earlier: nothing where its

@@ -30,6 +30,7 @@ void KeepLibrary() {
 Server::Server(const ServerSettings& settings, const ServerParts& parts)
     : settings_(settings),
       refused_(parts.refused),
+      policies_(*parts.environment->policies),
       table_(settings.connections),
       identifier_(table_, *parts.environment->policies),
       worker_(kWorkerThreads, kWorkerWaiting),
@@ -60,7 +61,14 @@ Result<std::unique_ptr<Server>> Server::Start(ListeningSocket socket,
           {.knows = [self = server.get()](uid_t uid) { return self->identifier_.Knows(uid); },
            .serve = [self = server.get()](int number, uid_t uid) { self->Serve(number, uid); },
            .refused = parts.refused}));
+  server->policies_.Observe(
+      [self = server.get()](const policy::PolicySet& enforced) { self->OnPolicies(enforced); });
   return server;
+}
+
+void Server::OnPolicies(const policy::PolicySet& enforced) {
+  audit_.Recheck(enforced);
+  table_.ShutDownIdle([&enforced](uid_t uid) { return enforced.FindPrincipal(uid) == nullptr; });
 }
 
 std::unique_ptr<grpc::Server> Server::Build() {
@@ -125,6 +133,7 @@ void Server::StopAccepting() {
 }
 
 void Server::Shutdown(Deadline deadline) {
+  policies_.Observe({});
   listener_.reset();
   audit_.Stop();
   const auto until =

@@ -40,8 +40,8 @@ struct ServerParts {
   run::RunRegistry* registry = nullptr;
   const run::Environment* environment = nullptr;
   audit::Log* audit_log = nullptr;
-  std::function<v1::DiagnoseResponse()> diagnose;
-  std::function<v1::ReloadPolicyResponse(const run::Caller&)> reload_policy;
+  std::function<v1::DiagnoseResponse(bool for_operator)> diagnose;
+  PolicyReloader reload_policy;
   std::function<void(const Error&)> refused;  // a connection; for the log
 };
 
@@ -68,9 +68,12 @@ class Server {
   // Takes the descriptor. The listener's thread.
   void Serve(int number, uid_t uid);
   [[nodiscard]] std::unique_ptr<grpc::Server> Build();
+  // Whoever lost a right by a reload loses what it holds by it.
+  void OnPolicies(const policy::PolicySet& enforced);
 
   const ServerSettings settings_;
   const std::function<void(const Error&)> refused_;
+  run::PoliciesInForce& policies_;
   ConnectionTable table_;
   Identifier identifier_;
   Worker worker_;

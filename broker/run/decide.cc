@@ -19,50 +19,59 @@ policy::Violation UnknownBackend(const Environment& environment, const std::stri
           .remedy = known.empty() ? "no backend is configured" : known};
 }
 
+PolicyVerdict Denied(policy::Violation violation, std::string policy_name) {
+  return {.decision = {std::vector<policy::Violation>{std::move(violation)}},
+          .policy_name = std::move(policy_name)};
+}
+
 }  // namespace
 
-Verdict Decide(const Environment& environment, const policy::PolicySet& policies,
-               const RunRequest& request) {
-  Verdict verdict;
-  verdict.policy_hash = policies.hash();
+PolicyVerdict DecideByPolicy(const policy::PolicySet& policies, const RunRequest& request,
+                             const policy::HostPaths& host) {
   // By the kernel's uid; the name has to agree, since the set may be newer than the call.
   const policy::Principal* principal = policies.FindPrincipal(request.caller.uid);
   const policy::Policy* policy = principal == nullptr ? nullptr : policies.Find(principal->policy);
   if (policy == nullptr || principal->name != request.caller.principal) {
-    verdict.violations.push_back({.rule = "principal.unknown",
-                                  .field = "",
-                                  .message = "the policy in force knows no principal " +
-                                             Quoted(request.caller.principal) + " with uid " +
-                                             std::to_string(request.caller.uid),
-                                  .remedy = "a [[principal]] table with this name and uid"});
-    return verdict;
+    return Denied(
+        {.rule = "principal.unknown",
+         .field = "",
+         .message = "the policy in force knows no principal " + Quoted(request.caller.principal) +
+                    " with uid " + std::to_string(request.caller.uid),
+         .remedy = "a [[principal]] table with this name and uid"},
+        "");
   }
-  verdict.policy_name = policy->name();
   if (!principal->roles.run) {
-    verdict.violations.push_back(
+    return Denied(
         {.rule = "principal.role",
          .field = "",
          .message = "principal " + Quoted(principal->name) + " does not have the role 'run'",
-         .remedy = "roles = [\"run\"] in its [[principal]] table"});
-    return verdict;
+         .remedy = "roles = [\"run\"] in its [[principal]] table"},
+        policy->name());
   }
+  return {.decision = policy::Evaluate(*policy, request.spec, host), .policy_name = policy->name()};
+}
 
-  const policy::Decision decision =
-      policy::Evaluate(*policy, request.spec, *environment.host_paths);
-  verdict.violations = decision.violations();
-  if (decision.admitted() == nullptr) return verdict;
+Verdict Decide(const Environment& environment, const policy::PolicySet& policies,
+               const RunRequest& request, const policy::HostPaths& host) {
+  PolicyVerdict judged = DecideByPolicy(policies, request, host);
+  Verdict verdict;
+  verdict.policy_hash = policies.hash();
+  verdict.policy_name = std::move(judged.policy_name);
+  verdict.violations = judged.decision.violations();
+  if (judged.decision.admitted() == nullptr) return verdict;
 
-  const policy::EffectiveRun& effective = decision.admitted()->effective();
+  const policy::EffectiveRun& effective = judged.decision.admitted()->effective();
   const std::string& wanted =
       effective.backend.empty() ? environment.default_backend : effective.backend;
   const auto backend = environment.backends.find(wanted);
   if (backend == environment.backends.end()) {
     verdict.violations.push_back(UnknownBackend(environment, wanted));
-    return verdict;
+  } else {
+    verdict.violations = backend->second->Unsupported(effective);
   }
-  verdict.violations = backend->second->Unsupported(effective);
-  if (!verdict.violations.empty()) return verdict;
-  verdict.admitted = *decision.admitted();
+  verdict.denied_by_backend = !verdict.violations.empty();
+  if (verdict.denied_by_backend) return verdict;
+  verdict.admitted = *judged.decision.admitted();
   verdict.backend = backend->second;
   return verdict;
 }

@@ -19,22 +19,27 @@ bool SameReasons(const std::vector<policy::Violation>& a, const std::vector<poli
 
 }  // namespace
 
-std::optional<ShadowDecision> CompareWithShadow(const Environment& environment,
-                                                const policy::PolicySet& shadow,
-                                                const RunRequest& request, const Verdict& verdict) {
-  Verdict tried = Decide(environment, shadow, request);
+std::optional<ShadowDecision> CompareWithShadow(const policy::PolicySet& shadow,
+                                                const RunRequest& request,
+                                                const policy::HostPaths& host,
+                                                const Verdict& verdict) {
+  if (shadow.hash() == verdict.policy_hash) return std::nullopt;
+  PolicyVerdict tried = DecideByPolicy(shadow, request, host);
+  const policy::AdmittedRun* const admitted = tried.decision.admitted();
   ShadowDecision decision{.policy_name = std::move(tried.policy_name),
-                          .policy_hash = std::move(tried.policy_hash),
-                          .admitted = tried.admitted.has_value(),
-                          .violations = std::move(tried.violations),
+                          .policy_hash = shadow.hash(),
+                          .admitted = admitted != nullptr,
+                          .violations = tried.decision.violations(),
                           .differing_fields = {}};
-  if (decision.admitted != verdict.admitted.has_value()) return decision;
+  const bool enforced_admits = verdict.admitted.has_value() || verdict.denied_by_backend;
+  if (decision.admitted != enforced_admits) return decision;
   if (!decision.admitted) {
     if (SameReasons(decision.violations, verdict.violations)) return std::nullopt;
     return decision;
   }
+  if (verdict.denied_by_backend) return std::nullopt;
   decision.differing_fields =
-      policy::DifferingFields(verdict.admitted->effective(), tried.admitted->effective());
+      policy::DifferingFields(verdict.admitted->effective(), admitted->effective());
   if (decision.differing_fields.empty()) return std::nullopt;
   return decision;
 }

@@ -1,5 +1,6 @@
 #include "broker/run/supervisor.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,15 +38,35 @@ void Write(const Environment& environment, LogLevel level, const std::string& me
 // would lie in the frame of a thread that waits for hours, a page or two of memory for each run.
 
 struct Judgement {
+  // Held until the decision is on record: a reload waits for that.
+  PoliciesInForce::Lease policies;
   Verdict verdict;
   std::optional<ShadowDecision> shadow;
 };
 
+// Asks the host about each path once, so that two policies are told the same.
+class RememberedPaths final : public policy::HostPaths {
+ public:
+  explicit RememberedPaths(const policy::HostPaths& host) : host_(host) {}
+
+  [[nodiscard]] Result<void> CheckTrusted(const std::string& path) const override {
+    const auto known = answers_.find(path);
+    if (known != answers_.end()) return known->second;
+    return answers_.emplace(path, host_.CheckTrusted(path)).first->second;
+  }
+
+ private:
+  const policy::HostPaths& host_;
+  mutable std::map<std::string, Result<void>> answers_;
+};
+
 [[gnu::noinline]] Judgement Judge(const Environment& environment, const RunRequest& request) {
-  const Policies policies = environment.policies->Get();
-  Judgement judgement{.verdict = Decide(environment, *policies.enforced, request), .shadow = {}};
+  const RememberedPaths host(*environment.host_paths);
+  Judgement judgement{.policies = environment.policies->Get(), .verdict = {}, .shadow = {}};
+  const Policies& policies = *judgement.policies;
+  judgement.verdict = Decide(environment, *policies.enforced, request, host);
   if (policies.shadow != nullptr) {
-    judgement.shadow = CompareWithShadow(environment, *policies.shadow, request, judgement.verdict);
+    judgement.shadow = CompareWithShadow(*policies.shadow, request, host, judgement.verdict);
   }
   return judgement;
 }
@@ -183,6 +204,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
     observer.OnRefused(Refusal(recorded.error(), "AUDIT_UNAVAILABLE"));
     return observer.OnDone();
   }
+  judgement.policies.reset();
   run.MarkAdmitted(entry.image, effective.tenant);
   observer.OnAdmitted(run.run_id(), admitted);
 

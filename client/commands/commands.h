@@ -17,6 +17,7 @@ void AddPolicy(CLI::App& app, Invocation& invocation);
 void AddPolicyReload(CLI::App& policy, Invocation& invocation);
 void AddImageParse(CLI::App& app, Invocation& invocation);
 void AddAuditQuery(CLI::App& app, Invocation& invocation);
+void AddExtract(CLI::App& app, Invocation& invocation);
 void AddDoctor(CLI::App& app, Invocation& invocation);
 void AddVersion(CLI::App& app, Invocation& invocation);
 

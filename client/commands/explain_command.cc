@@ -58,10 +58,8 @@ void AddExplain(CLI::App& app, Invocation& invocation) {
   AddJsonFlag(command, options->json);
   command.add_option("--policy", options->policy, "Ask this policy instead (role operate)")
       ->type_name("NAME");
-  command
-      .add_flag("--shadow", options->shadow,
-                "Ask the policy file that is tried beside the one in force (role operate)")
-      ->excludes("--policy");
+  command.add_flag("--shadow", options->shadow,
+                   "Ask the policy file that is tried beside the one in force (role operate)");
   command.callback([&command, &invocation, options] {
     const std::vector<std::string> paths = Positionals(command, invocation);
     if (paths.empty()) ThrowUsage("explain needs a SPEC.json");

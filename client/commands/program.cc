@@ -26,6 +26,7 @@ void Declare(CLI::App& app, Invocation& invocation) {
   AddPolicy(app, invocation);
   AddImageParse(app, invocation);
   AddAuditQuery(app, invocation);
+  AddExtract(app, invocation);
   AddDoctor(app, invocation);
   AddVersion(app, invocation);
   AddLaterCommands(app);

@@ -1,9 +1,11 @@
 // Any bytes as a policy file. Whatever loads must decide without harm, admit its own effective run
 // unchanged, and have no child that admits what its parent denies. What does not load has problems
 // in the form of one, and no duplicate ends the reading.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 
 #include "policy/evaluate.h"
@@ -19,19 +21,25 @@ class TrustingHost final : public tidewaiter::policy::HostPaths {
   }
 };
 
+// Each line is one problem with its place, and none of them is a duplicate at which toml++ stopped:
+// FindTomlDuplicates would have missed it.
+void CheckProblems(const std::string& problems) {
+  std::istringstream lines(problems);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("fuzz.toml:")) std::abort();
+    const std::string what = line.substr(std::min(line.find(": "), line.size()));
+    if (what.starts_with(": not TOML: key-value pair: cannot redefine")) std::abort();
+    if (what.starts_with(": not TOML: table header: cannot")) std::abort();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace tidewaiter::policy;
   const auto set = PolicySet::Parse(std::string(data, data + size), "fuzz.toml");
   if (!set) {
-    const std::string& problems = set.error().message;
-    if (!problems.starts_with("fuzz.toml:")) std::abort();
-    // toml++ would stop at it: FindTomlDuplicates missed one.
-    for (const char* missed :
-         {"not TOML: key-value pair: cannot redefine", "not TOML: table header: cannot"}) {
-      if (problems.find(missed) != std::string::npos) std::abort();
-    }
+    CheckProblems(set.error().message);
     return 0;
   }
   RunSpec spec;

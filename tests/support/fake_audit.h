@@ -21,7 +21,7 @@ class FakeAudit final : public run::AuditSink {
   enum class Way {
     kWorks,
     kFails,        // refuses at once; what may wait, waits
-    kHangs,        // until the deadline; the record is never written
+    kHangs,        // until the deadline, the record is never written; or until Repair()
     kArrivesLate,  // until the deadline; the record is written all the same
   };
 
@@ -41,6 +41,7 @@ class FakeAudit final : public run::AuditSink {
       waiting.swap(waiting_);
       for (const auto& [event, on_durable] : waiting) WriteLocked(event);
     }
+    repaired_.notify_all();
     for (const auto& [event, on_durable] : waiting) {
       if (on_durable) on_durable();
     }
@@ -55,7 +56,11 @@ class FakeAudit final : public run::AuditSink {
                     "AUDIT_UNAVAILABLE");
       case Way::kHangs:
       case Way::kArrivesLate:
-        never_.wait_until(lock, deadline.when(), [] { return false; });
+        repaired_.wait_until(lock, deadline.when(), [this] { return way_ == Way::kWorks; });
+        if (way_ == Way::kWorks) {
+          WriteLocked(event);
+          return Ok();
+        }
         if (way_ == Way::kArrivesLate) WriteLocked(event);
         return Fail(ErrorCode::kDeadlineExceeded, "write the audit log: too slow",
                     "AUDIT_UNAVAILABLE");
@@ -134,7 +139,7 @@ class FakeAudit final : public run::AuditSink {
 
   FakeTrace& trace_;
   mutable std::mutex mutex_;
-  std::condition_variable never_;
+  std::condition_variable repaired_;
   Way way_ = Way::kWorks;
   std::string mark_ = "mark";
   std::vector<run::AuditEvent> events_;

@@ -76,7 +76,7 @@ TEST_F(ProgramTest, EveryCommandHasHelpWithAnExample) {
 }
 
 TEST_F(ProgramTest, LaterCommandsAreUsageErrorsAndNotInHelp) {
-  for (const char* word : {"logs", "wait", "fetch", "extract"}) {
+  for (const char* word : {"logs", "wait", "fetch"}) {
     const Answer answer = Ask({word, "--any", "thing"});
     EXPECT_EQ(answer.status, 2) << word;
     EXPECT_THAT(answer.err, HasSubstr("not in this version"));

@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <fstream>
 #include <string>
+#include <thread>
 
 #include "broker/daemon/preparation.h"
 #include "tests/support/core_world.h"
@@ -52,7 +54,7 @@ class PolicyReloadTest : public ::testing::Test {
   void ExpectRefused(const v1::ReloadPolicyResponse& answer, const std::string& hash) {
     EXPECT_FALSE(answer.reloaded());
     EXPECT_EQ(answer.policy_hash(), hash);
-    EXPECT_EQ(policies_.Get().enforced->hash(), hash);
+    EXPECT_EQ(policies_.Get()->enforced->hash(), hash);
     EXPECT_EQ(audit_.Count(Audit::Type::kPolicyLoaded), 0U);
     const auto refused = audit_.Of(Audit::Type::kPolicyRefused);
     ASSERT_EQ(refused.size(), 1U);
@@ -75,15 +77,15 @@ class PolicyReloadTest : public ::testing::Test {
 };
 
 TEST_F(PolicyReloadTest, WhatIsOnDiskDecidesFromThenOnAndIsRecorded) {
-  const std::string before = policies_.Get().enforced->hash();
+  const std::string before = policies_.Get()->enforced->hash();
   Write("policy.toml", kOther);
   const v1::ReloadPolicyResponse answer = Reload();
   EXPECT_TRUE(answer.reloaded());
   EXPECT_THAT(Problems(answer), IsEmpty());
   EXPECT_EQ(answer.previous_policy_hash(), before);
   EXPECT_NE(answer.policy_hash(), before);
-  EXPECT_EQ(policies_.Get().enforced->hash(), answer.policy_hash());
-  EXPECT_EQ(policies_.Get().enforced->Find("default")->rules().network_modes.size(), 2U);
+  EXPECT_EQ(policies_.Get()->enforced->hash(), answer.policy_hash());
+  EXPECT_EQ(policies_.Get()->enforced->Find("default")->rules().network_modes.size(), 2U);
   const auto loaded = audit_.Of(Audit::Type::kPolicyLoaded);
   ASSERT_EQ(loaded.size(), 1U);
   EXPECT_EQ(loaded[0].policy_hash, answer.policy_hash());
@@ -92,14 +94,14 @@ TEST_F(PolicyReloadTest, WhatIsOnDiskDecidesFromThenOnAndIsRecorded) {
 }
 
 TEST_F(PolicyReloadTest, WhoHoldsTheOldPolicyKeepsIt) {
-  const auto held = policies_.Get().enforced;
+  const auto held = policies_.Get()->enforced;
   Write("policy.toml", kOther);
   ASSERT_TRUE(Reload().reloaded());
   EXPECT_EQ(held->Find("default")->rules().network_modes.size(), 1U);
 }
 
 TEST_F(PolicyReloadTest, AFileWithProblemsChangesNothingAndEachIsTold) {
-  const std::string before = policies_.Get().enforced->hash();
+  const std::string before = policies_.Get()->enforced->hash();
   Write("policy.toml", "version = 1\nmodus = 1\n[user]\nallow_root = 7\n");
   const v1::ReloadPolicyResponse answer = Reload();
   ExpectRefused(answer, before);
@@ -110,7 +112,7 @@ TEST_F(PolicyReloadTest, AFileWithProblemsChangesNothingAndEachIsTold) {
 }
 
 TEST_F(PolicyReloadTest, AShadowPolicyWithProblemsChangesNothing) {
-  const std::string before = policies_.Get().enforced->hash();
+  const std::string before = policies_.Get()->enforced->hash();
   Write("policy.toml", kOther);
   Write("next.toml", "version = 2\n");
   const v1::ReloadPolicyResponse answer = Reload();
@@ -126,32 +128,33 @@ TEST_F(PolicyReloadTest, ProblemsOfBothFilesAreToldAtOnce) {
 }
 
 TEST_F(PolicyReloadTest, AFileThatIsGoneChangesNothing) {
-  const std::string before = policies_.Get().enforced->hash();
+  const std::string before = policies_.Get()->enforced->hash();
   ASSERT_EQ(::unlink(config_.policy.c_str()), 0);
   ExpectRefused(Reload(), before);
 }
 
 TEST_F(PolicyReloadTest, AFileThatOthersCanWriteChangesNothing) {
-  const std::string before = policies_.Get().enforced->hash();
+  const std::string before = policies_.Get()->enforced->hash();
   Write("policy.toml", kOther);
   ::chmod(config_.policy.c_str(), 0666);
   const v1::ReloadPolicyResponse answer = Reload();
   ExpectRefused(answer, before);
-  EXPECT_THAT(Problems(answer), Contains(StartsWith("policy '")));
+  EXPECT_THAT(Problems(answer), Contains(StartsWith("others could change the policy '")));
+  EXPECT_THAT(audit_.Of(Audit::Type::kPolicyRefused)[0].detail, HasSubstr("policy.toml"));
 }
 
 TEST_F(PolicyReloadTest, AShadowPolicyThatOthersCanWriteChangesNothing) {
-  const std::string before = policies_.Get().enforced->hash();
+  const std::string before = policies_.Get()->enforced->hash();
   Write("next.toml", kOther);
   ::chmod(config_.shadow_policy.c_str(), 0666);
   const v1::ReloadPolicyResponse answer = Reload();
   ExpectRefused(answer, before);
-  EXPECT_THAT(Problems(answer), Contains(StartsWith("shadow policy '")));
+  EXPECT_THAT(Problems(answer), Contains(StartsWith("others could change the shadow policy '")));
 }
 
 // Else a run could name a policy of which the log knows nothing.
 TEST_F(PolicyReloadTest, WhatCannotBeRecordedIsNotTaken) {
-  const std::string before = policies_.Get().enforced->hash();
+  const std::string before = policies_.Get()->enforced->hash();
   Write("policy.toml", kOther);
   audit_.Set(Audit::Way::kFails);
   const v1::ReloadPolicyResponse answer = Reload();
@@ -160,17 +163,58 @@ TEST_F(PolicyReloadTest, WhatCannotBeRecordedIsNotTaken) {
   EXPECT_THAT(Problems(answer), ElementsAre(HasSubstr("no space left on device")));
 }
 
+// The log may have taken the record after all: what stays in force is said after it.
+TEST_F(PolicyReloadTest, ARecordInDoubtIsFollowedByWhatStays) {
+  const std::string before = policies_.Get()->enforced->hash();
+  Write("policy.toml", kOther);
+  audit_.Set(Audit::Way::kArrivesLate);
+  EXPECT_FALSE(Reload().reloaded());
+  EXPECT_EQ(policies_.Get()->enforced->hash(), before);
+  EXPECT_EQ(audit_.Count(Audit::Type::kPolicyLoaded), 1U);
+  audit_.Repair();
+  const auto refused = audit_.Of(Audit::Type::kPolicyRefused);
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].policy_hash, before);
+}
+
+TEST_F(PolicyReloadTest, ItReturnsWhenNothingIsDecidedByTheOldFileAnyMore) {
+  run::PoliciesInForce::Lease deciding = policies_.Get();
+  const std::string before = deciding->enforced->hash();
+  Write("policy.toml", kOther);
+  std::atomic<bool> returned = false;
+  std::jthread reload([&] {
+    Reload();
+    returned = true;
+  });
+  while (policies_.Get()->enforced->hash() == before) std::this_thread::yield();
+  EXPECT_FALSE(returned);
+  deciding.reset();
+  reload.join();
+  EXPECT_TRUE(returned);
+}
+
+TEST_F(PolicyReloadTest, AStoppingBrokerReloadsNothing) {
+  const std::string before = policies_.Get()->enforced->hash();
+  Write("policy.toml", kOther);
+  reload_.Stop();
+  const v1::ReloadPolicyResponse answer = Reload();
+  EXPECT_FALSE(answer.reloaded());
+  EXPECT_THAT(Problems(answer), ElementsAre(HasSubstr("stopping")));
+  EXPECT_EQ(policies_.Get()->enforced->hash(), before);
+  EXPECT_THAT(trace_.Of("audit:"), IsEmpty());
+}
+
 TEST_F(PolicyReloadTest, AShadowPolicyComesAndGoesWithItsFile) {
-  EXPECT_EQ(policies_.Get().shadow, nullptr);
+  EXPECT_EQ(policies_.Get()->shadow, nullptr);
   Write("next.toml", kOther);
   const v1::ReloadPolicyResponse with = Reload();
   EXPECT_TRUE(with.reloaded());
-  ASSERT_NE(policies_.Get().shadow, nullptr);
-  EXPECT_EQ(with.shadow_policy_hash(), policies_.Get().shadow->hash());
+  ASSERT_NE(policies_.Get()->shadow, nullptr);
+  EXPECT_EQ(with.shadow_policy_hash(), policies_.Get()->shadow->hash());
   EXPECT_EQ(audit_.Of(Audit::Type::kPolicyLoaded)[0].shadow_policy_hash, with.shadow_policy_hash());
   ASSERT_EQ(::unlink(config_.shadow_policy.c_str()), 0);
   EXPECT_TRUE(Reload().reloaded());
-  EXPECT_EQ(policies_.Get().shadow, nullptr);
+  EXPECT_EQ(policies_.Get()->shadow, nullptr);
 }
 
 TEST_F(PolicyReloadTest, DevelopmentModeIsSaidInTheLogAndTheRecord) {

@@ -118,5 +118,28 @@ TEST_F(WatchedStop, AFurtherSignalIsPassedOn) {
   EXPECT_TRUE(passed);
 }
 
+TEST_F(WatchedStop, AReloadIsOverWhenTheLastIs) {
+  ServiceManager manager;
+  manager.Reloading();
+  EXPECT_EQ(Next(), "RELOADING=1");
+  manager.Reloading();
+  EXPECT_EQ(Next(), "RELOADING=1");
+  manager.Reloaded("refused");
+  EXPECT_TRUE(NothingMore());
+  manager.Reloaded("serving");
+  EXPECT_EQ(Next(), "READY=1\nSTATUS=serving");
+}
+
+// Else systemd would take a broker that drains for one that serves.
+TEST_F(WatchedStop, AReloadThatEndsAfterTheStopHasBegunSaysNothing) {
+  ServiceManager manager;
+  manager.Reloading();
+  EXPECT_EQ(Next(), "RELOADING=1");
+  manager.Stopping("draining");
+  EXPECT_EQ(Next(), "STOPPING=1\nSTATUS=draining");
+  manager.Reloaded("serving");
+  EXPECT_TRUE(NothingMore());
+}
+
 }  // namespace
 }  // namespace tidewaiter::daemon

@@ -16,7 +16,7 @@ class Shadow : public ::testing::Test, public CoreWorld {
   // The world's policy, and what `toml` adds to it, tried beside it.
   void Try(const std::string& toml) {
     policies.Replace(
-        {.enforced = policies.Get().enforced, .shadow = ParsePolicy(PolicyToml() + toml)});
+        {.enforced = policies.Get()->enforced, .shadow = ParsePolicy(PolicyToml() + toml)});
   }
   // Launches, and lets the container exit.
   Client RunToEnd(const policy::RunSpec& spec = Spec()) {
@@ -53,7 +53,7 @@ TEST_F(Shadow, WhatItWouldDenyRunsAndIsRecorded) {
   ASSERT_EQ(shadow->violations.size(), 1U);
   EXPECT_EQ(shadow->violations[0].rule, "limit.too-large");
   EXPECT_EQ(shadow->policy_name, "default");
-  EXPECT_EQ(shadow->policy_hash, policies.Get().shadow->hash());
+  EXPECT_EQ(shadow->policy_hash, policies.Get()->shadow->hash());
   ExpectNothingLeft();
 }
 
@@ -104,8 +104,24 @@ TEST_F(Shadow, WhereBothSayTheSameNothingIsRecorded) {
   EXPECT_FALSE(Recorded(Type::kRunDenied).has_value());
 }
 
+TEST_F(Shadow, TheSameFileIsNoDifference) {
+  policies.Replace({.enforced = policies.Get()->enforced, .shadow = policies.Get()->enforced});
+  RunToEnd();
+  EXPECT_FALSE(Recorded(Type::kRunAdmitted).has_value());
+}
+
+// Policies are compared, not what an engine can do at that moment.
+TEST_F(Shadow, WhatTheBackendRefusesIsNoDifferenceOfPolicies) {
+  Try(kSmaller);
+  engine.Refuse({.rule = "backend.unsupported", .field = "runtime", .message = "", .remedy = ""});
+  Client client = Launch();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->violations().size(), 1U);
+  EXPECT_FALSE(Recorded(Type::kRunDenied).has_value());
+}
+
 TEST_F(Shadow, ACallerThatItDoesNotKnowIsADifference) {
-  policies.Replace({.enforced = policies.Get().enforced,
+  policies.Replace({.enforced = policies.Get()->enforced,
                     .shadow = ParsePolicy("version = 1\n[[images.allow]]\n"
                                           "repository = \"ghcr.io/team/*\"\n")});
   RunToEnd();
@@ -116,10 +132,10 @@ TEST_F(Shadow, ACallerThatItDoesNotKnowIsADifference) {
 }
 
 TEST_F(Shadow, ARunIsDecidedByThePolicyOfItsMomentAndNamesIt) {
-  const std::string before = policies.Get().enforced->hash();
+  const std::string before = policies.Get()->enforced->hash();
   RunToEnd();
   Enforce(PolicyToml() + std::string("[limits.pids]\nmax = 100\n"));
-  const std::string after = policies.Get().enforced->hash();
+  const std::string after = policies.Get()->enforced->hash();
   ASSERT_NE(before, after);
   RunToEnd();
   const auto admitted = audit.Of(Type::kRunAdmitted);
@@ -129,8 +145,24 @@ TEST_F(Shadow, ARunIsDecidedByThePolicyOfItsMomentAndNamesIt) {
   EXPECT_EQ(admitted[1].effective->limits.pids, 100);
 }
 
+// Else a run could be admitted by a policy that a reload has replaced.
+TEST_F(Shadow, AReloadSeesDecisionsThatAreNotOnRecordYet) {
+  environment.settings.audit_deadline = kPatience;
+  audit.Set(FakeAudit::Way::kHangs);
+  Client client = Launch();
+  ASSERT_TRUE(trace.WaitFor("journal:"));
+  const auto retired =
+      policies.Replace({.enforced = ParsePolicy("version = 1\n"), .shadow = nullptr});
+  EXPECT_FALSE(retired->Peek().has_value());
+  audit.Repair();
+  EXPECT_TRUE(retired->Wait({}, Deadline::After(kPatience)).has_value());
+  EXPECT_EQ(audit.Count(Type::kRunAdmitted), 1U);
+  engine.WaitContainer()->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
+}
+
 TEST_F(Shadow, AnAdmittedRunGoesOnUnderThePolicyThatAdmittedIt) {
-  const std::string before = policies.Get().enforced->hash();
+  const std::string before = policies.Get()->enforced->hash();
   Client client = Launch();
   ASSERT_TRUE(client->told().WaitFor("started"));
   Enforce("version = 1\n");  // knows nobody and admits nothing

@@ -110,7 +110,7 @@ std::vector<std::string> Broken(const Case& tried) {
       policy::PolicySet::Parse(Text("policy/examples/production.toml") + tried.more_policy, "p");
   if (!set) return {set.error().message};
   const auto spec = ParseSpecJson(tried.spec);
-  if (!spec) return {spec.error().message};
+  if (!spec) return {spec.error().list.front().message};
   const auto asked = FromProto(*spec);
   if (!asked) return {asked.error().message};
   const policy::Decision decision =
@@ -150,7 +150,7 @@ TEST(PolicyDocument, WhatItShowsIsNoSpec) {
     if (!rule.starts_with("spec.") || fragment.empty()) continue;
     const auto spec = ParseSpecJson(fragment);
     ASSERT_FALSE(spec.has_value()) << fragment;
-    EXPECT_EQ(spec.error().rule, rule) << fragment;
+    EXPECT_EQ(spec.error().list.front().rule, rule) << fragment;
     ++tried;
   }
   EXPECT_GE(tried, 3U);

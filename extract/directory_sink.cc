@@ -1,0 +1,97 @@
+#include "extract/directory_sink.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/printable.h"
+
+namespace tidewaiter::extract {
+namespace {
+
+constexpr std::uint32_t kOwnerWrite = 0200;
+
+// glibc has no wrapper.
+int OpenBeneath(int folder, const std::string& path, std::uint64_t flags, std::uint64_t mode) {
+  open_how how{};
+  how.flags = flags | O_CLOEXEC | O_NOFOLLOW;
+  how.mode = mode;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+  long fd = 0;
+  do {
+    fd = ::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof(how));
+  } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+  return static_cast<int>(fd);
+}
+
+tl::unexpected<Refusal> WriteFailure(std::string_view what, const std::string& path) {
+  return Refuse(Code::kWrite, fmt::format("{}: {}", what, std::strerror(errno)), Printable(path));
+}
+
+}  // namespace
+
+Expected<DirectorySink::Place> DirectorySink::PlaceOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return Place{directory_, path};
+  const std::string_view parent(path.data(), slash);
+  if (!parent_fd_ || parent_ != parent) {
+    std::string name(parent);
+    UniqueFd fd(OpenBeneath(directory_, name, O_PATH | O_DIRECTORY, 0));
+    if (!fd) return WriteFailure("open a folder", name);
+    parent_fd_ = std::move(fd);
+    parent_ = std::move(name);
+  }
+  return Place{parent_fd_.get(), path.substr(slash + 1)};
+}
+
+Expected<void> DirectorySink::AddFolder(const std::string& path, std::uint32_t mode) {
+  auto place = PlaceOf(path);
+  if (!place) return tl::unexpected(place.error());
+  // mkdirat(2) follows no link at the name itself, and the folder was opened beneath.
+  if (::mkdirat(place->folder, place->name.c_str(), mode | kOwnerWrite) != 0) {
+    return WriteFailure("make a folder", path);
+  }
+  if ((mode & kOwnerWrite) == 0) read_only_.emplace_back(path, mode);
+  return {};
+}
+
+Expected<void> DirectorySink::BeginFile(const std::string& path, std::uint32_t mode,
+                                        std::uint64_t /*size*/) {
+  auto place = PlaceOf(path);
+  if (!place) return tl::unexpected(place.error());
+  file_ = UniqueFd(OpenBeneath(place->folder, place->name, O_WRONLY | O_CREAT | O_EXCL, mode));
+  if (!file_) return WriteFailure("make a file", path);
+  file_path_ = path;
+  return {};
+}
+
+Expected<void> DirectorySink::Write(std::string_view piece) {
+  while (!piece.empty()) {
+    const ssize_t written = ::write(file_.get(), piece.data(), piece.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return WriteFailure("write a file", file_path_);
+    piece.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Expected<void> DirectorySink::EndFile() {
+  file_.Reset();
+  return {};
+}
+
+Expected<void> DirectorySink::Finish() {
+  for (const auto& [path, mode] : read_only_) {
+    const UniqueFd folder(OpenBeneath(directory_, path, O_RDONLY | O_DIRECTORY, 0));
+    if (!folder || ::fchmod(folder.get(), mode) != 0) return WriteFailure("protect a folder", path);
+  }
+  return {};
+}
+
+}  // namespace tidewaiter::extract

@@ -1,0 +1,47 @@
+// Writes files and folders below one open directory. Every name is resolved by openat2(2) with
+// RESOLVE_BENEATH, without symbolic links, magic links or mount points, and every file is new
+// (O_EXCL): whatever somebody else does in that directory meanwhile, nothing outside of it is
+// touched. One thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "extract/sink.h"
+
+namespace tidewaiter::extract {
+
+class DirectorySink final : public Sink {
+ public:
+  // `directory` is borrowed: an open directory, best an empty one. The process's umask must be 0.
+  explicit DirectorySink(int directory) : directory_(directory) {}
+
+  Expected<void> AddFolder(const std::string& path, std::uint32_t mode) override;
+  Expected<void> BeginFile(const std::string& path, std::uint32_t mode,
+                           std::uint64_t size) override;
+  Expected<void> Write(std::string_view piece) override;
+  Expected<void> EndFile() override;
+  Expected<void> Finish() override;
+
+ private:
+  // The folder in which `path` lies, open, and the name in it. The one of the last call is kept:
+  // most archives come folder by folder.
+  struct Place {
+    int folder;
+    std::string name;
+  };
+  Expected<Place> PlaceOf(const std::string& path);
+
+  const int directory_;
+  std::string parent_;  // whose descriptor is parent_fd_; empty: the directory itself
+  UniqueFd parent_fd_;
+  UniqueFd file_;
+  std::string file_path_;
+  // Folders that their owner may not write: they become so when everything in them is there.
+  std::vector<std::pair<std::string, std::uint32_t>> read_only_;
+};
+
+}  // namespace tidewaiter::extract

@@ -1,0 +1,77 @@
+#include "extract/entry_path.h"
+
+#include <fmt/format.h>
+
+#include "base/printable.h"
+
+namespace tidewaiter::extract {
+namespace {
+
+constexpr std::size_t kMaxComponent = 255;  // NAME_MAX of every Linux file system that matters
+
+Expected<void> CheckBytes(std::string_view name) {
+  if (name.empty()) return Refuse(Code::kEmptyName, "an entry without a name");
+  if (name.find('\0') != std::string_view::npos) {
+    return Refuse(Code::kNul, "a name with a NUL byte", Printable(name));
+  }
+  if (HasControl(name)) {
+    return Refuse(Code::kControl, "a name with a control character", Printable(name));
+  }
+  if (!IsUtf8(name)) return Refuse(Code::kNotUtf8, "a name that is not UTF-8", Printable(name));
+  if (name.front() == '/') return Refuse(Code::kAbsolute, "an absolute path", Printable(name));
+  return {};
+}
+
+Expected<void> CheckComponent(std::string_view component, std::string_view name) {
+  if (component == "..") {
+    return Refuse(Code::kDotDot, "a path that climbs by '..'", Printable(name));
+  }
+  if (component.empty()) {
+    return Refuse(Code::kEmptyName, "a path with an empty component", Printable(name));
+  }
+  if (component.size() > kMaxComponent) {
+    return Refuse(
+        Code::kComponentTooLong,
+        fmt::format("a component of {} bytes: at most {}", component.size(), kMaxComponent),
+        Printable(name));
+  }
+  return {};
+}
+
+}  // namespace
+
+Expected<std::string> ToEntryPath(std::string_view name, bool is_folder, const Limits& limits) {
+  if (auto sound = CheckBytes(name); !sound) return tl::unexpected(sound.error());
+  std::string_view rest = name;
+  if (is_folder && rest.back() == '/') rest.remove_suffix(1);
+  std::string path;
+  std::size_t depth = 0;
+  while (true) {
+    const std::size_t slash = rest.find('/');
+    const std::string_view component = rest.substr(0, slash);
+    if (auto sound = CheckComponent(component, name); !sound) return tl::unexpected(sound.error());
+    if (component != ".") {
+      if (!path.empty()) path += '/';
+      path += component;
+      ++depth;
+    }
+    if (slash == std::string_view::npos) break;
+    rest.remove_prefix(slash + 1);
+  }
+  if (path.empty() && !is_folder) {
+    return Refuse(Code::kEmptyName, "a file without a name of its own", Printable(name));
+  }
+  if (path.size() > limits.max_path) {
+    return Refuse(Code::kPathTooLong,
+                  fmt::format("a path of {} bytes: at most {}", path.size(), limits.max_path),
+                  Printable(name));
+  }
+  if (depth > limits.max_depth) {
+    return Refuse(Code::kTooDeep,
+                  fmt::format("a path of {} components: at most {}", depth, limits.max_depth),
+                  Printable(name));
+  }
+  return path;
+}
+
+}  // namespace tidewaiter::extract

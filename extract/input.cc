@@ -1,0 +1,109 @@
+#include "extract/input.h"
+
+#include <archive.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "base/printable.h"
+
+namespace tidewaiter::extract {
+namespace {
+
+constexpr std::size_t kReadBytes = std::size_t{256} << 10U;
+
+}  // namespace
+
+void Input::Closer::operator()(archive* handle) const noexcept {
+  ::archive_read_free(handle);
+}
+
+Input::Input(int fd, const Limits& limits)
+    : fd_(fd), limits_(limits), buffer_(kReadBytes, '\0'), handle_(::archive_read_new()) {}
+
+la_ssize_t Input::OnRead(archive*, void* self, const void** buffer) {
+  auto& input = *static_cast<Input*>(self);
+  ssize_t got = 0;
+  do {
+    got = ::read(input.fd_, input.buffer_.data(), input.buffer_.size());
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    input.errno_ = errno;
+    return ARCHIVE_FATAL;
+  }
+  *buffer = input.buffer_.data();
+  input.in_ += static_cast<std::uint64_t>(got);
+  return got;
+}
+
+Expected<void> Input::Open() {
+  open_ = true;
+  archive* const handle = handle_.get();
+  if (handle == nullptr) return Refuse(Code::kMemory, "out of memory");
+  ::archive_read_support_filter_gzip(handle);
+  ::archive_read_support_filter_zstd(handle);
+  ::archive_read_support_filter_xz(handle);
+  ::archive_read_support_filter_bzip2(handle);
+  ::archive_read_support_format_raw(handle);
+  ::archive_read_support_format_empty(handle);
+  if (::archive_read_open(handle, this, nullptr, OnRead, nullptr) != ARCHIVE_OK) return Failure();
+  // One compression at most: a second would be a bomb's fuse, and programs differ in whether they
+  // take it off. The last of the filters is "none".
+  if (::archive_filter_count(handle) > 2) {
+    return Refuse(Code::kAmbiguous, "compressed more than once");
+  }
+  archive_entry* entry = nullptr;
+  const int status = ::archive_read_next_header(handle, &entry);
+  if (status != ARCHIVE_OK && status != ARCHIVE_EOF) return Failure();
+  empty_ = status == ARCHIVE_EOF;
+  return {};
+}
+
+Expected<std::string_view> Input::Next() {
+  if (!open_) {
+    if (auto opened = Open(); !opened) return tl::unexpected(opened.error());
+  }
+  if (empty_) return End();
+  const void* data = nullptr;
+  std::size_t size = 0;
+  la_int64_t offset = 0;
+  do {
+    const int status = ::archive_read_data_block(handle_.get(), &data, &size, &offset);
+    if (status == ARCHIVE_EOF) return End();
+    if (status != ARCHIVE_OK) return Failure();
+  } while (size == 0);
+  out_ += size;
+  if (out_ > Limits::kFreeBytes && out_ / limits_.max_ratio > in_) {
+    return Refuse(Code::kRatio, fmt::format("more than {} bytes came out for each that went in",
+                                            limits_.max_ratio));
+  }
+  return std::string_view(static_cast<const char*>(data), size);
+}
+
+// Nothing may follow what was compressed.
+Expected<std::string_view> Input::End() {
+  const auto used = static_cast<std::uint64_t>(::archive_filter_bytes(handle_.get(), -1));
+  const void* unused = nullptr;
+  if (in_ > used || OnRead(nullptr, this, &unused) > 0) {
+    return Refuse(Code::kTrailingData, "data after the end of what is compressed");
+  }
+  if (errno_ != 0) return Failure();
+  return std::string_view();
+}
+
+tl::unexpected<Refusal> Input::Failure() const {
+  if (errno_ != 0) {
+    return Refuse(Code::kCorrupt, fmt::format("read the archive: {}", std::strerror(errno_)));
+  }
+  if (handle_ != nullptr && ::archive_errno(handle_.get()) == ENOMEM) {
+    return Refuse(Code::kMemory, "its compression needs more memory than there is");
+  }
+  const char* const cause = ::archive_error_string(handle_.get());
+  return Refuse(Code::kCorrupt,
+                fmt::format("decompress: {}", cause != nullptr ? Printable(cause) : "failed"));
+}
+
+}  // namespace tidewaiter::extract

@@ -1,0 +1,30 @@
+// What the worker gives up before it reads the first byte of an archive. Linux only.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+
+namespace tidewaiter::extract {
+
+struct SandboxLimits {
+  std::uint64_t file_bytes = 0;  // of the largest file
+  // Of data, private mappings included: what is resident stays below 32 MiB with it. Enough for a
+  // window of 16 MiB, which is more than any tool takes unasked.
+  std::uint64_t memory_bytes = std::uint64_t{28} << 20U;
+  std::uint64_t cpu_seconds = 600;
+  std::uint64_t open_files = 16;
+};
+
+// For this thread and all that it starts later; there is no way back. Gone afterwards: every
+// capability, new privileges, core dumps, the sight of other files (Landlock, where the kernel has
+// it: only `directory` can be written below), and every system call but the few that reading a
+// descriptor and writing new files takes (seccomp; any other one kills the process).
+// FAILED_PRECONDITION where something could not be given up; `landlocked` says whether the kernel
+// has Landlock.
+struct Sandboxed {
+  bool landlocked = false;
+};
+Result<Sandboxed> EnterSandbox(int directory, const SandboxLimits& limits);
+
+}  // namespace tidewaiter::extract

@@ -1,0 +1,119 @@
+#include "extract/tar_header.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/printable.h"
+
+namespace tidewaiter::extract {
+namespace {
+
+struct Field {
+  std::size_t at;
+  std::size_t size;
+};
+constexpr Field kName{0, 100};
+constexpr Field kMode{100, 8};
+constexpr Field kSize{124, 12};
+constexpr Field kChecksum{148, 8};
+constexpr std::size_t kType = 156;
+constexpr Field kMagic{257, 8};  // with the version
+constexpr Field kPrefix{345, 155};
+constexpr std::string_view kUstar("ustar\00000", 8);
+constexpr std::string_view kGnu("ustar  \0", 8);
+
+std::string_view Of(std::string_view block, Field field) {
+  return block.substr(field.at, field.size);
+}
+
+// Octal digits, spaces before them, then NUL or space to the field's end; an empty field is none.
+std::optional<std::uint64_t> ParseOctal(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  std::uint64_t value = 0;
+  std::size_t digits = 0;
+  for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '7'; ++digits) {
+    value = value * 8 + static_cast<std::uint64_t>(text[digits] - '0');  // 12 digits: 36 bits
+  }
+  if (digits == 0) return std::nullopt;
+  text.remove_prefix(digits);
+  const bool ended =
+      std::all_of(text.begin(), text.end(), [](char c) { return c == ' ' || c == '\0'; });
+  return ended ? std::optional(value) : std::nullopt;
+}
+
+// GNU's binary form for what octal cannot hold: 0x80, then the number in the other bytes.
+std::optional<std::uint64_t> ParseNumber(std::string_view text) {
+  if (text.empty() || static_cast<unsigned char>(text.front()) != 0x80U) return ParseOctal(text);
+  std::uint64_t value = 0;
+  for (const char c : text.substr(1)) {
+    if (value >> 55U != 0) return std::nullopt;  // beyond 63 bits with the next byte
+    value = value << 8U | static_cast<unsigned char>(c);
+  }
+  return value;
+}
+
+bool ChecksumFits(std::string_view block) {
+  const auto wanted = ParseOctal(Of(block, kChecksum));
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    const bool own = i >= kChecksum.at && i < kChecksum.at + kChecksum.size;
+    sum += static_cast<unsigned char>(own ? ' ' : block[i]);
+  }
+  return wanted == sum;
+}
+
+// Up to the first NUL; after it only NULs may stand, for some would read on.
+std::optional<std::string_view> ParseText(std::string_view text) {
+  const std::size_t end = std::min(text.find('\0'), text.size());
+  if (!IsZero(text.substr(end))) return std::nullopt;
+  return text.substr(0, end);
+}
+
+}  // namespace
+
+bool IsZero(std::string_view bytes) noexcept {
+  return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
+
+Expected<TarHeader> ParseTarHeader(std::string_view block) {
+  const std::string_view magic = Of(block, kMagic);
+  const bool ustar = magic == kUstar;
+  if (!ChecksumFits(block)) {
+    // Where not even the magic stands, it never was a tar.
+    if (!magic.starts_with("ustar")) {
+      return Refuse(Code::kNoTar, "no header of a tar archive where one belongs");
+    }
+    return Refuse(Code::kBadChecksum, "a header whose checksum does not fit",
+                  Printable(block.substr(0, std::min(block.find('\0'), kName.size))));
+  }
+  if (!ustar && magic != kGnu && !IsZero(magic)) {
+    return Refuse(Code::kNoTar, "a header of an unknown tar format");
+  }
+  const auto name = ParseText(Of(block, kName));
+  const auto prefix = ParseText(Of(block, kPrefix));
+  if (!name) return Refuse(Code::kNul, "a name with a NUL byte", Printable(Of(block, kName)));
+  const std::string shown = Printable(*name);
+  // GNU keeps times there, which others take for the beginning of the name.
+  if (!prefix || (!ustar && !prefix->empty())) {
+    return Refuse(Code::kAmbiguous, "a header whose prefix field programs read differently", shown);
+  }
+  const auto size = ParseNumber(Of(block, kSize));
+  if (!size) {
+    return Refuse(Code::kAmbiguous, "a header whose size programs read differently", shown);
+  }
+  const auto mode = ParseNumber(Of(block, kMode));
+  if (!mode) {
+    return Refuse(Code::kAmbiguous, "a header whose mode programs read differently", shown);
+  }
+  TarHeader header;
+  if (!prefix->empty()) header.name = std::string(*prefix) + '/';
+  header.name += *name;
+  header.type = block[kType];
+  header.size = *size;
+  header.mode = static_cast<std::uint32_t>(*mode & 07777U);
+  return header;
+}
+
+}  // namespace tidewaiter::extract

@@ -1,0 +1,163 @@
+#include "extract/worker_process.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "extract/report.h"
+#include "extract/worker/descriptors.h"
+
+namespace tidewaiter::extract {
+namespace {
+
+// Above every number that a descriptor gets in the worker.
+constexpr int kOutOfTheWay = 10;
+
+tl::unexpected<Refusal> Failed(std::string_view what, int error) {
+  return Refuse(Code::kWorker,
+                fmt::format("start tidewaiter-extract: {}: {}", what, std::strerror(error)));
+}
+
+UniqueFd Away(int fd) {
+  return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, kOutOfTheWay));
+}
+
+std::string DescribeEnd(const siginfo_t& end) {
+  if (end.si_code == CLD_EXITED) {
+    return fmt::format("the worker ended with status {} and did not say why", end.si_status);
+  }
+  // What the sandbox does to a system call that it forbids.
+  if (end.si_status == SIGSYS) return "the worker tried what it may not do, and was killed";
+  if (end.si_status == SIGXCPU) return "the worker was killed: its processor time is over";
+  return fmt::format("the worker was killed by signal {}", end.si_status);
+}
+
+}  // namespace
+
+Expected<WorkerProcess> WorkerProcess::Start(const std::string& program, int archive, int directory,
+                                             const Limits& limits) {
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return Failed("make a pipe", errno);
+  UniqueFd reader(pipe[0]);
+  const UniqueFd writer = Away(UniqueFd(pipe[1]).get());
+  const UniqueFd from = Away(archive);
+  const UniqueFd into = Away(directory);
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const UniqueFd away = Away(null.get());
+  if (!writer || !from || !into || !away) return Failed("prepare descriptors", errno);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  int failed = 0;
+  for (const auto& [fd, target] :
+       std::initializer_list<std::pair<int, int>>{{from.get(), STDIN_FILENO},
+                                                  {away.get(), STDOUT_FILENO},
+                                                  {away.get(), STDERR_FILENO},
+                                                  {into.get(), kDirectoryFd},
+                                                  {writer.get(), kReportFd}}) {
+    failed |= ::posix_spawn_file_actions_adddup2(&actions, fd, target);
+  }
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  // This program may block signals that must reach the worker, and ignore SIGPIPE.
+  sigset_t none{};
+  sigset_t defaults{};
+  ::sigemptyset(&none);
+  ::sigfillset(&defaults);
+  ::posix_spawnattr_setsigmask(&attributes, &none);
+  ::posix_spawnattr_setsigdefault(&attributes, &defaults);
+  // A process group of its own: the terminal's Ctrl-C is for who started it.
+  ::posix_spawnattr_setflags(
+      &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  std::vector<std::string> words{program,
+                                 fmt::format("{}", limits.max_bytes),
+                                 fmt::format("{}", limits.max_entries),
+                                 fmt::format("{}", limits.max_depth),
+                                 fmt::format("{}", limits.max_path),
+                                 fmt::format("{}", limits.max_ratio)};
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  std::array<char*, 1> environment{nullptr};
+  pid_t pid = -1;
+  if (failed == 0) {
+    failed = ::posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(),
+                           environment.data());
+  }
+  ::posix_spawnattr_destroy(&attributes);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return Failed(program, failed);
+  // Nobody has waited for it yet, so the number is still its own.
+  UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) {
+    const int error = errno;
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return Failed("watch it", error);
+  }
+  return WorkerProcess(std::move(process), std::move(reader));
+}
+
+WorkerProcess::~WorkerProcess() {
+  if (!process_) return;
+  Kill();
+  Reap();
+}
+
+void WorkerProcess::Kill() const {
+  ::syscall(SYS_pidfd_send_signal, process_.get(), SIGKILL, nullptr, 0);
+}
+
+siginfo_t WorkerProcess::Reap() {
+  siginfo_t end{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(process_.get()), &end, WEXITED) < 0 &&
+         errno == EINTR) {
+  }
+  return end;
+}
+
+Expected<Summary> WorkerProcess::Wait(const std::stop_token& stop,
+                                      const std::function<void(const Summary&)>& on_progress) {
+  std::optional<std::stop_callback<std::function<void()>>> kill(std::in_place, stop,
+                                                                [this] { Kill(); });
+  ReportReader reader;
+  std::array<char, 4096> buffer{};
+  bool sound = true;
+  while (sound) {
+    const ssize_t got = ::read(report_.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    sound = reader.Feed({buffer.data(), static_cast<std::size_t>(got)});
+    if (sound && on_progress) on_progress(reader.progress());
+  }
+  if (!sound) Kill();
+  const siginfo_t status = Reap();
+  kill.reset();
+  process_.Reset();
+  if (!sound) return Refuse(Code::kWorker, "the worker said what it cannot mean");
+  if (stop.stop_requested()) return Refuse(Code::kWorker, "the extraction was stopped");
+  const bool accepted = status.si_code == CLD_EXITED && status.si_status == 0;
+  if (!reader.end() || (*reader.end() && !accepted)) {
+    return Refuse(Code::kWorker, DescribeEnd(status));
+  }
+  return *reader.end();
+}
+
+std::string WorkerBesideThisProgram() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / "tidewaiter-extract").string();
+}
+
+}  // namespace tidewaiter::extract
