@@ -98,10 +98,11 @@ tl::unexpected<Refusal> Input::Failure() const {
   if (errno_ != 0) {
     return Refuse(Code::kCorrupt, fmt::format("read the archive: {}", std::strerror(errno_)));
   }
-  if (handle_ != nullptr && ::archive_errno(handle_.get()) == ENOMEM) {
-    return Refuse(Code::kMemory, "its compression needs more memory than there is");
-  }
-  const char* const cause = ::archive_error_string(handle_.get());
+  const char* const cause = handle_ != nullptr ? ::archive_error_string(handle_.get()) : nullptr;
+  // libarchive passes zstd's own word on, without an error number.
+  const bool memory = handle_ == nullptr || ::archive_errno(handle_.get()) == ENOMEM ||
+                      (cause != nullptr && std::strstr(cause, "not enough memory") != nullptr);
+  if (memory) return Refuse(Code::kMemory, "its compression needs more memory than there is");
   return Refuse(Code::kCorrupt,
                 fmt::format("decompress: {}", cause != nullptr ? Printable(cause) : "failed"));
 }

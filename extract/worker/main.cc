@@ -3,12 +3,14 @@
 // gives up everything else before it reads the first byte. Exit status: 0 accepted, 1 refused, 2 it
 // could not begin.
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <chrono>
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <new>
 #include <string>
@@ -72,6 +74,8 @@ int Main(int argc, const char* const* argv) {
     return FailToBegin(
         "started by tidewaiter and tidewaiterd, not by hand: see 'tidewaiter extract --help'");
   }
+  // Without who started it nobody hears the report, nor removes what was extracted.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   ::umask(0);
   // libarchive converts PAX names to the locale's character set.
   if (std::setlocale(LC_CTYPE, "C.UTF-8") == nullptr) return FailToBegin("no locale C.UTF-8");
