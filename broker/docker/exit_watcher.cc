@@ -317,6 +317,10 @@ std::optional<milliseconds> ExitWatcher::CheckOne(const std::string& id,
   if (status == "exited" || status == "dead") {
     const std::int64_t code = AsInt(At(state, {"ExitCode"})).value_or(-1);
     const bool oom = AsBool(At(state, {"OOMKilled"})).value_or(false) || watch->out_of_memory;
+    // containerd tells of the kill and of its cause by two ways; the cause may be the slower one.
+    if (code == kKilled && !oom && !std::exchange(watch->asked_for_cause, true)) {
+      return kCheckAgain;
+    }
     if (code < 0 || code > kMaxExitCode) {
       watch->exited.Set(Lost("watch container: the engine tells no exit code from 0 to 255",
                              "ENGINE_INVALID_ANSWER"));

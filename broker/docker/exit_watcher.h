@@ -57,6 +57,7 @@ class ExitWatcher {
       bool died = false;                      // an event said so
       std::optional<std::int32_t> died_with;  // and how, while that is being checked
       bool streams_ended = false;
+      bool asked_for_cause = false;                    // again, of one that was killed
       int checks_left = 20;                            // of one that died and is still said to run
       std::optional<Clock::time_point> failing_since;  // questions about it: an error each time
     };
