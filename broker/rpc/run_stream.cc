@@ -50,6 +50,7 @@ void RunStream::OnRead(bool ok, const v1::RunRequest& request) {
       read_on = true;
       break;
     case Message::kCancel: read_on = OnCancelMessage(); break;
+    case Message::kInput: read_on = Violate("an input, which this version does not take"); break;
     case Message::MESSAGE_NOT_SET:
       read_on = Violate("a message that this version does not know");
       break;
