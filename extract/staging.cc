@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "base/printable.h"
-#include "extract/remove_tree.h"
+#include "base/remove_tree.h"
 
 namespace tidewaiter::extract {
 namespace {
