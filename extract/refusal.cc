@@ -35,6 +35,8 @@ std::string_view ToString(Code code) noexcept {
     case Code::kMemory: return "memory";
     case Code::kWrite: return "write-failed";
     case Code::kWorker: return "worker-failed";
+    case Code::kUnreadable: return "unreadable";
+    case Code::kOtherFileSystem: return "other-file-system";
   }
   return "unknown";
 }

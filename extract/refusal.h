@@ -40,6 +40,9 @@ enum class Code {
   kMemory,   // needs more memory than the worker may have
   kWrite,    // the destination failed: no space, an I/O error, changed by someone else
   kWorker,   // the worker could not begin, or died
+  // Of packing alone.
+  kUnreadable,       // opening or reading it failed
+  kOtherFileSystem,  // one is mounted there
 };
 
 // "absolute", "dot-dot" and so on; never renamed, never reused.
