@@ -2,13 +2,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -16,7 +19,6 @@
 #include <utility>
 #include <vector>
 
-#include "extract/report.h"
 #include "extract/worker/descriptors.h"
 
 namespace tidewaiter::extract {
@@ -24,6 +26,8 @@ namespace {
 
 // Above every number that a descriptor gets in the worker.
 constexpr int kOutOfTheWay = 10;
+// Of the pipe to a fed worker: it reads ahead while its owner waits for the next bytes.
+constexpr int kInputBytes = 1 << 20;
 
 tl::unexpected<Refusal> Failed(std::string_view what, int error) {
   return Refuse(Code::kWorker,
@@ -45,6 +49,20 @@ std::string DescribeEnd(const siginfo_t& end) {
 }
 
 }  // namespace
+
+Expected<WorkerProcess> WorkerProcess::StartFed(const std::string& program, int directory,
+                                                const Limits& limits) {
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return Failed("make a pipe", errno);
+  const UniqueFd archive(pipe[0]);
+  UniqueFd input(pipe[1]);
+  // The kernel's bounds for one user may forbid it; the pipe is slower then.
+  ::fcntl(input.get(), F_SETPIPE_SZ, kInputBytes);
+  if (::fcntl(input.get(), F_SETFL, O_NONBLOCK) != 0) return Failed("prepare a pipe", errno);
+  auto started = Start(program, archive.get(), directory, limits);
+  if (started) started->input_ = std::move(input);
+  return started;
+}
 
 Expected<WorkerProcess> WorkerProcess::Start(const std::string& program, int archive, int directory,
                                              const Limits& limits) {
@@ -127,31 +145,77 @@ siginfo_t WorkerProcess::Reap() {
   return end;
 }
 
+WorkerProcess::Event WorkerProcess::Await(bool fed, Deadline deadline) const {
+  std::array<pollfd, 2> waits{{{report_.get(), POLLIN, 0}, {input_.get(), POLLOUT, 0}}};
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.Left());
+    constexpr std::chrono::milliseconds kMost = std::chrono::hours(1);
+    const int ready =
+        ::poll(waits.data(), fed ? 2 : 1, static_cast<int>(std::min(left, kMost).count()));
+    // Errors and ends count as ready: the read or the write tells.
+    if (ready > 0) return waits[0].revents != 0 ? Event::kReport : Event::kInput;
+    if (deadline.Passed()) return Event::kDeadline;
+  }
+}
+
+bool WorkerProcess::TakeReport() {
+  std::array<char, 4096> buffer{};
+  ssize_t got = 0;
+  do {
+    got = ::read(report_.get(), buffer.data(), buffer.size());
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) return false;
+  sound_ = sound_ && reader_.Feed({buffer.data(), static_cast<std::size_t>(got)});
+  return sound_;
+}
+
+Expected<void> WorkerProcess::Feed(std::string_view bytes, const std::stop_token& stop,
+                                   Deadline deadline) {
+  // What is killed closes its end of both pipes.
+  const std::stop_callback<std::function<void()>> kill(stop, [this] { Kill(); });
+  while (!bytes.empty()) {
+    // At its end the worker has nothing left to read, and the archive has.
+    bool ended = reader_.end().has_value();
+    switch (ended ? Event::kReport : Await(true, deadline)) {
+      case Event::kDeadline: Kill(); return Refuse(Code::kWorker, "the extraction took too long");
+      case Event::kReport: ended = ended || !TakeReport(); break;
+      case Event::kInput: {
+        const ssize_t written = ::write(input_.get(), bytes.data(), bytes.size());
+        if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+        ended = written < 0 && errno != EAGAIN && errno != EINTR;
+        break;
+      }
+    }
+    if (stop.stop_requested()) return Refuse(Code::kWorker, "the extraction was stopped");
+    if (ended) return Refuse(Code::kWorker, "the worker ended before its archive");
+  }
+  return {};
+}
+
 Expected<Summary> WorkerProcess::Wait(const std::stop_token& stop,
-                                      const std::function<void(const Summary&)>& on_progress) {
+                                      const std::function<void(const Summary&)>& on_progress,
+                                      Deadline deadline) {
   std::optional<std::stop_callback<std::function<void()>>> kill(std::in_place, stop,
                                                                 [this] { Kill(); });
-  ReportReader reader;
-  std::array<char, 4096> buffer{};
-  bool sound = true;
-  while (sound) {
-    const ssize_t got = ::read(report_.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) break;
-    sound = reader.Feed({buffer.data(), static_cast<std::size_t>(got)});
-    if (sound && on_progress) on_progress(reader.progress());
+  CloseInput();
+  bool in_time = true;
+  while (sound_ && in_time) {
+    in_time = Await(false, deadline) != Event::kDeadline;
+    if (!in_time || !TakeReport()) break;
+    if (on_progress) on_progress(reader_.progress());
   }
-  if (!sound) Kill();
+  if (!sound_ || !in_time) Kill();
   const siginfo_t status = Reap();
   kill.reset();
   process_.Reset();
-  if (!sound) return Refuse(Code::kWorker, "the worker said what it cannot mean");
+  if (!sound_) return Refuse(Code::kWorker, "the worker said what it cannot mean");
   if (stop.stop_requested()) return Refuse(Code::kWorker, "the extraction was stopped");
+  if (!in_time) return Refuse(Code::kWorker, "the extraction took too long");
   const bool accepted = status.si_code == CLD_EXITED && status.si_status == 0;
-  if (!reader.end() || (*reader.end() && !accepted)) {
+  if (!reader_.end() || (*reader_.end() && !accepted)) {
     return Refuse(Code::kWorker, DescribeEnd(status));
   }
-  return *reader.end();
+  return *reader_.end();
 }
 
 std::string WorkerBesideThisProgram() {

@@ -1,5 +1,6 @@
 // The worker seen from the program that starts it. A worker holds nothing but the three descriptors
-// that it is given, so killing it at any moment leaves only what it wrote in the directory.
+// that it is given, so killing it at any moment leaves only what it wrote in the directory. One
+// thread.
 #pragma once
 
 #include <csignal>
@@ -7,11 +8,14 @@
 #include <functional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
+#include "base/deadline.h"
 #include "base/unique_fd.h"
 #include "extract/extraction.h"
 #include "extract/limits.h"
 #include "extract/refusal.h"
+#include "extract/report.h"
 
 namespace tidewaiter::extract {
 
@@ -21,19 +25,39 @@ class WorkerProcess {
   // worker-failed.
   static Expected<WorkerProcess> Start(const std::string& program, int archive, int directory,
                                        const Limits& limits);
+  // One whose archive comes by Feed. This process must ignore SIGPIPE.
+  static Expected<WorkerProcess> StartFed(const std::string& program, int directory,
+                                          const Limits& limits);
   WorkerProcess(WorkerProcess&&) noexcept = default;
   WorkerProcess& operator=(WorkerProcess&&) = delete;
   // Kills it where it still runs.
   ~WorkerProcess();
 
-  // Blocks until it ends, or kills it where `stop` says so. Refusals: the worker's own;
-  // worker-failed where it died or said nonsense.
+  // The archive's next bytes; blocks while the worker is behind, and takes in its reports
+  // meanwhile. Refusal: worker-failed where the worker has ended (then Wait says why), or where
+  // `stop` or the deadline ended it, which kills it.
+  Expected<void> Feed(std::string_view bytes, const std::stop_token& stop = {},
+                      Deadline deadline = Deadline::Never());
+  // The archive's end.
+  void CloseInput() { input_.Reset(); }
+  // What the worker last reported.
+  [[nodiscard]] const Summary& progress() const noexcept { return reader_.progress(); }
+
+  // Blocks until it ends, or kills it where `stop` or the deadline says so. Of a fed one it closes
+  // the input first. Refusals: the worker's own; worker-failed where it died or said nonsense.
   Expected<Summary> Wait(const std::stop_token& stop = {},
-                         const std::function<void(const Summary&)>& on_progress = {});
+                         const std::function<void(const Summary&)>& on_progress = {},
+                         Deadline deadline = Deadline::Never());
 
  private:
+  enum class Event { kInput, kReport, kDeadline };
+
   WorkerProcess(UniqueFd process, UniqueFd report)
       : process_(std::move(process)), report_(std::move(report)) {}
+  // Waits for the report, and for room in the input where that is `fed`.
+  [[nodiscard]] Event Await(bool fed, Deadline deadline) const;
+  // False where the report has ended, or makes no sense.
+  bool TakeReport();
   // What waitid(2) tells.
   siginfo_t Reap();
   // Harmless where it has ended: a pidfd names no other process.
@@ -41,6 +65,9 @@ class WorkerProcess {
 
   UniqueFd process_;  // pidfd_open(2); none once it is reaped
   UniqueFd report_;
+  UniqueFd input_;  // of a fed one, until it is closed
+  ReportReader reader_;
+  bool sound_ = true;  // what it reported
 };
 
 // tidewaiter-extract in the folder of the running program.

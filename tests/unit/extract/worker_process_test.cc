@@ -1,0 +1,107 @@
+// The starter's side, with stand-ins for the worker: shell scripts that behave as a worker might.
+#include "extract/worker_process.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <fstream>
+#include <stop_token>
+#include <string>
+
+#include "tests/support/scratch_folder.h"
+
+namespace tidewaiter::extract {
+namespace {
+
+class FedWorkerTest : public ::testing::Test {
+ protected:
+  FedWorkerTest() : into_(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+
+  WorkerProcess Start(const std::string& script) {
+    const std::string path = folder_ / "worker";
+    std::ofstream(path) << "#!/bin/sh\nPATH=/usr/bin:/bin\n" << script << "\n";
+    ::chmod(path.c_str(), 0700);
+    auto worker = WorkerProcess::StartFed(path, into_.get(), {});
+    EXPECT_TRUE(worker) << worker.error().message;
+    return *std::move(worker);
+  }
+
+  testing::ScratchFolder folder_;
+  UniqueFd into_;
+  const std::string much_ = std::string(std::size_t{4} << 20U, 'x');  // more than the pipe holds
+};
+
+TEST_F(FedWorkerTest, ReadsWhatItIsFedToItsEnd) {
+  WorkerProcess worker = Start("printf 'accepted 1 %s\\n' $(wc -c) >&4");
+  ASSERT_TRUE(worker.Feed(much_));
+  ASSERT_TRUE(worker.Feed("abc"));
+  const auto summary = worker.Wait();
+  ASSERT_TRUE(summary) << summary.error().message;
+  EXPECT_EQ(summary->bytes, much_.size() + 3);
+}
+
+// More of them than their pipe holds, before it reads.
+TEST_F(FedWorkerTest, ReportsAreTakenInWhileItIsFed) {
+  WorkerProcess worker = Start(
+      "i=0; while [ $i -lt 10000 ]; do i=$((i + 1)); printf 'progress %s 0\\n' $i; done >&4\n"
+      "cat > /dev/null; printf 'accepted 10000 0\\n' >&4");
+  ASSERT_TRUE(worker.Feed(much_));
+  EXPECT_EQ(worker.progress().entries, 10000U);
+  EXPECT_TRUE(worker.Wait());
+}
+
+TEST_F(FedWorkerTest, ItsEarlyRefusalEndsTheFeedingAndIsTold) {
+  WorkerProcess worker = Start("head -c 10 > /dev/null; printf 'refused fifo 3 1\\nno!a' >&4");
+  EXPECT_FALSE(worker.Feed(much_));
+  const auto end = worker.Wait();
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error(), (Refusal{Code::kFifo, "no!", "a"}));
+}
+
+TEST_F(FedWorkerTest, ItsDeathEndsTheFeedingAndIsTold) {
+  WorkerProcess worker = Start("kill -9 $$");
+  EXPECT_FALSE(worker.Feed(much_));
+  const auto end = worker.Wait();
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().message, "the worker was killed by signal 9");
+}
+
+TEST_F(FedWorkerTest, NonsenseEndsTheFeeding) {
+  WorkerProcess worker = Start("echo hello >&4; exec sleep 1000");
+  EXPECT_FALSE(worker.Feed(much_));
+  const auto end = worker.Wait();
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().message, "the worker said what it cannot mean");
+}
+
+TEST_F(FedWorkerTest, OneThatReadsNothingIsKilledAtTheDeadline) {
+  WorkerProcess worker = Start("exec sleep 1000");
+  const auto fed = worker.Feed(much_, {}, Deadline::After(std::chrono::milliseconds(50)));
+  ASSERT_FALSE(fed);
+  EXPECT_EQ(fed.error().message, "the extraction took too long");
+  EXPECT_FALSE(worker.Wait());
+}
+
+TEST_F(FedWorkerTest, OneThatDoesNotEndIsKilledAtTheDeadline) {
+  WorkerProcess worker = Start("exec sleep 1000");
+  const auto end = worker.Wait({}, {}, Deadline::After(std::chrono::milliseconds(50)));
+  ASSERT_FALSE(end);
+  EXPECT_EQ(end.error().message, "the extraction took too long");
+}
+
+TEST_F(FedWorkerTest, AStopEndsTheFeedingAndTheWait) {
+  WorkerProcess worker = Start("exec sleep 1000");
+  std::stop_source stop;
+  stop.request_stop();
+  const auto fed = worker.Feed(much_, stop.get_token());
+  ASSERT_FALSE(fed);
+  EXPECT_EQ(fed.error().message, "the extraction was stopped");
+  EXPECT_FALSE(worker.Wait(stop.get_token()));
+}
+
+}  // namespace
+}  // namespace tidewaiter::extract
