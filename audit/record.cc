@@ -126,6 +126,21 @@ std::string Encode(const Record::Tenant& tenant) {
   return std::move(json).Finish();
 }
 
+std::string Encode(const Record::Archive& archive) {
+  JsonObject json;
+  json.Text("name", archive.name);
+  if (!archive.error.empty()) {
+    json.Text("error", archive.error);
+    return std::move(json).Finish();
+  }
+  json.Integer("archive_bytes", static_cast<std::int64_t>(archive.archive_bytes));
+  json.Integer("bytes", static_cast<std::int64_t>(archive.bytes));
+  json.Integer("entries", static_cast<std::int64_t>(archive.entries));
+  if (archive.omitted != 0) json.Integer("omitted", static_cast<std::int64_t>(archive.omitted));
+  json.Text("sha256", archive.sha256);
+  return std::move(json).Finish();
+}
+
 std::string Encode(const Record::Outcome& outcome) {
   JsonObject json;
   if (outcome.duration_ms) json.Integer("duration_ms", *outcome.duration_ms);
@@ -171,6 +186,7 @@ void AddParts(JsonObject& json, const Record& record) {
   if (record.receipt) json.Json("receipt", Encode(*record.receipt, budget));
   if (record.effective) json.Json("effective", Encode(*record.effective, budget));
   if (record.tenant) json.Json("tenant", Encode(*record.tenant));
+  if (record.archive) json.Json("archive", Encode(*record.archive));
   if (record.outcome) json.Json("outcome", Encode(*record.outcome));
   if (record.log) json.Json("log", Encode(*record.log));
   if (record.shadow) json.Json("shadow", Encode(*record.shadow));
@@ -187,6 +203,8 @@ std::string_view ToString(RecordType type) noexcept {
     case RecordType::kPolicyRefused: return "policy.refused";
     case RecordType::kRunDenied: return "run.denied";
     case RecordType::kRunAdmitted: return "run.admitted";
+    case RecordType::kRunInput: return "run.input";
+    case RecordType::kRunOutput: return "run.output";
     case RecordType::kRunStarted: return "run.started";
     case RecordType::kRunFinished: return "run.finished";
     case RecordType::kRunCancelled: return "run.cancelled";

@@ -27,6 +27,8 @@ enum class RecordType {
   kPolicyRefused,
   kRunDenied,
   kRunAdmitted,
+  kRunInput,
+  kRunOutput,
   kRunStarted,
   kRunFinished,
   kRunCancelled,
@@ -99,6 +101,15 @@ struct RecordParts {
     std::vector<Violation> violations;
     std::vector<std::string> differing_fields;
   };
+  struct Archive {
+    std::string name;
+    std::string sha256;  // "sha256:HEX" of its bytes
+    std::uint64_t archive_bytes = 0;
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t omitted = 0;
+    std::string error;  // set: it was refused or broke off, and the rest but the name is unknown
+  };
   struct Outcome {
     std::string kind;    // "EXITED"
     std::string reason;  // stable word where the kind is FAILED
@@ -142,6 +153,7 @@ struct Record : RecordParts {
   std::optional<Limits> limits;
   std::optional<Effective> effective;
   std::optional<Tenant> tenant;
+  std::optional<Archive> archive;
   std::optional<Outcome> outcome;
   std::optional<Receipt> receipt;
   std::int64_t dropped_output_bytes = 0;

@@ -46,6 +46,7 @@ std::set<std::string> Members() {
   record.limits.emplace();
   record.effective.emplace();
   record.tenant.emplace();
+  record.archive.emplace();
   record.outcome.emplace();
   record.receipt.emplace();
   record.dropped_output_bytes = 1;
