@@ -188,6 +188,12 @@ void ReadRunSettings(TomlTable& root, BrokerConfig& config) {
   ReadDuration(root, "teardown_timeout", seconds(1), hours(1), config.teardown_timeout);
   ReadDuration(root, "audit_deadline", milliseconds(100), seconds(60), config.audit_deadline);
   ReadDuration(root, "output_stall", milliseconds(100), hours(1), config.output_stall);
+  ReadDuration(root, "input_timeout", seconds(1), hours(6), config.input_timeout);
+  ReadDuration(root, "output_timeout", seconds(1), hours(6), config.output_timeout);
+  ReadDuration(root, "input_stall", milliseconds(100), hours(1), config.input_stall);
+  ReadSize(root, "max_input_bytes_per_principal", 1, std::int64_t{1} << 50U,
+           config.max_input_bytes_per_principal);
+  ReadSize(root, "min_free_bytes", 0, std::int64_t{1} << 50U, config.min_free_bytes);
   ReadDuration(root, "drain_timeout", milliseconds(1), hours(24), config.drain_timeout);
   ReadDuration(root, "reap_interval", seconds(1), hours(24), config.reap_interval);
   ReadDuration(root, "reap_retry_min", milliseconds(100), hours(1), config.reap_retry_min);

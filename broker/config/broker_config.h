@@ -41,6 +41,16 @@ struct BrokerConfig {
   std::chrono::milliseconds teardown_timeout{std::chrono::seconds(30)};
   std::chrono::milliseconds audit_deadline{std::chrono::seconds(5)};
   std::chrono::milliseconds output_stall{std::chrono::seconds(30)};
+  // For all inputs of a run, and for all its outputs; and how long a client may send nothing of an
+  // input that is waited for.
+  std::chrono::milliseconds input_timeout{std::chrono::minutes(10)};
+  std::chrono::milliseconds output_timeout{std::chrono::minutes(10)};
+  std::chrono::milliseconds input_stall{std::chrono::seconds(30)};
+  // What the inputs of one principal's unfinished runs may hold together, once unpacked.
+  std::int64_t max_input_bytes_per_principal = std::int64_t{16} << 30U;
+  // A run with inputs or outputs begins, and goes on, only while state_dir's file system has so
+  // much left.
+  std::int64_t min_free_bytes = std::int64_t{1} << 30U;
   // How often the engine is compared with the runs that are known.
   std::chrono::milliseconds reap_interval{std::chrono::minutes(1)};
   // Pauses between two attempts at an overdue removal: doubled from the first to the second.

@@ -43,6 +43,11 @@ stop_grace = "4s"
 teardown_timeout = "5s"
 audit_deadline = "6s"
 output_stall = "7s"
+input_timeout = "1m"
+input_stall = "14s"
+output_timeout = "2m"
+max_input_bytes_per_principal = "3GiB"
+min_free_bytes = "5GiB"
 drain_timeout = "8s"
 reap_interval = "9s"
 reap_retry_min = "2m"
@@ -111,6 +116,11 @@ TEST(BrokerConfig, ReadsEveryKey) {
   EXPECT_EQ(config.max_queued, 0U);
   EXPECT_EQ(config.max_runs_per_principal, 14U);
   EXPECT_EQ(config.reap_interval, std::chrono::seconds(9));
+  EXPECT_EQ(config.input_timeout, std::chrono::minutes(1));
+  EXPECT_EQ(config.input_stall, std::chrono::seconds(14));
+  EXPECT_EQ(config.output_timeout, std::chrono::minutes(2));
+  EXPECT_EQ(config.max_input_bytes_per_principal, std::int64_t{3} << 30);
+  EXPECT_EQ(config.min_free_bytes, std::int64_t{5} << 30);
   EXPECT_EQ(config.reap_retry_min, std::chrono::minutes(2));
   EXPECT_EQ(config.reap_retry_max, std::chrono::minutes(3));
   EXPECT_EQ(config.docker.call_timeout, std::chrono::seconds(20));
