@@ -20,6 +20,8 @@ RecordType TypeOf(AuditEvent::Type type) {
     case AuditEvent::Type::kPolicyRefused: return RecordType::kPolicyRefused;
     case AuditEvent::Type::kRunDenied: return RecordType::kRunDenied;
     case AuditEvent::Type::kRunAdmitted: return RecordType::kRunAdmitted;
+    case AuditEvent::Type::kRunInput: return RecordType::kRunInput;
+    case AuditEvent::Type::kRunOutput: return RecordType::kRunOutput;
     case AuditEvent::Type::kRunStarted: return RecordType::kRunStarted;
     case AuditEvent::Type::kRunFinished: return RecordType::kRunFinished;
     case AuditEvent::Type::kRunCancelled: return RecordType::kRunCancelled;
@@ -176,6 +178,16 @@ Record ToRecord(const AuditEvent& event) {
                                    .admitted = event.shadow->admitted,
                                    .violations = ViolationsOf(event.shadow->violations),
                                    .differing_fields = event.shadow->differing_fields};
+  }
+  if (event.archive) {
+    const run::ArchiveSummary& archive = event.archive->archive;
+    record.archive = Record::Archive{.name = event.archive->name,
+                                     .sha256 = archive.sha256,
+                                     .archive_bytes = archive.archive_bytes,
+                                     .entries = archive.entries,
+                                     .bytes = archive.bytes,
+                                     .omitted = event.archive->omitted,
+                                     .error = event.archive->error};
   }
   if (event.outcome) record.outcome = OutcomeOf(*event.outcome);
   if (event.receipt) record.receipt = ReceiptOf(*event.receipt);

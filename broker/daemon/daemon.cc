@@ -17,6 +17,7 @@
 #include "broker/daemon/policy_reload.h"
 #include "broker/daemon/settings.h"
 #include "broker/docker/docker_backend.h"
+#include "broker/files/disk_run_files.h"
 #include "broker/io/event_loop.h"
 #include "broker/io/http_client.h"
 #include "broker/journal/broker_identity.h"
@@ -25,6 +26,7 @@
 #include "broker/rpc/worker.h"
 #include "broker/run/environment.h"
 #include "broker/run/run_registry.h"
+#include "extract/worker_process.h"
 #include "policy/trusted_host_paths.h"
 
 namespace tidewaiter::daemon {
@@ -82,6 +84,7 @@ struct Daemon::Parts {
   std::unique_ptr<audit::Log> audit_log;
   std::unique_ptr<AuditWriter> audit_writer;
   std::unique_ptr<journal::DirectoryJournal> journal;
+  std::unique_ptr<files::DiskRunFiles> files;
   std::unique_ptr<io::EventLoop> loop;
   std::unique_ptr<io::HttpClient> http;
   std::unique_ptr<docker::DockerBackend> backend;
@@ -107,6 +110,13 @@ Result<void> Daemon::Parts::OpenState() {
   TW_ASSIGN(state_lock, LockStateFolder(config.state_dir));
   TW_ASSIGN(environment.broker_id, journal::LoadOrCreateBrokerId(config.state_dir));
   TW_ASSIGN(journal, journal::DirectoryJournal::Open(config.state_dir, environment.broker_id));
+  TW_ASSIGN(files, files::DiskRunFiles::Open(
+                       {.state_dir = config.state_dir,
+                        .worker = extract::WorkerBesideThisProgram(),
+                        .max_input_bytes_per_principal =
+                            static_cast<std::uint64_t>(config.max_input_bytes_per_principal),
+                        .min_free_bytes = static_cast<std::uint64_t>(config.min_free_bytes),
+                        .limits = {}}));
   audit::LogSettings settings;
   settings.directory = config.audit_dir;
   settings.broker_id = environment.broker_id.value();
@@ -126,6 +136,7 @@ Result<void> Daemon::Parts::ConnectBackend() {
   environment.default_backend = std::string(backend->name());
   environment.audit = audit_writer.get();
   environment.journal = journal.get();
+  environment.files = files.get();
   environment.policies = &policies;
   environment.host_paths = &host_paths;
   environment.log = &log;

@@ -1,5 +1,7 @@
 #include "broker/daemon/settings.h"
 
+#include "broker/files/ownership.h"
+
 namespace tidewaiter::daemon {
 namespace {
 
@@ -18,6 +20,9 @@ run::RunSettings ToRunSettings(const config::BrokerConfig& config) {
           .stop_grace = config.stop_grace,
           .teardown_timeout = config.teardown_timeout,
           .output_stall = config.output_stall,
+          .input_timeout = config.input_timeout,
+          .output_timeout = config.output_timeout,
+          .input_stall = config.input_stall,
           .reap_interval = config.reap_interval,
           .reap_retry_min = config.reap_retry_min,
           .reap_retry_max = config.reap_retry_max};
@@ -30,6 +35,7 @@ docker::DockerSettings ToDockerSettings(const Preparation& preparation, const Br
   settings.socket = docker.socket;
   settings.broker_id = broker_id;
   settings.seccomp_profiles = preparation.seccomp_profiles;
+  settings.may_give_to = files::MayGiveTo;
   settings.registry.plain_http = {registry.plain_http.begin(), registry.plain_http.end()};
   settings.registry.auth_file = registry.auth_file;
   settings.registry.ca_certificates = preparation.ca_certificates;

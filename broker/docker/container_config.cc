@@ -15,9 +15,9 @@ Json Ulimit(std::string_view name, std::int64_t value) {
   return {{"Name", name}, {"Soft", value}, {"Hard", value}};
 }
 
-Json BindEntry(const policy::Mount& mount, const policy::BindMount& bind) {
+Json BindEntry(const policy::Mount& mount, const std::string& source) {
   return {{"Type", "bind"},
-          {"Source", bind.source},
+          {"Source", source},
           {"Target", mount.target},
           {"ReadOnly", mount.read_only},
           {"BindOptions", {{"Propagation", "rprivate"}, {"NonRecursive", true}}}};
@@ -48,19 +48,33 @@ Json SecurityOptions(const ContainerRequest& request) {
   return options;
 }
 
-Result<void> AddMounts(const policy::EffectiveRun& run, Json& host) {
+// Of the host, for what is bound; empty for what is not.
+std::string BoundFolder(const policy::Mount& mount, const run::MountSources& sources) {
+  if (const auto* bind = std::get_if<policy::BindMount>(&mount.source)) return bind->source;
+  // A plain name each (policy/plain_name.h).
+  if (const auto* input = std::get_if<policy::InputMount>(&mount.source)) {
+    return sources.inputs + "/" + input->name;
+  }
+  if (const auto* output = std::get_if<policy::OutputMount>(&mount.source)) {
+    return sources.outputs + "/" + output->name;
+  }
+  return {};
+}
+
+Result<void> AddMounts(const policy::EffectiveRun& run, const run::MountSources& sources,
+                       Json& host) {
   Json binds = Json::array();
   Json tmpfs = Json::object();
   for (const policy::Mount& mount : run.mounts) {
-    if (const auto* bind = std::get_if<policy::BindMount>(&mount.source); bind != nullptr) {
-      binds.push_back(BindEntry(mount, *bind));
+    if (const std::string source = BoundFolder(mount, sources); !source.empty()) {
+      binds.push_back(BindEntry(mount, source));
     } else if (const auto* memory = std::get_if<policy::TmpfsMount>(&mount.source);
                memory != nullptr) {
       tmpfs[mount.target] =
           TmpfsOptions(mount, memory->size_bytes.value_or(run.limits.tmpfs_bytes));
     } else {
       return Fail(ErrorCode::kInvalidArgument,
-                  "mount " + Quoted(mount.target) + ": no bind and no tmpfs", "UNSUPPORTED");
+                  "mount " + Quoted(mount.target) + ": of a kind that is not made", "UNSUPPORTED");
     }
   }
   host["Mounts"] = std::move(binds);
@@ -114,7 +128,7 @@ Json Labels(const ContainerRequest& request) {
 Result<Json> ContainerBody(const ContainerRequest& request) {
   const policy::EffectiveRun& run = request.admitted.effective();
   Json host = HostConfig(request);
-  TW_TRY(AddMounts(run, host));
+  TW_TRY(AddMounts(run, request.sources, host));
   Json env = Json::array();
   for (const auto& [name, value] : run.env) env.push_back(name + "=" + value);
 

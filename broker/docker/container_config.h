@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "base/strong_id.h"
 #include "broker/docker/json.h"
+#include "broker/run/backend.h"
 #include "policy/admitted_run.h"
 
 namespace tidewaiter::docker {
@@ -21,6 +22,7 @@ struct ContainerRequest {
   std::string_view image_id;         // "sha256:..."
   std::string_view network_id;       // of the run's own network; used for kIsolated only
   std::string_view seccomp_profile;  // JSON text; empty: the engine's default profile
+  const run::MountSources& sources;
   bool with_stdin = false;
 };
 

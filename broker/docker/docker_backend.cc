@@ -139,11 +139,12 @@ Result<Json> DockerBackend::Parts::InspectNew(const run::Resource& resource,
               "CONTAINER_LOST");
 }
 
-Result<std::unique_ptr<run::Container>> DockerBackend::Create(
-    const policy::AdmittedRun& admitted, const RunId& run_id, std::string_view principal,
-    const run::ResolvedImage& image, bool with_stdin, std::vector<run::Resource>& resources,
-    const run::Patience& patience) {
+Result<std::unique_ptr<run::Container>> DockerBackend::Create(const Creation& creation,
+                                                              std::vector<run::Resource>& resources,
+                                                              const run::Patience& patience) {
   Parts& parts = *parts_;
+  const policy::AdmittedRun& admitted = creation.admitted;
+  const RunId& run_id = creation.run_id;
   const policy::EffectiveRun& run = admitted.effective();
   const BrokerId& broker_id = parts.settings.broker_id;
   // First, for the facts to be those of the engine that is there now.
@@ -157,13 +158,13 @@ Result<std::unique_ptr<run::Container>> DockerBackend::Create(
                 "UNSUPPORTED");
   }
   TW_ASSIGN(const std::shared_ptr<const ImageConfig> config,
-            parts.images.ConfigOf(image.image_id, patience));
+            parts.images.ConfigOf(creation.image.image_id, patience));
   TW_TRY(CheckImage(*config, run));
 
   std::string network_id;
   if (run.network == policy::NetworkMode::kIsolated) {
     run::Resource& network = Entry(resources, Kind::kNetwork, run_id);
-    const Json body = NetworkBody(admitted, run_id, broker_id, principal);
+    const Json body = NetworkBody(admitted, run_id, broker_id, creation.principal);
     TW_TRY(parts.CreateOne(network, body, patience));
     TW_ASSIGN(const Json inspect, parts.InspectNew(network, patience));
     TW_TRY(CheckNetworkConformity(body, network.id, inspect));
@@ -173,11 +174,12 @@ Result<std::unique_ptr<run::Container>> DockerBackend::Create(
   TW_ASSIGN(const Json body, ContainerBody({.admitted = admitted,
                                             .run_id = run_id,
                                             .broker_id = broker_id,
-                                            .principal = principal,
-                                            .image_id = image.image_id,
+                                            .principal = creation.principal,
+                                            .image_id = creation.image.image_id,
                                             .network_id = network_id,
                                             .seccomp_profile = seccomp,
-                                            .with_stdin = with_stdin}));
+                                            .sources = creation.sources,
+                                            .with_stdin = creation.with_stdin}));
   run::Resource& container = Entry(resources, Kind::kContainer, run_id);
   TW_TRY(parts.CreateOne(container, body, patience));
   TW_ASSIGN(const Json inspect, parts.InspectNew(container, patience));

@@ -35,9 +35,7 @@ class DockerBackend final : public run::Backend {
   // The two calls that create something are waited for even where `patience.stop` is stopped
   // meanwhile (at most settings.create_timeout): whoever knows their outcome can clean up at once.
   // Further errors: ENGINE_UNSUITABLE, IMAGE_REFUSED, NAME_TAKEN.
-  Result<std::unique_ptr<run::Container>> Create(const policy::AdmittedRun& admitted,
-                                                 const RunId& run_id, std::string_view principal,
-                                                 const run::ResolvedImage& image, bool with_stdin,
+  Result<std::unique_ptr<run::Container>> Create(const Creation& creation,
                                                  std::vector<run::Resource>& resources,
                                                  const run::Patience& patience) override;
   run::Removal Remove(const run::Resource& resource, const RunId& run_id,

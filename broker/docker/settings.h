@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
 
 #include "base/strong_id.h"
+#include "policy/effective_run.h"
 
 namespace tidewaiter::docker {
 
@@ -27,6 +29,8 @@ struct RegistrySettings {
 };
 
 struct DockerSettings {
+  // Whether the broker can give files to that user, for inputs and outputs. Empty: to every one.
+  std::function<bool(const policy::UserId&)> may_give_to;
   std::string socket = "/run/docker.sock";
   BrokerId broker_id;
   std::map<std::string, std::string> seccomp_profiles;  // name -> the profile's JSON text

@@ -31,6 +31,23 @@ std::optional<policy::Violation> EngineData(std::size_t index, const std::string
   return violation;
 }
 
+// Files that are not its own would be of no use to the run, and of harm in its outputs.
+void CheckOwner(const policy::EffectiveRun& run, const DockerSettings& settings,
+                std::vector<policy::Violation>& violations) {
+  if (!settings.may_give_to || settings.may_give_to(run.user)) return;
+  for (std::size_t i = 0; i < run.mounts.size(); ++i) {
+    const auto& source = run.mounts[i].source;
+    const bool input = std::holds_alternative<policy::InputMount>(source);
+    if (!input && !std::holds_alternative<policy::OutputMount>(source)) continue;
+    violations.push_back(
+        {.rule = std::string(kRuleMountOwner),
+         .field = "mounts[" + std::to_string(i) + "]." + (input ? "input" : "output"),
+         .message = "this broker cannot give files to user " + std::to_string(run.user.uid) + ":" +
+                    std::to_string(run.user.gid) + ": it has no CAP_CHOWN",
+         .remedy = "a broker with CAP_CHOWN, as its systemd unit has it"});
+  }
+}
+
 }  // namespace
 
 bool DependsOnEngine(const policy::EffectiveRun& run) noexcept {
@@ -51,6 +68,7 @@ std::vector<policy::Violation> FindUnsupported(const policy::EffectiveRun& run,
       violations.push_back(*std::move(data));
     }
   }
+  CheckOwner(run, settings, violations);
   if (!run.runtime.empty() && info != nullptr &&
       std::find(info->runtimes.begin(), info->runtimes.end(), run.runtime) ==
           info->runtimes.end()) {

@@ -15,6 +15,7 @@ namespace tidewaiter::docker {
 // Rule ids (docs/POLICY.md).
 using policy::kRuleMountKind;
 inline constexpr std::string_view kRuleEngineData = "backend.engine-data";
+inline constexpr std::string_view kRuleMountOwner = "backend.mount-owner";
 inline constexpr std::string_view kRuleRuntime = "backend.runtime";
 inline constexpr std::string_view kRuleSeccompProfile = "backend.seccomp-profile";
 

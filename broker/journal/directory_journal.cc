@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/printable.h"
+#include "base/remove_tree.h"
 #include "broker/journal/durable_file.h"
 #include "broker/journal/entry_format.h"
 
@@ -22,6 +23,14 @@ constexpr char kEntryName[] = "run.pb";
 constexpr char kFreshEntryName[] = "run.pb.new";
 constexpr char kReasonSuffix[] = ".reason";
 constexpr std::size_t kMaxNames = 100'000;
+
+bool IsOwnFile(const std::string& name) {
+  return name == kEntryName || name == kFreshEntryName;
+}
+
+bool IsFilesFolder(const std::string& name) {
+  return name == run::kInputsFolder || name == run::kOutputsFolder;
+}
 
 Error Failed(const char* verb, const std::string& name) {
   const int error = errno;
@@ -109,7 +118,7 @@ Result<void> DirectoryJournal::Open(const run::JournalEntry& entry) {
     return Ok();
   };
   Result<void> written = write();
-  if (!written) static_cast<void>(Remove(name));
+  if (!written) static_cast<void>(Remove(name, Deadline::Never()));  // two files at most
   return written;
 }
 
@@ -120,28 +129,33 @@ Result<void> DirectoryJournal::Update(const run::JournalEntry& entry) {
   return ReplaceDurably(folder.get(), kEntryName, content);
 }
 
-run::Removal DirectoryJournal::Close(const RunId& run_id) {
+run::Removal DirectoryJournal::Close(const RunId& run_id, Deadline deadline) {
   run::Removal removal{
       .kind = "run-directory", .id = run_id.value(), .confirmed_absent = false, .error = {}};
   Result<void> removed = CheckRunId(run_id);
-  if (removed) removed = Remove(run_id.value());
+  if (removed) removed = Remove(run_id.value(), deadline);
   removal.confirmed_absent = removed.has_value();
   if (!removed) removal.error = removed.error().message;
   return removal;
 }
 
-Result<void> DirectoryJournal::Remove(const std::string& run_id) {
+Result<void> DirectoryJournal::Remove(const std::string& run_id, Deadline deadline) {
   Result<UniqueFd> folder = OpenRunFolder(runs_.get(), run_id);
   if (!folder && folder.error().code == ErrorCode::kNotFound) return Ok();
   if (!folder) return folder.error();
   // Before the entry goes: a folder that cannot go must keep it.
   TW_ASSIGN(const std::vector<std::string> names, ListNames(folder->get(), run_id));
   for (const std::string& name : names) {
-    if (name == kEntryName || name == kFreshEntryName) continue;
+    if (IsOwnFile(name) || IsFilesFolder(name)) continue;
     return Fail(ErrorCode::kFailedPrecondition,
                 "remove run directory " + Quoted(run_id) + ": it holds " + Quoted(name));
   }
   for (const std::string& name : names) {
+    if (!IsFilesFolder(name)) continue;
+    TW_TRY(RemoveTree(folder->get(), name, {.deadline = deadline, .reclaim = true}));
+  }
+  for (const std::string& name : names) {
+    if (!IsOwnFile(name)) continue;
     if (::unlinkat(folder->get(), name.c_str(), 0) != 0 && errno != ENOENT) {
       return Failed("remove", name);
     }

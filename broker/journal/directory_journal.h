@@ -31,9 +31,10 @@ class DirectoryJournal final : public run::RunJournal {
   // where that is possible, and the run has no entry.
   Result<void> Open(const run::JournalEntry& entry) override;
   Result<void> Update(const run::JournalEntry& entry) override;
-  // Absent already is success. A folder that holds anything else than the journal's own files is
-  // left as it is, with the entry.
-  run::Removal Close(const RunId& run_id) override;
+  // Absent already is success. First the run's files go (run::kInputsFolder, kOutputsFolder: trees
+  // of the run's user, which are taken back for that), then the entry. A folder that holds anything
+  // else is left as it is, with the entry.
+  run::Removal Close(const RunId& run_id, Deadline deadline) override;
   // RESOURCE_EXHAUSTED, INTERNAL where the folders cannot be read now: nothing is believed then.
   Result<Found> Load() override;
 
@@ -43,7 +44,7 @@ class DirectoryJournal final : public run::RunJournal {
  private:
   DirectoryJournal(BrokerId broker_id, UniqueFd runs, UniqueFd set_aside);
 
-  Result<void> Remove(const std::string& run_id);
+  Result<void> Remove(const std::string& run_id, Deadline deadline);
   Result<run::JournalEntry> Read(const std::string& name) const;
   [[nodiscard]] bool RemoveUnfinished(const std::string& name) const;
   [[nodiscard]] Found::SetAside SetAside(const std::string& name, const std::string& cause) const;

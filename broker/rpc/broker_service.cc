@@ -91,9 +91,12 @@ grpc::Status BrokerService::ExplainNow(const Identity& identity, const v1::Expla
   }
   const policy::HostPaths& host = *parts_.environment->host_paths;
   if (!named) {
-    response = wire::ToExplainResponse(run::Decide(
-        *parts_.environment, *set,
-        {.caller = identity.caller, .spec = *std::move(spec), .observer = nullptr}, host));
+    response = wire::ToExplainResponse(run::Decide(*parts_.environment, *set,
+                                                   {.caller = identity.caller,
+                                                    .spec = *std::move(spec),
+                                                    .observer = nullptr,
+                                                    .uploads = nullptr},
+                                                   host));
     return grpc::Status::OK;
   }
   const policy::Policy* policy = set->Find(request.policy());

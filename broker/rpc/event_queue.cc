@@ -4,6 +4,17 @@
 #include <utility>
 
 namespace tidewaiter::rpc {
+namespace {
+
+std::size_t CostOf(const v1::RunEvent& event) {
+  if (event.has_output()) return event.output().data().size() + EventQueue::kEventOverhead;
+  if (event.has_output_piece() && !event.output_piece().has_end()) {
+    return event.output_piece().data().size() + EventQueue::kEventOverhead;
+  }
+  return 0;
+}
+
+}  // namespace
 
 void EventQueue::Push(v1::RunEvent event) {
   events_.push_back(std::move(event));
@@ -25,6 +36,14 @@ bool EventQueue::PushOutput(run::OutputStream stream, std::span<const std::byte>
     output_cost_ += part;
     data = data.subspan(part);
   }
+  return output_cost_ < kMaxOutputBytes;
+}
+
+bool EventQueue::PushPiece(const std::string& name, std::string_view data) {
+  v1::OutputPiece& piece = *events_.emplace_back().mutable_output_piece();
+  piece.set_name(name);
+  piece.set_data(data.data(), data.size());
+  output_cost_ += CostOf(events_.back());
   return output_cost_ < kMaxOutputBytes;
 }
 
@@ -61,7 +80,7 @@ bool EventQueue::Pop(v1::RunEvent& event) {
   if (events_.empty() || (output_held_ && events_.front().has_output())) return false;
   event = std::move(events_.front());
   events_.pop_front();
-  if (event.has_output()) output_cost_ -= event.output().data().size() + kEventOverhead;
+  output_cost_ -= CostOf(event);
   if (event.has_image_progress()) --progress_waiting_;
   return true;
 }

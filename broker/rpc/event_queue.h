@@ -35,6 +35,9 @@ class EventQueue {
   // included, so the producer should pause.
   bool PushOutput(run::OutputStream stream, std::span<const std::byte> data);
 
+  // Bytes of the archive of an output, as one event. False: as PushOutput, which they count with.
+  bool PushPiece(const std::string& name, std::string_view data);
+
   // Replaces what waits of the same layer. Dropped where the layer was told of less than 100 ms ago
   // in the same status, or where kMaxProgress is reached.
   void PushProgress(v1::ImageProgress progress, Clock::time_point now);
@@ -59,7 +62,8 @@ class EventQueue {
 
   std::list<v1::RunEvent> events_;  // costs nothing while a run waits
   bool output_held_ = true;
-  std::size_t output_cost_ = 0;  // bytes of output that wait, and the overhead of their events
+  // Bytes of output and of archives that wait, and the overhead of their events.
+  std::size_t output_cost_ = 0;
   std::size_t progress_waiting_ = 0;
   std::map<std::string, Told, std::less<>> told_;  // by layer
 };

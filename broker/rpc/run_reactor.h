@@ -24,7 +24,7 @@ class RunReactor final : public RunReactorBase, private StreamPort {
   RunReactor(grpc::CallbackServerContext& context, Identity identity, RunStream::Launcher launcher,
              RunStream::Settings settings);
 
-  void OnReadDone(bool ok) noexcept override { stream_->OnRead(ok, request_); }
+  void OnReadDone(bool ok) noexcept override { stream_->OnRead(ok, std::move(request_)); }
   void OnWriteDone(bool ok) noexcept override { stream_->OnWritten(ok); }
   void OnCancel() noexcept override { stream_->OnCancelled(); }
   void OnDone() noexcept override;

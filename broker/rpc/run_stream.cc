@@ -1,6 +1,7 @@
 #include "broker/rpc/run_stream.h"
 
 #include <utility>
+#include <variant>
 
 #include "base/printable.h"
 #include "broker/rpc/error_details.h"
@@ -10,6 +11,7 @@ namespace tidewaiter::rpc {
 namespace {
 
 constexpr std::size_t kMaxStdinMessage = std::size_t{1} << 20U;
+constexpr std::size_t kMaxUploadMessage = std::size_t{1} << 20U;
 
 }  // namespace
 
@@ -17,18 +19,22 @@ RunStream::RunStream(Launcher launcher, run::Caller caller, Settings settings)
     : launcher_(std::move(launcher)), caller_(std::move(caller)), settings_(settings) {}
 
 void RunStream::Open(StreamPort& port) {
-  stdin_ = std::make_shared<StdinPipe>([weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self) return;
-    const std::lock_guard lock(self->mutex_);
-    if (std::exchange(self->read_paused_, false)) self->ReadLocked();
-  });
+  stdin_ = std::make_shared<StdinPipe>(ReadOn());
   const std::lock_guard lock(mutex_);
   port_ = &port;
   ReadLocked();
 }
 
-void RunStream::OnRead(bool ok, const v1::RunRequest& request) {
+std::function<void()> RunStream::ReadOn() {
+  return [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self) return;
+    const std::lock_guard lock(self->mutex_);
+    if (std::exchange(self->read_paused_, false)) self->ReadLocked();
+  };
+}
+
+void RunStream::OnRead(bool ok, v1::RunRequest request) {
   if (!ok) return OnReadEnd();
   if (const auto refusal = settings_.bound.Refusal(request)) return Close(*refusal);
   {
@@ -42,15 +48,11 @@ void RunStream::OnRead(bool ok, const v1::RunRequest& request) {
     case Message::kStart: read_on = OnStart(request.start()); break;
     case Message::kStdin: read_on = OnStdin(request.stdin()); break;
     case Message::kStdinEnd:
-      if (!with_stdin_) {
-        read_on = Violate("an end of stdin, where start did not ask for any");
-        break;
-      }
-      stdin_->Finish();
-      read_on = true;
+      read_on = MayComeNow("an end of stdin");
+      if (read_on) stdin_->Finish();
       break;
     case Message::kCancel: read_on = OnCancelMessage(); break;
-    case Message::kInput: read_on = Violate("an input, which this version does not take"); break;
+    case Message::kInput: read_on = OnInput(std::move(*request.mutable_input())); break;
     case Message::MESSAGE_NOT_SET:
       read_on = Violate("a message that this version does not know");
       break;
@@ -68,10 +70,16 @@ bool RunStream::OnStart(const v1::StartRun& start) {
     Close(ToStatus(spec.error()));
     return false;
   }
+  for (const policy::Mount& mount : spec->mounts) {
+    const auto* input = std::get_if<policy::InputMount>(&mount.source);
+    if (input != nullptr) inputs_left_.insert(input->name);
+  }
+  if (!inputs_left_.empty()) uploads_ = std::make_shared<UploadPipe>(ReadOn());
   auto handle = launcher_({.caller = caller_,
                            .spec = *std::move(spec),
                            .with_stdin = with_stdin_,
-                           .observer = shared_from_this()});
+                           .observer = shared_from_this(),
+                           .uploads = uploads_});
   if (!handle) {
     Close(ToStatus(handle.error()));
     return false;
@@ -88,8 +96,32 @@ bool RunStream::OnStart(const v1::StartRun& start) {
   return false;
 }
 
+bool RunStream::OnInput(v1::InputPiece piece) {
+  if (!inputs_left_.contains(piece.name())) {
+    return Violate("a piece of input " + Quoted(piece.name()) + ", which is none, or has ended");
+  }
+  if (!input_.empty() && piece.name() != input_) {
+    return Violate("a piece of input " + Quoted(piece.name()) + " before the end of " +
+                   Quoted(input_));
+  }
+  if (piece.data().size() > kMaxUploadMessage) {
+    return Violate("more than 1 MiB of an input in one message");
+  }
+  input_ = piece.last() ? std::string() : piece.name();
+  if (piece.last()) inputs_left_.erase(piece.name());
+  return uploads_->Offer({.name = std::move(*piece.mutable_name()),
+                          .data = std::move(*piece.mutable_data()),
+                          .last = piece.last()});
+}
+
+bool RunStream::MayComeNow(std::string_view what) {
+  if (!with_stdin_) return Violate(std::string(what) + ", where start did not ask for any stdin");
+  if (inputs_left_.empty()) return true;
+  return Violate(std::string(what) + " before the end of every input");
+}
+
 bool RunStream::OnStdin(const std::string& data) {
-  if (!with_stdin_) return Violate("stdin, where start did not ask for any");
+  if (!MayComeNow("stdin")) return false;
   if (data.size() > kMaxStdinMessage) return Violate("more than 1 MiB of stdin in one message");
   return stdin_->Offer(data);
 }
@@ -111,6 +143,7 @@ bool RunStream::OnCancelMessage() {
 void RunStream::OnReadEnd() {
   if (started_) {
     stdin_->Finish();
+    if (uploads_) uploads_->Finish();
   } else {
     Violate("its end, before a start");
   }

@@ -13,12 +13,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "base/result.h"
 #include "broker/rpc/event_queue.h"
 #include "broker/rpc/message_bound.h"
 #include "broker/rpc/stdin_pipe.h"
+#include "broker/rpc/upload_pipe.h"
 #include "broker/run/run_observer.h"
 #include "broker/run/run_registry.h"
 #include "broker/run/run_request.h"
@@ -54,7 +56,7 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
 
   // The reactor's side. Open begins the first read; `port` is used until Finish.
   void Open(StreamPort& port);
-  void OnRead(bool ok, const v1::RunRequest& request);
+  void OnRead(bool ok, v1::RunRequest request);
   void OnWritten(bool ok);
   void OnCancelled();
   void OnLingered();
@@ -70,6 +72,9 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
   void OnQueued(std::uint32_t ahead) override;
   void OnStarted(const run::ResolvedImage& image, const std::string& container_id) override;
   void OnTruncated(std::int64_t dropped_bytes, std::string_view reason) override;
+  bool OnOutputPiece(const std::string& name, std::string_view data) override;
+  void OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
+                   std::string_view error) override;
   void OnOutcome(const run::Outcome& outcome) override;
   void OnReceipt(const run::Receipt& receipt) override;
   void OnRefused(const Error& error) override;
@@ -80,9 +85,14 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
  private:
   // Each returns whether the next message may be read at once.
   bool OnStart(const v1::StartRun& start);
+  bool OnInput(v1::InputPiece piece);
   bool OnStdin(const std::string& data);
   bool OnCancelMessage();
+  // Whether something of stdin may come at this point; ends the call where not.
+  bool MayComeNow(std::string_view what);
   void OnReadEnd();
+  // For a pipe that has room again.
+  std::function<void()> ReadOn();
   bool Violate(std::string_view what);
 
   void Send(v1::RunEvent event);
@@ -96,10 +106,13 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
   const run::Caller caller_;
   const Settings settings_;
   std::shared_ptr<StdinPipe> stdin_;
+  std::shared_ptr<UploadPipe> uploads_;  // where the run has inputs
 
   // Of the reader: reads come one at a time.
   bool started_ = false;
   bool with_stdin_ = false;
+  std::set<std::string> inputs_left_;  // whose archives have not ended
+  std::string input_;                  // whose archive has begun and not ended
 
   std::mutex mutex_;
   // All guarded by mutex_.

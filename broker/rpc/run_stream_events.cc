@@ -97,6 +97,32 @@ void RunStream::OnTruncated(std::int64_t dropped_bytes, std::string_view reason)
   Send(std::move(event));
 }
 
+bool RunStream::OnOutputPiece(const std::string& name, std::string_view data) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return true;
+  const bool go_on = queue_.PushPiece(name, data);
+  if (!go_on) producer_paused_ = true;
+  PumpLocked();
+  return go_on;
+}
+
+void RunStream::OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
+                            std::string_view error) {
+  v1::RunEvent event;
+  event.mutable_output_piece()->set_name(name);
+  v1::OutputEnd& end = *event.mutable_output_piece()->mutable_end();
+  end.set_entries(summary.archive.entries);
+  end.set_bytes(summary.archive.bytes);
+  for (const run::Omission& omission : summary.omissions) {
+    v1::Omission& added = *end.add_omissions();
+    added.set_path(omission.path);
+    added.set_code(omission.code);
+  }
+  end.set_omitted(summary.omitted);
+  end.set_error(std::string(error));
+  Send(std::move(event));
+}
+
 void RunStream::OnOutcome(const run::Outcome& outcome) {
   v1::RunEvent event;
   *event.mutable_result() = wire::ToProto(outcome);

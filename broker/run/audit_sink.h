@@ -15,6 +15,7 @@
 #include "base/strong_id.h"
 #include "broker/run/backend.h"
 #include "broker/run/outcome.h"
+#include "broker/run/run_files.h"
 #include "policy/effective_run.h"
 #include "policy/violation.h"
 
@@ -39,6 +40,14 @@ struct ShadowDecision {
   std::vector<std::string> differing_fields;
 };
 
+// An archive that went into a run or came out of it.
+struct ArchiveNote {
+  std::string name;
+  ArchiveSummary archive;
+  std::uint64_t omitted = 0;  // of an output: what was left behind
+  std::string error;          // where it was refused or broke off; `archive` means nothing then
+};
+
 // One event of the log. Absent parts are left out of the record. Environment values and arguments
 // have no place here, so that they cannot be written by mistake.
 struct AuditEvent {
@@ -49,6 +58,8 @@ struct AuditEvent {
     kPolicyRefused,  // a reload that failed: what was in force stays
     kRunDenied,
     kRunAdmitted,
+    kRunInput,   // an archive was unpacked, or refused
+    kRunOutput,  // an archive was returned, or broke off
     kRunStarted,
     kRunFinished,      // exactly one per kRunAdmitted
     kRunCancelled,     // who asked for it; the run's kRunFinished follows
@@ -68,6 +79,7 @@ struct AuditEvent {
   std::string shadow_policy_hash;  // of kPolicyLoaded: what is tried beside it
   std::vector<policy::Violation> violations;
   std::optional<ShadowDecision> shadow;  // of a decision, where the policy that is tried differs
+  std::optional<ArchiveNote> archive;
   std::optional<Outcome> outcome;
   std::optional<Receipt> receipt;
   std::int64_t dropped_output_bytes = 0;

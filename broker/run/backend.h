@@ -42,6 +42,12 @@ struct Resource {
 };
 std::string_view ToString(Resource::Kind kind) noexcept;
 
+// Folders of the host, absolute, under which a run's inputs and outputs lie by their names.
+struct MountSources {
+  std::string inputs;
+  std::string outputs;
+};
+
 struct ResolvedImage {
   std::string digest;    // "sha256:..." of the manifest; empty where the policy asks for none and
                          // none is known
@@ -134,9 +140,15 @@ class Backend {
   // Creates them, labelled at creation, and compares the engine's view of the container with
   // `admitted` (ENGINE_DIFFERS). Fills in the ids in `resources` as they become known, so that on
   // an error the caller removes exactly what exists.
-  virtual Result<std::unique_ptr<Container>> Create(const policy::AdmittedRun& admitted,
-                                                    const RunId& run_id, std::string_view principal,
-                                                    const ResolvedImage& image, bool with_stdin,
+  struct Creation {
+    const policy::AdmittedRun& admitted;
+    const RunId& run_id;
+    std::string_view principal;
+    const ResolvedImage& image;
+    const MountSources& sources;
+    bool with_stdin = false;
+  };
+  virtual Result<std::unique_ptr<Container>> Create(const Creation& creation,
                                                     std::vector<Resource>& resources,
                                                     const Patience& patience) = 0;
 

@@ -12,6 +12,7 @@
 #include "broker/run/audit_sink.h"
 #include "broker/run/backend.h"
 #include "broker/run/policies_in_force.h"
+#include "broker/run/run_files.h"
 #include "broker/run/run_journal.h"
 #include "policy/host_paths.h"
 
@@ -33,6 +34,11 @@ struct RunSettings {
   // How long a client may take no output at all after the container has ended, before the rest is
   // dropped.
   std::chrono::milliseconds output_stall{std::chrono::seconds(30)};
+  // For all inputs of a run, and for all its outputs.
+  std::chrono::milliseconds input_timeout{std::chrono::minutes(10)};
+  std::chrono::milliseconds output_timeout{std::chrono::minutes(10)};
+  // How long a client may send nothing of an input that is waited for.
+  std::chrono::milliseconds input_stall{std::chrono::seconds(30)};
   // How often the engine's labelled resources are compared with the runs that are known.
   std::chrono::milliseconds reap_interval{std::chrono::seconds(60)};
   // Pauses between two attempts at an overdue removal: doubled from the first to the second,
@@ -48,6 +54,7 @@ struct Environment {
   std::string default_backend;
   AuditSink* audit = nullptr;
   RunJournal* journal = nullptr;
+  RunFiles* files = nullptr;
   // Taken anew for each decision: a stream that was opened before a reload is decided by what came
   // after.
   PoliciesInForce* policies = nullptr;

@@ -5,11 +5,16 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "broker/run/run_inputs.h"
+#include "broker/run/run_outputs.h"
 
 namespace tidewaiter::run {
 namespace {
 
 using Clock = Deadline::Clock;
+
+// Between two looks at how full the disk is, while a run may fill it.
+constexpr std::chrono::milliseconds kDiskInterval(200);
 
 // Reasons of v1.Truncated.
 constexpr std::string_view kStreamLost = "ENGINE_STREAM_LOST";
@@ -50,20 +55,26 @@ Outcome StoppedBy(const StopCause& cause) {
 }
 
 Execution::Execution(const Environment& environment, Backend& backend, const RunFacts& facts,
-                     const policy::AdmittedRun& admitted, bool with_stdin, ActiveRun& run,
-                     RunObserver& observer)
+                     const policy::AdmittedRun& admitted, const RunRequest& request, ActiveRun& run)
     : environment_(environment),
       settings_(environment.settings),
       backend_(backend),
       facts_(facts),
       admitted_(admitted),
-      with_stdin_(with_stdin),
+      request_(request),
       run_(run),
-      observer_(observer) {}
+      observer_(*request.observer),
+      has_outputs_(HasOutputs(admitted.effective())) {}
 
 Outcome Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
-  const Patience patience{.stop = run_.stop_token(),
-                          .deadline = Deadline::After(settings_.prepare_timeout)};
+  const policy::EffectiveRun& effective = admitted_.effective();
+  const std::stop_token stop = run_.stop_token();
+  auto inputs = TakeInputs(environment_, facts_, effective, request_.uploads.get(), stop);
+  if (!inputs) return Failed(inputs.error());
+  if (auto made = PrepareOutputs(environment_, facts_, effective); !made) {
+    return Failed(made.error());
+  }
+  const Patience patience{.stop = stop, .deadline = Deadline::After(settings_.prepare_timeout)};
   auto image = backend_.Resolve(admitted_, observer_, patience);
   if (!image) return Failed(image.error());
   image_ = *std::move(image);
@@ -73,14 +84,21 @@ Outcome Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
   if (const auto cause = run_.stop_cause()) return StoppedBy(*cause);
 
   resources = entry.resources;  // from here on they may exist, whatever Create says
-  auto container = backend_.Create(admitted_, facts_.run_id, facts_.caller.principal, image_,
-                                   with_stdin_, resources, patience);
+  const MountSources sources =
+      environment_.files != nullptr ? environment_.files->Sources(facts_.run_id) : MountSources();
+  auto container = backend_.Create({.admitted = admitted_,
+                                    .run_id = facts_.run_id,
+                                    .principal = facts_.caller.principal,
+                                    .image = image_,
+                                    .sources = sources,
+                                    .with_stdin = request_.with_stdin},
+                                   resources, patience);
   if (!container) return Failed(container.error());
   container_id_ = (*container)->id();
   run_.SetContainer(container_id_);
 
-  OutputLimiter output(observer_, admitted_.effective().limits.log_bytes);
-  auto attachment = (*container)->Attach(output, with_stdin_, patience);
+  OutputLimiter output(observer_, effective.limits.log_bytes);
+  auto attachment = (*container)->Attach(output, request_.with_stdin, patience);
   if (!attachment) return Failed(attachment.error());
   observer_.OnAttached(**attachment);
   Outcome outcome = StartAndWait(**container, **attachment, output, patience);
@@ -88,7 +106,27 @@ Outcome Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
   if ((*attachment)->ended().Peek().value_or(std::nullopt)) output_lost_ = kStreamLost;
   attachment->reset();  // no output from here on
   TellTruncation(output);
+  ReturnOutputs(outcome);
   return outcome;
+}
+
+// A run that writes outputs is bounded by nothing but this. Who of several fills the disk is not
+// known: all are stopped, which is better than a host whose disk is full.
+bool Execution::DiskIsLow() {
+  if (!has_outputs_) return false;
+  auto room = environment_.files->CheckRoom();
+  if (room || room.error().Reason() != "DISK_LOW") return false;
+  disk_low_ = std::move(room).error();
+  return true;
+}
+
+// Not of a container that may still write, nor to somebody who has called the run off.
+void Execution::ReturnOutputs(const Outcome& outcome) {
+  using Kind = Outcome::Kind;
+  const bool wanted = outcome.kind == Kind::kExited || outcome.kind == Kind::kTimedOut ||
+                      outcome.kind == Kind::kCommandFailed;
+  if (!wanted || !ended_) return;
+  SendOutputs(environment_, facts_, admitted_.effective(), observer_, run_.stop_token());
 }
 
 Outcome Execution::StartAndWait(Container& container, Attachment& attachment, OutputLimiter& output,
@@ -118,9 +156,11 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
     } else {
       outcome.kind = Outcome::Kind::kTimedOut;
       if (cause) outcome = StoppedBy(*cause);
+      if (disk_low_) outcome = Failed(*disk_low_);
       if (exit) outcome.exit_code = exit->exit_code;
     }
   }
+  ended_ = exit && !exit->lost;
   outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
   AwaitOutput(attachment, output, exit);
   return outcome;
@@ -136,10 +176,12 @@ std::optional<ContainerExit> Execution::AwaitExit(Container& container, OutputLi
   const Deadline limit = Deadline::After(admitted_.effective().limits.timeout);
   const auto stalled = [&] { return output.StallsAt(settings_.output_stall).Passed(); };
   for (;;) {
-    const Deadline look = Deadline::After(settings_.output_stall);
+    const Deadline look = Deadline::After(
+        has_outputs_ ? std::min(settings_.output_stall, kDiskInterval) : settings_.output_stall);
     const Deadline until = limit.Passed() ? look : look.Sooner(limit);
     if (auto exit = container.exited().Wait(patience.stop, until)) return exit;
     if (patience.stop.stop_requested()) return std::nullopt;
+    if (DiskIsLow()) return std::nullopt;
     const bool late = limit.Passed();
     if (stalled() && !output.ClientFull()) {  // nothing that could be waited for
       if (late) return std::nullopt;

@@ -1,8 +1,10 @@
-// The part of a run that the engine sees: resolve, create, attach, start, wait, collect the output.
+// The part of a run that the engine sees: take the inputs, resolve, create, attach, start, wait,
+// collect the output, return the outputs.
 // Ends with an outcome, never with an error, and removes nothing: that is Teardown's.
 // On the run's thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "broker/run/output_limiter.h"
 #include "broker/run/run_events.h"
 #include "broker/run/run_observer.h"
+#include "broker/run/run_request.h"
 #include "policy/admitted_run.h"
 
 namespace tidewaiter::run {
@@ -19,8 +22,7 @@ namespace tidewaiter::run {
 class Execution {
  public:
   Execution(const Environment& environment, Backend& backend, const RunFacts& facts,
-            const policy::AdmittedRun& admitted, bool with_stdin, ActiveRun& run,
-            RunObserver& observer);
+            const policy::AdmittedRun& admitted, const RunRequest& request, ActiveRun& run);
 
   // `resources` receives what may exist on the engine from then on, in order of creation; it stays
   // empty where nothing was created. `entry` is the run's in the journal, with Backend::Plan's
@@ -32,6 +34,8 @@ class Execution {
   [[nodiscard]] std::int64_t dropped_output_bytes() const { return dropped_output_bytes_; }
 
  private:
+  bool DiskIsLow();
+  void ReturnOutputs(const Outcome& outcome);
   Outcome StartAndWait(Container& container, Attachment& attachment, OutputLimiter& output,
                        const Patience& patience);
   std::optional<ContainerExit> AwaitExit(Container& container, OutputLimiter& output);
@@ -52,9 +56,12 @@ class Execution {
   Backend& backend_;
   const RunFacts& facts_;
   const policy::AdmittedRun& admitted_;
-  const bool with_stdin_;
+  const RunRequest& request_;
   ActiveRun& run_;
   RunObserver& observer_;
+  const bool has_outputs_;
+  std::optional<Error> disk_low_;  // why the run was stopped
+  bool ended_ = false;             // the container is known to run no more
   ResolvedImage image_;
   std::string container_id_;
   std::int64_t dropped_output_bytes_ = 0;

@@ -104,7 +104,8 @@ bool Settle(const Environment& environment, Overdue& overdue) {
     return false;
   }
   if (!overdue.recorded || !overdue.recorded->Peek()) return false;
-  Removal directory = environment.journal->Close(overdue.entry.run_id);
+  Removal directory = CloseRun(environment, overdue.entry.run_id,
+                               Deadline::After(environment.settings.teardown_timeout));
   if (!directory.confirmed_absent) {
     ForgetFailures(overdue.receipt);
     overdue.receipt.removals.push_back(std::move(directory));

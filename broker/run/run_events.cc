@@ -46,6 +46,12 @@ AuditEvent StartedEvent(const RunFacts& facts, const ResolvedImage& image,
   return event;
 }
 
+AuditEvent ArchiveEvent(AuditEvent::Type type, const RunFacts& facts, ArchiveNote note) {
+  AuditEvent event = Base(type, facts);
+  event.archive = std::move(note);
+  return event;
+}
+
 AuditEvent FinishedEvent(const RunFacts& facts, const Outcome& outcome, const Receipt& receipt) {
   AuditEvent event = Base(AuditEvent::Type::kRunFinished, facts);
   event.outcome = outcome;

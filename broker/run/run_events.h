@@ -30,6 +30,8 @@ AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effe
                          std::optional<ShadowDecision> shadow);
 AuditEvent StartedEvent(const RunFacts& facts, const ResolvedImage& image,
                         const std::string& container_id);
+// `type`: kRunInput or kRunOutput.
+AuditEvent ArchiveEvent(AuditEvent::Type type, const RunFacts& facts, ArchiveNote note);
 AuditEvent FinishedEvent(const RunFacts& facts, const Outcome& outcome, const Receipt& receipt);
 // For kTeardownOverdue, kTeardownSettled.
 AuditEvent TeardownEvent(AuditEvent::Type type, const RunId& run_id, std::string detail);

@@ -39,8 +39,9 @@ class RunJournal {
   virtual Result<void> Open(const JournalEntry& entry) = 0;
   // Replaces the entry atomically and durably.
   virtual Result<void> Update(const JournalEntry& entry) = 0;
-  // Removes the directory, durably, and confirms it.
-  virtual Removal Close(const RunId& run_id) = 0;
+  // Removes the directory with the run's files, and confirms it. What is not done by the deadline
+  // stays, with the entry, for another call.
+  virtual Removal Close(const RunId& run_id, Deadline deadline) = 0;
 
   struct Found {
     std::vector<JournalEntry> entries;

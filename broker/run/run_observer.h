@@ -11,6 +11,7 @@
 #include "broker/run/backend.h"
 #include "broker/run/outcome.h"
 #include "broker/run/output_sink.h"
+#include "broker/run/run_files.h"
 
 namespace tidewaiter::run {
 
@@ -23,6 +24,11 @@ class RunObserver : public OutputSink, public ImageProgressSink {
   virtual void OnQueued(std::uint32_t ahead) = 0;
   virtual void OnStarted(const ResolvedImage& image, const std::string& container_id) = 0;
   virtual void OnTruncated(std::int64_t dropped_bytes, std::string_view reason) = 0;
+  // Bytes of the archive of an output. False: no more until the function of SetResume is called.
+  virtual bool OnOutputPiece(const std::string& name, std::string_view data) = 0;
+  // Nothing more of that output comes. `error`: why its archive broke off; empty where it is whole.
+  virtual void OnOutputEnd(const std::string& name, const OutputSummary& summary,
+                           std::string_view error) = 0;
   virtual void OnOutcome(const Outcome& outcome) = 0;
   virtual void OnReceipt(const Receipt& receipt) = 0;
   // Nothing was created: AUDIT_UNAVAILABLE, NO_CAPACITY, SHUTTING_DOWN, JOURNAL_UNAVAILABLE, ...

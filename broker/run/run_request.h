@@ -5,6 +5,7 @@
 
 #include "broker/run/audit_sink.h"
 #include "broker/run/run_observer.h"
+#include "broker/run/upload_source.h"
 #include "policy/run_spec.h"
 
 namespace tidewaiter::run {
@@ -14,6 +15,8 @@ struct RunRequest {
   policy::RunSpec spec;
   bool with_stdin = false;
   std::shared_ptr<RunObserver> observer;
+  // Asked only where the run has inputs; may be null where it has none.
+  std::shared_ptr<UploadSource> uploads;
 };
 
 }  // namespace tidewaiter::run

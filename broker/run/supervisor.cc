@@ -103,7 +103,9 @@ class RememberedPaths final : public policy::HostPaths {
 [[gnu::noinline]] void TakeBack(const Environment& environment, Reaper& reaper,
                                 const JournalEntry& entry, const Error& error, RunInfo info) {
   if (error.code != ErrorCode::kDeadlineExceeded &&
-      environment.journal->Close(entry.run_id).confirmed_absent) {
+      environment.journal
+          ->Close(entry.run_id, Deadline::After(environment.settings.teardown_timeout))
+          .confirmed_absent) {
     return;
   }
   Overdue overdue;
@@ -194,7 +196,8 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
                      .resources = backend.Plan(admitted, run.run_id()),
                      .finished_recorded = false};
   if (const auto opened = journal.Open(entry); !opened) {
-    static_cast<void>(journal.Close(run.run_id()));  // what a failed Open may have left
+    // What a failed Open may have left.
+    static_cast<void>(journal.Close(run.run_id(), Deadline::After(settings.teardown_timeout)));
     observer.OnRefused(Refusal(opened.error(), "JOURNAL_UNAVAILABLE"));
     return observer.OnDone();
   }
@@ -211,7 +214,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
   // Run, once there is a slot.
   const std::unique_ptr<Slots::Place> place = slots.Enter();
   std::vector<Resource> resources;
-  Execution execution(environment, backend, facts, admitted, request.with_stdin, run, observer);
+  Execution execution(environment, backend, facts, admitted, request, run);
   std::optional<Outcome> unstarted = AwaitSlot(settings, *place, run, observer);
   const bool no_capacity = unstarted && unstarted->kind == Outcome::Kind::kFailed;
   if (!unstarted) run.EnterState(RunState::kPreparing);
@@ -225,8 +228,8 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
   // Tear down, with a deadline of its own and never the run's token.
   run.EnterState(RunState::kTearingDown);
   run.RefuseStops();
-  Receipt receipt =
-      Teardown(backend, run.run_id(), resources, Deadline::After(settings.teardown_timeout));
+  const Deadline teardown_ends = Deadline::After(settings.teardown_timeout);
+  Receipt receipt = Teardown(backend, run.run_id(), resources, teardown_ends);
 
   // Record the end, exactly once. A log that cannot be written now will take the record later; the
   // directory stays until it has.
@@ -237,7 +240,7 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
                     .confirmed_absent = false,
                     .error = durable ? "kept until everything in it is removed"
                                      : "kept until the audit log has recorded the end"};
-  if (durable && resources.empty()) directory = journal.Close(run.run_id());
+  if (durable && resources.empty()) directory = CloseRun(environment, run.run_id(), teardown_ends);
   Write(environment, LogLevel::kInfo, subject + ": " + std::string(ToString(outcome.kind)));
   if (!directory.confirmed_absent) {
     HandOver(reaper, run, entry, std::move(resources), outcome, receipt, recorded);

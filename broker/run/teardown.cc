@@ -18,6 +18,12 @@ Receipt Teardown(Backend& backend, const RunId& run_id, std::vector<Resource>& r
   return receipt;
 }
 
+Removal CloseRun(const Environment& environment, const RunId& run_id, Deadline deadline) {
+  Removal removal = environment.journal->Close(run_id, deadline);
+  if (removal.confirmed_absent && environment.files != nullptr) environment.files->Forget(run_id);
+  return removal;
+}
+
 bool IsUnanswered(const Removal& removal, Deadline deadline) {
   if (removal.confirmed_absent) return false;
   return removal.reason == "ENGINE_UNAVAILABLE" || deadline.Passed();

@@ -8,6 +8,7 @@
 #include "base/deadline.h"
 #include "base/strong_id.h"
 #include "broker/run/backend.h"
+#include "broker/run/environment.h"
 #include "broker/run/outcome.h"
 
 namespace tidewaiter::run {
@@ -16,6 +17,9 @@ namespace tidewaiter::run {
 // in `resources`, in its order; the rest is erased from it.
 Receipt Teardown(Backend& backend, const RunId& run_id, std::vector<Resource>& resources,
                  Deadline deadline);
+
+// Removes the run's directory with its files, once nothing else of it is left.
+Removal CloseRun(const Environment& environment, const RunId& run_id, Deadline deadline);
 
 // Whether a removal that failed says that the backend does not answer, or took all its time: then
 // there is no use in asking the backend for more at once.

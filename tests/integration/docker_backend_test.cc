@@ -117,8 +117,13 @@ class DockerBackendTest : public ::testing::Test {
     NoProgress progress;
     TW_ASSIGN(const run::ResolvedImage image, backend_->Resolve(admitted, progress, Soon()));
     resources_ = backend_->Plan(admitted, run_id_);
-    TW_ASSIGN(container_,
-              backend_->Create(admitted, run_id_, "tester", image, with_stdin, resources_, Soon()));
+    TW_ASSIGN(container_, backend_->Create({.admitted = admitted,
+                                            .run_id = run_id_,
+                                            .principal = "tester",
+                                            .image = image,
+                                            .sources = sources_,
+                                            .with_stdin = with_stdin},
+                                           resources_, Soon()));
     return Ok();
   }
 
@@ -140,6 +145,7 @@ class DockerBackendTest : public ::testing::Test {
 
   ::tidewaiter::testing::Lab lab_;
   RunId run_id_{RandomId()};
+  run::MountSources sources_{.inputs = "/nowhere", .outputs = "/nowhere"};
   std::unique_ptr<io::EventLoop> loop_;
   std::unique_ptr<io::HttpClient> http_;
   std::unique_ptr<DockerBackend> backend_;

@@ -47,6 +47,7 @@ CoreWorld::CoreWorld() : policies({.enforced = ParsePolicy(kPolicy), .shadow = n
   environment.default_backend = "docker";
   environment.audit = &audit;
   environment.journal = &journal;
+  environment.files = &files;
   environment.host_paths = &host_paths;
   environment.log = &log;
   using std::chrono::milliseconds;
@@ -59,6 +60,9 @@ CoreWorld::CoreWorld() : policies({.enforced = ParsePolicy(kPolicy), .shadow = n
                           .stop_grace = kPatience,
                           .teardown_timeout = milliseconds(100),
                           .output_stall = kPatience,
+                          .input_timeout = kPatience,
+                          .output_timeout = kPatience,
+                          .input_stall = kPatience,
                           .reap_interval = std::chrono::hours(1),
                           .reap_retry_min = milliseconds(2),
                           .reap_retry_max = milliseconds(10)};
@@ -69,11 +73,15 @@ run::RunRegistry& CoreWorld::registry() {
   return *registry_;
 }
 
-Client CoreWorld::Launch(const policy::RunSpec& spec, const run::Caller& caller) {
+Client CoreWorld::Launch(const policy::RunSpec& spec, const run::Caller& caller,
+                         std::shared_ptr<run::UploadSource> uploads) {
   Client client;
   client.observer = std::make_shared<FakeObserver>();
-  auto handle = registry().Launch(run::RunRequest{
-      .caller = caller, .spec = spec, .with_stdin = false, .observer = client.observer});
+  auto handle = registry().Launch(run::RunRequest{.caller = caller,
+                                                  .spec = spec,
+                                                  .with_stdin = false,
+                                                  .observer = client.observer,
+                                                  .uploads = std::move(uploads)});
   if (handle) {
     client.handle = *std::move(handle);
   } else {

@@ -13,6 +13,7 @@
 #include "policy/policy_set.h"
 #include "tests/support/fake_audit.h"
 #include "tests/support/fake_backend.h"
+#include "tests/support/fake_files.h"
 #include "tests/support/fake_journal.h"
 #include "tests/support/fake_observer.h"
 #include "tests/support/fake_trace.h"
@@ -52,7 +53,8 @@ class CoreWorld {
   CoreWorld();
 
   // Launches `spec` for alice (uid 1001), bob (1002), or a uid that the policy does not know.
-  Client Launch(const policy::RunSpec& spec = Spec(), const run::Caller& caller = Alice());
+  Client Launch(const policy::RunSpec& spec = Spec(), const run::Caller& caller = Alice(),
+                std::shared_ptr<run::UploadSource> uploads = nullptr);
   run::RunRegistry& registry();
   // Ends the registry, as the daemon does, and starts a new one with the same ports.
   void Restart() { registry_.reset(); }
@@ -76,6 +78,7 @@ class CoreWorld {
   FakeBackend engine{trace};
   FakeAudit audit{trace};
   FakeJournal journal{trace};
+  FakeFiles files{trace};
   NoHostPaths host_paths;
   FakeLog log;
   run::Environment environment;

@@ -123,6 +123,8 @@ class FakeAudit final : public run::AuditSink {
     switch (type) {
       case Type::kRunDenied: return "denied";
       case Type::kRunAdmitted: return "admitted";
+      case Type::kRunInput: return "input";
+      case Type::kRunOutput: return "output";
       case Type::kRunStarted: return "started";
       case Type::kRunFinished: return "finished";
       case Type::kRunCancelled: return "cancelled";

@@ -230,10 +230,10 @@ std::vector<Resource> FakeBackend::Plan(const policy::AdmittedRun& /*admitted*/,
   return resources;
 }
 
-Result<std::unique_ptr<run::Container>> FakeBackend::Create(
-    const policy::AdmittedRun& /*admitted*/, const RunId& run_id, std::string_view /*principal*/,
-    const run::ResolvedImage& /*image*/, bool /*with_stdin*/, std::vector<Resource>& resources,
-    const Patience& patience) {
+Result<std::unique_ptr<run::Container>> FakeBackend::Create(const Creation& creation,
+                                                            std::vector<Resource>& resources,
+                                                            const Patience& patience) {
+  const RunId& run_id = creation.run_id;
   trace_.Add("engine:create");
   const auto played = Play(Step::kCreate, patience);
   auto state = std::make_shared<FakeContainerState>(run_id);

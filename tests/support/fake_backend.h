@@ -96,9 +96,7 @@ class FakeBackend final : public run::Backend {
                                      const run::Patience& patience) override;
   [[nodiscard]] std::vector<run::Resource> Plan(const policy::AdmittedRun& admitted,
                                                 const RunId& run_id) const override;
-  Result<std::unique_ptr<run::Container>> Create(const policy::AdmittedRun& admitted,
-                                                 const RunId& run_id, std::string_view principal,
-                                                 const run::ResolvedImage& image, bool with_stdin,
+  Result<std::unique_ptr<run::Container>> Create(const Creation& creation,
                                                  std::vector<run::Resource>& resources,
                                                  const run::Patience& patience) override;
   run::Removal Remove(const run::Resource& resource, const RunId& run_id,

@@ -48,7 +48,7 @@ class FakeJournal final : public run::RunJournal {
     trace_.Add("journal:update");
     return Ok();
   }
-  run::Removal Close(const RunId& run_id) override {
+  run::Removal Close(const RunId& run_id, Deadline /*deadline*/) override {
     run::Removal removal{
         .kind = "run-directory", .id = run_id.value(), .confirmed_absent = true, .error = ""};
     const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -33,6 +34,11 @@ class FakeObserver final : public run::RunObserver {
   [[nodiscard]] const FakeTrace& told() const { return told_; }
   [[nodiscard]] bool WaitDone() const { return told_.WaitFor("done"); }
   [[nodiscard]] std::string output() const { return Get(output_); }
+  [[nodiscard]] std::string piece(const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = pieces_.find(name);
+    return found == pieces_.end() ? std::string() : found->second;
+  }
   [[nodiscard]] std::optional<RunId> run_id() const { return Get(run_id_); }
   [[nodiscard]] std::optional<run::Outcome> outcome() const { return Get(outcome_); }
   [[nodiscard]] std::optional<run::Receipt> receipt() const { return Get(receipt_); }
@@ -53,6 +59,16 @@ class FakeObserver final : public run::RunObserver {
   }
   void OnTruncated(std::int64_t dropped_bytes, std::string_view reason) override {
     told_.Add("truncated " + std::string(reason) + " " + std::to_string(dropped_bytes));
+  }
+  bool OnOutputPiece(const std::string& name, std::string_view data) override {
+    told_.Add("piece " + name);
+    const std::lock_guard lock(mutex_);
+    pieces_[name] += data;
+    return !full_;
+  }
+  void OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
+                   std::string_view error) override {
+    told_.Add("end " + name + " " + std::to_string(summary.omitted) + std::string(error));
   }
   void OnOutcome(const run::Outcome& outcome) override {
     Put(outcome_, outcome);
@@ -102,6 +118,7 @@ class FakeObserver final : public run::RunObserver {
   std::mutex resume_mutex_;
   std::function<void()> resume_;
   std::string output_;
+  std::map<std::string, std::string> pieces_;
   std::optional<RunId> run_id_;
   std::optional<run::Outcome> outcome_;
   std::optional<run::Receipt> receipt_;

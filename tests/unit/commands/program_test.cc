@@ -150,12 +150,12 @@ TEST_F(ProgramTest, PolicyCheckListsViolationsAndGoesOn) {
 
 TEST_F(ProgramTest, PolicyCheckKnowsWhichMountsTheDockerBackendDoesNotMake) {
   const std::string spec =
-      Write("input.json",
-            R"({"image":")" + kImage + R"(","mounts":[{"target":"/in","input":{"name":"code"}}]})");
+      Write("volume.json",
+            R"({"image":")" + kImage + R"(","mounts":[{"target":"/in","volume":{"name":"data"}}]})");
   const Answer answer = Ask({"policy", "check", "--policy", Policy(), "--json", spec});
   EXPECT_EQ(answer.status, 1);
   EXPECT_THAT(answer.out, HasSubstr(R"("admitted":false)"));
-  EXPECT_THAT(answer.out, HasSubstr(R"("rule":"backend.mount-kind","field":"mounts[0].input")"));
+  EXPECT_THAT(answer.out, HasSubstr(R"("rule":"backend.mount-kind","field":"mounts[0].volume")"));
   EXPECT_THAT(answer.out, HasSubstr("\"effective\":null"));
 }
 

@@ -40,6 +40,8 @@ inline policy::RunSpec FullSpec() {
   return spec;
 }
 
+inline const run::MountSources kSources{.inputs = "/state/in", .outputs = "/state/out"};
+
 inline Json BodyOf(const policy::RunSpec& spec, bool with_stdin = false) {
   const policy::AdmittedRun admitted = ::tidewaiter::testing::Admit(
       ::tidewaiter::testing::PermissivePolicy("registry.example/lab/*"), spec);
@@ -51,6 +53,7 @@ inline Json BodyOf(const policy::RunSpec& spec, bool with_stdin = false) {
                      .image_id = kImageId,
                      .network_id = kNetworkId,
                      .seccomp_profile = spec.seccomp_profile.empty() ? "" : R"({"x":1})",
+                     .sources = kSources,
                      .with_stdin = with_stdin});
   EXPECT_TRUE(body.has_value());
   return body ? *std::move(body) : Json();

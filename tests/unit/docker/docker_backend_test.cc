@@ -83,7 +83,13 @@ class DockerBackendTest : public ::testing::Test {
     NoOutput output;
     TW_ASSIGN(const run::ResolvedImage image, backend_->Resolve(admitted, progress, Soon()));
     TW_ASSIGN(const std::unique_ptr<run::Container> container,
-              backend_->Create(admitted, run_id_, "tester", image, false, resources_, Soon()));
+              backend_->Create({.admitted = admitted,
+                                .run_id = run_id_,
+                                .principal = "tester",
+                                .image = image,
+                                .sources = sources_,
+                                .with_stdin = false},
+                               resources_, Soon()));
     TW_ASSIGN(const std::unique_ptr<run::Attachment> attachment,
               container->Attach(output, false, Soon()));
     TW_TRY(container->Start(Soon()));
@@ -108,6 +114,7 @@ class DockerBackendTest : public ::testing::Test {
   StandInEngine engine_;
   DockerSettings settings_;
   RunId run_id_{RandomId()};
+  run::MountSources sources_{.inputs = "/state/in", .outputs = "/state/out"};
   std::unique_ptr<io::EventLoop> loop_;
   std::unique_ptr<io::HttpClient> http_;
   std::unique_ptr<DockerBackend> backend_;

@@ -107,7 +107,7 @@ TEST_F(DirectoryJournalTest, NothingIsReadableByOthers) {
 TEST_F(DirectoryJournalTest, CloseLeavesNothingAndSaysSo) {
   const run::JournalEntry entry = NewEntry();
   ASSERT_TRUE(journal_->Open(entry).has_value());
-  const run::Removal removal = journal_->Close(entry.run_id);
+  const run::Removal removal = journal_->Close(entry.run_id, Deadline::Never());
   EXPECT_TRUE(removal.confirmed_absent) << removal.error;
   EXPECT_EQ(removal.kind, "run-directory");
   EXPECT_EQ(removal.id, entry.run_id.value());
@@ -117,15 +117,15 @@ TEST_F(DirectoryJournalTest, CloseLeavesNothingAndSaysSo) {
 TEST_F(DirectoryJournalTest, ClosingTwiceIsASuccess) {
   const run::JournalEntry entry = NewEntry();
   ASSERT_TRUE(journal_->Open(entry).has_value());
-  static_cast<void>(journal_->Close(entry.run_id));
-  EXPECT_TRUE(journal_->Close(entry.run_id).confirmed_absent);
+  static_cast<void>(journal_->Close(entry.run_id, Deadline::Never()));
+  EXPECT_TRUE(journal_->Close(entry.run_id, Deadline::Never()).confirmed_absent);
 }
 
 TEST_F(DirectoryJournalTest, AFolderThatHoldsMoreKeepsItsEntryAtClose) {
   const run::JournalEntry entry = NewEntry();
   ASSERT_TRUE(journal_->Open(entry).has_value());
   AppendText(RunFolder(entry) / "output", "x");
-  const run::Removal removal = journal_->Close(entry.run_id);
+  const run::Removal removal = journal_->Close(entry.run_id, Deadline::Never());
   EXPECT_FALSE(removal.confirmed_absent);
   EXPECT_THAT(removal.error, HasSubstr("'output'"));
   EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
@@ -148,7 +148,7 @@ TEST_F(DirectoryJournalTest, AnIdThatIsAPathIsRefused) {
   for (const char* id : {"", ".", "..", "../outside", "a/b"}) {
     entry.run_id = RunId(id);
     EXPECT_EQ(journal_->Open(entry).error().code, ErrorCode::kInvalidArgument) << id;
-    EXPECT_FALSE(journal_->Close(entry.run_id).confirmed_absent) << id;
+    EXPECT_FALSE(journal_->Close(entry.run_id, Deadline::Never()).confirmed_absent) << id;
   }
   EXPECT_TRUE(fs::exists(runs_));
 }
@@ -272,7 +272,7 @@ TEST_F(DirectoryJournalTest, ACrashAmidAnUpdateLeavesTheOldEntry) {
   AppendText(RunFolder(entry) / "run.pb.new", "half");
   EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
   ASSERT_TRUE(journal_->Update(entry).has_value());
-  EXPECT_TRUE(journal_->Close(entry.run_id).confirmed_absent);
+  EXPECT_TRUE(journal_->Close(entry.run_id, Deadline::Never()).confirmed_absent);
 }
 
 TEST_F(DirectoryJournalTest, ManyRunsAtOnceDoNotMeet) {
@@ -283,7 +283,7 @@ TEST_F(DirectoryJournalTest, ManyRunsAtOnceDoNotMeet) {
         run::JournalEntry entry = NewEntry();
         ASSERT_TRUE(journal_->Open(entry).has_value());
         ASSERT_TRUE(journal_->Update(entry).has_value());
-        ASSERT_TRUE(journal_->Close(entry.run_id).confirmed_absent);
+        ASSERT_TRUE(journal_->Close(entry.run_id, Deadline::Never()).confirmed_absent);
       });
     }
   }

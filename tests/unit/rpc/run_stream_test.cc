@@ -36,6 +36,7 @@ class RunStreamTest : public ::testing::Test {
         [this](run::RunRequest request) -> Result<std::shared_ptr<run::RunHandle>> {
           ++launched_;
           with_stdin_ = request.with_stdin;
+          uploads_ = request.uploads;
           if (refusal_) return *refusal_;
           return std::shared_ptr<run::RunHandle>(handle_);
         },
@@ -47,6 +48,32 @@ class RunStreamTest : public ::testing::Test {
     v1::RunRequest request;
     request.mutable_start()->set_stdin(with_stdin);
     stream_->OnRead(true, request);
+  }
+  void StartWithInputs(const std::vector<std::string>& names, bool with_stdin = false) {
+    v1::RunRequest request;
+    request.mutable_start()->set_stdin(with_stdin);
+    for (const std::string& name : names) {
+      request.mutable_start()->mutable_spec()->add_mounts()->mutable_input()->set_name(name);
+    }
+    stream_->OnRead(true, request);
+  }
+  void Input(const std::string& name, std::string data, bool last = false) {
+    v1::RunRequest request;
+    request.mutable_input()->set_name(name);
+    request.mutable_input()->set_data(std::move(data));
+    request.mutable_input()->set_last(last);
+    stream_->OnRead(true, request);
+  }
+  void Stdin() {
+    v1::RunRequest request;
+    request.set_stdin("x");
+    stream_->OnRead(true, request);
+  }
+  // What the call ended with, where the client broke the contract.
+  std::string Violation() {
+    if (port_.finished.empty()) return "";
+    EXPECT_EQ(port_.finished[0].error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    return port_.finished[0].error_message();
   }
   void Cancel() {
     v1::RunRequest request;
@@ -74,6 +101,7 @@ class RunStreamTest : public ::testing::Test {
   std::optional<Error> refusal_;
   int launched_ = 0;
   bool with_stdin_ = false;
+  std::shared_ptr<run::UploadSource> uploads_;
   std::size_t flushed_ = 0;
   std::shared_ptr<RunStream> stream_;
 };
@@ -225,6 +253,105 @@ TEST_F(RunStreamTest, AClientThatReadsSlowlyAfterTheEndIsNot) {
   stream_->OnLingered();
   EXPECT_FALSE(port_.cancelled);
   EXPECT_EQ(port_.lingers, 2);
+}
+
+TEST_F(RunStreamTest, PiecesOfInputsReachTheRun) {
+  StartWithInputs({"code"});
+  Input("code", "abc", true);
+  const auto piece =
+      uploads_->Next({.stop = {}, .deadline = Deadline::After(std::chrono::seconds(0))});
+  ASSERT_TRUE(piece.has_value());
+  EXPECT_EQ(piece->data, "abc");
+  EXPECT_TRUE(piece->last);
+  EXPECT_EQ(port_.reads, 3);
+}
+
+TEST_F(RunStreamTest, UploadsAreReadNoFasterThanTheRunTakesThem) {
+  StartWithInputs({"code"});
+  Input("code", std::string(std::size_t{1} << 20U, 'x'));
+  EXPECT_EQ(port_.reads, 2);
+  ASSERT_TRUE(uploads_->Next({.stop = {}, .deadline = Deadline::Never()}).has_value());
+  EXPECT_EQ(port_.reads, 3);
+}
+
+TEST_F(RunStreamTest, InputsThatTheSpecDoesNotHaveEndTheCall) {
+  StartWithInputs({"code"});
+  Input("data", "x");
+  EXPECT_NE(Violation().find("'data'"), std::string::npos);
+  EXPECT_EQ(handle_->causes.at(0).kind, run::StopCause::Kind::kClientGone);
+}
+
+TEST_F(RunStreamTest, AnInputComesOnce) {
+  StartWithInputs({"code", "data"});
+  Input("code", "x", true);
+  EXPECT_EQ(Violation(), "");
+  Input("code", "y", true);
+  EXPECT_NE(Violation().find("has ended"), std::string::npos);
+}
+
+TEST_F(RunStreamTest, InputsDoNotMix) {
+  StartWithInputs({"code", "data"});
+  Input("code", "x");
+  Input("data", "y");
+  EXPECT_NE(Violation().find("before the end of 'code'"), std::string::npos);
+}
+
+TEST_F(RunStreamTest, StdinBeforeTheEndOfEveryInputEndsTheCall) {
+  StartWithInputs({"code"}, true);
+  Stdin();
+  EXPECT_NE(Violation().find("before the end of every input"), std::string::npos);
+}
+
+TEST_F(RunStreamTest, StdinFollowsTheInputs) {
+  StartWithInputs({"code"}, true);
+  Input("code", "x", true);
+  Stdin();
+  EXPECT_EQ(Violation(), "");
+}
+
+TEST_F(RunStreamTest, APieceOfAnInputIsAtMostOneMebibyte) {
+  StartWithInputs({"code"});
+  Input("code", std::string((std::size_t{1} << 20U) + 1, 'x'));
+  EXPECT_NE(Violation().find("1 MiB"), std::string::npos);
+}
+
+TEST_F(RunStreamTest, AHalfCloseAmidAnInputIsAnEndToTheRun) {
+  StartWithInputs({"code"});
+  stream_->OnRead(false, {});
+  EXPECT_EQ(uploads_->Next({.stop = {}, .deadline = Deadline::Never()}).error().Reason(),
+            "INPUT_MISSING");
+}
+
+TEST_F(RunStreamTest, PiecesOfOutputsPauseTheProducerLikeOutput) {
+  Start();
+  int resumed = 0;
+  stream_->SetResume([&resumed] { ++resumed; });
+  const std::string piece(EventQueue::kMaxOutputBytes / 2, 'x');
+  EXPECT_TRUE(stream_->OnOutputPiece("results", piece));
+  EXPECT_TRUE(stream_->OnOutputPiece("results", piece));
+  EXPECT_FALSE(stream_->OnOutputPiece("results", piece));
+  EXPECT_EQ(resumed, 0);
+  Flush();
+  EXPECT_EQ(resumed, 1);
+  EXPECT_EQ(port_.written.size(), 3U);
+  EXPECT_EQ(port_.written[0].output_piece().name(), "results");
+  EXPECT_EQ(port_.written[0].output_piece().data(), piece);
+}
+
+TEST_F(RunStreamTest, TheEndOfAnOutputSaysWhatWasLeftBehind) {
+  Start();
+  run::OutputSummary summary;
+  summary.archive.entries = 2;
+  summary.archive.bytes = 5;
+  summary.omissions = {{"a/link", "symbolic-link"}};
+  summary.omitted = 7;
+  stream_->OnOutputEnd("results", summary, "");
+  const v1::OutputEnd& end = port_.written.at(0).output_piece().end();
+  EXPECT_EQ(end.entries(), 2U);
+  EXPECT_EQ(end.bytes(), 5U);
+  EXPECT_EQ(end.omissions(0).path(), "a/link");
+  EXPECT_EQ(end.omissions(0).code(), "symbolic-link");
+  EXPECT_EQ(end.omitted(), 7U);
 }
 
 }  // namespace

@@ -41,10 +41,10 @@ TEST_F(ExitPath, EngineHearsOfNothingBeforeJournalAndAdmissionAreDurable) {
   Client client = Launch();
   engine.WaitContainer()->Exit(0);
   ASSERT_TRUE(client->WaitDone());
-  EXPECT_THAT(trace.All(),
-              ElementsAre("journal:open", "audit:admitted", "engine:resolve", "journal:update",
-                          "engine:create", "engine:attach", "engine:start", "audit:started",
-                          "engine:remove container", "audit:finished", "journal:close"));
+  EXPECT_THAT(trace.All(), ElementsAre("journal:open", "audit:admitted", "engine:resolve",
+                                       "journal:update", "engine:create", "engine:attach",
+                                       "engine:start", "audit:started", "engine:remove container",
+                                       "audit:finished", "journal:close", "files:forget"));
 }
 
 TEST_F(ExitPath, RemovalGoesInReverseOrderOfCreation) {

@@ -1,0 +1,50 @@
+// The files of runs on disk: STATE_DIR/runs/RUN_ID/inputs/NAME and .../outputs/NAME. Nobody but
+// root and the broker reaches them there; the engine binds them into the container. Thread: any.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "broker/files/principal_share.h"
+#include "broker/run/run_files.h"
+#include "extract/limits.h"
+
+namespace tidewaiter::files {
+
+class DiskRunFiles final : public run::RunFiles {
+ public:
+  struct Settings {
+    std::string state_dir;
+    std::string worker;  // path of tidewaiter-extract
+    std::uint64_t max_input_bytes_per_principal = std::uint64_t{16} << 30U;
+    std::uint64_t min_free_bytes = std::uint64_t{1} << 30U;  // of state_dir's file system
+    extract::Limits limits;  // of an archive; max_bytes is the run's
+  };
+
+  // The journal's folder `runs` must be there. Errors: errno's.
+  static Result<std::unique_ptr<DiskRunFiles>> Open(Settings settings);
+
+  Result<std::unique_ptr<run::InputReceiver>> Receive(const Owner& owner, const std::string& name,
+                                                      std::uint64_t max_bytes) override;
+  // RESOURCE_EXHAUSTED (DISK_LOW).
+  [[nodiscard]] Result<void> CheckRoom() override;
+  Result<void> PrepareOutput(const Owner& owner, const std::string& name) override;
+  // The archive is plain: sorted by path, owner 0:0, time 0.
+  Result<run::OutputSummary> Send(const RunId& run_id, const std::string& name,
+                                  std::uint64_t max_bytes, const Write& write,
+                                  const run::Patience& patience) override;
+  [[nodiscard]] run::MountSources Sources(const RunId& run_id) const override;
+  void Forget(const RunId& run_id) override { share_.Forget(run_id); }
+
+ private:
+  DiskRunFiles(Settings settings, UniqueFd runs);
+  // The folder `kind` of the run's directory, open; made where it is missing.
+  [[nodiscard]] Result<UniqueFd> OpenFolder(const RunId& run_id, const char* kind) const;
+
+  const Settings settings_;
+  const UniqueFd runs_;
+  PrincipalShare share_;
+};
+
+}  // namespace tidewaiter::files

@@ -1,0 +1,50 @@
+// One archive on its way into the folder of an input: fed to a worker without rights, hashed and
+// counted on the way, given to the run's user at its end. On the run's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "broker/files/sha256.h"
+#include "broker/run/run_files.h"
+#include "extract/worker_process.h"
+
+namespace tidewaiter::files {
+
+class InputUnpacking final : public run::InputReceiver {
+ public:
+  // `inputs`: the open folder in which `name` is made. `on_done` gets the bytes of content that it
+  // has come to.
+  static Result<std::unique_ptr<InputUnpacking>> Start(const std::string& worker, UniqueFd inputs,
+                                                       const std::string& name,
+                                                       const policy::UserId& user,
+                                                       const extract::Limits& limits,
+                                                       std::function<void(std::uint64_t)> on_done);
+
+  Result<void> Write(std::string_view piece, const run::Patience& patience) override;
+  Result<run::ArchiveSummary> Finish(const run::Patience& patience) override;
+
+ private:
+  InputUnpacking(UniqueFd inputs, std::string name, const policy::UserId& user,
+                 extract::WorkerProcess worker, std::function<void(std::uint64_t)> on_done)
+      : inputs_(std::move(inputs)),
+        name_(std::move(name)),
+        user_(user),
+        worker_(std::move(worker)),
+        on_done_(std::move(on_done)) {}
+
+  [[nodiscard]] Error Refused(const extract::Refusal& refusal, const run::Patience& patience) const;
+
+  const UniqueFd inputs_;
+  const std::string name_;
+  const policy::UserId user_;
+  extract::WorkerProcess worker_;
+  const std::function<void(std::uint64_t)> on_done_;
+  Sha256 hash_;
+  std::uint64_t archive_bytes_ = 0;
+};
+
+}  // namespace tidewaiter::files

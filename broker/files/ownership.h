@@ -1,0 +1,24 @@
+// Whose the files of a run are. They are its own user's, as the container sees them; the broker,
+// who is not root, needs CAP_CHOWN for that and nothing else.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/deadline.h"
+#include "base/result.h"
+#include "policy/effective_run.h"
+
+namespace tidewaiter::files {
+
+// Whether this process may give files to anybody (CAP_CHOWN), or at least to `user`: itself.
+bool MayGiveTo(const policy::UserId& user);
+
+// Gives the folder `name` in `parent`, and everything in it, to `user`. For a tree that nobody else
+// reaches yet. Nothing is done where it is the process's own user. Errors: errno's;
+// DEADLINE_EXCEEDED.
+Result<void> GiveTree(int parent, const std::string& name, const policy::UserId& user,
+                      Deadline deadline);
+
+}  // namespace tidewaiter::files

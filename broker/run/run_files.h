@@ -1,0 +1,94 @@
+// Port: the files that a run brings along and leaves behind, in its directory. They go with the
+// directory (RunJournal::Close); nothing else removes them. Any thread; calls of one run one at a
+// time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/strong_id.h"
+#include "broker/run/backend.h"
+#include "policy/effective_run.h"
+
+namespace tidewaiter::run {
+
+// In a run's directory.
+inline constexpr char kInputsFolder[] = "inputs";
+inline constexpr char kOutputsFolder[] = "outputs";
+
+// What an archive has come to.
+struct ArchiveSummary {
+  std::uint64_t entries = 0;        // files and folders
+  std::uint64_t bytes = 0;          // of the files' content
+  std::uint64_t archive_bytes = 0;  // of the archive itself, as it was sent
+  std::string sha256;               // of those: "sha256:HEX"
+  friend bool operator==(const ArchiveSummary&, const ArchiveSummary&) = default;
+};
+
+// An archive on its way into an input. Destroying it gives up what is not finished.
+class InputReceiver {
+ public:
+  virtual ~InputReceiver() = default;
+  // Blocks while the archive is being unpacked. Errors: FAILED_PRECONDITION (INPUT_REFUSED), whose
+  // message says which code of docs/ARCHIVES.md and which entry; Patience's.
+  virtual Result<void> Write(std::string_view piece, const Patience& patience) = 0;
+  // At the archive's end. Errors: as Write.
+  virtual Result<ArchiveSummary> Finish(const Patience& patience) = 0;
+};
+
+// What of an output is left behind.
+struct Omission {
+  std::string path;  // below the output, safe to print
+  std::string code;  // of docs/ARCHIVES.md
+  friend bool operator==(const Omission&, const Omission&) = default;
+};
+
+struct OutputSummary {
+  ArchiveSummary archive;
+  std::vector<Omission> omissions;  // at most kMaxOmissions
+  std::uint64_t omitted = 0;        // all of them
+  static constexpr std::size_t kMaxOmissions = 1000;
+};
+
+class RunFiles {
+ public:
+  // Bytes of an output's archive; an error ends the sending with it.
+  using Write = std::function<Result<void>(std::string_view)>;
+
+  virtual ~RunFiles() = default;
+
+  // Of whom the files are that a run gets: its own user.
+  struct Owner {
+    RunId run_id;
+    std::string principal;
+    policy::UserId user;
+  };
+
+  // Begins the input `name`: unpacks at most `max_bytes` of content, in a process without rights.
+  // Errors: RESOURCE_EXHAUSTED (INPUT_QUOTA) where the principal's runs hold as much as they may;
+  // INTERNAL (INPUT_FAILED).
+  virtual Result<std::unique_ptr<InputReceiver>> Receive(const Owner& owner,
+                                                         const std::string& name,
+                                                         std::uint64_t max_bytes) = 0;
+  // Makes the empty folder of an output. Error: OUTPUT_FAILED.
+  virtual Result<void> PrepareOutput(const Owner& owner, const std::string& name) = 0;
+  // Whether the disk that holds them has more left than it must keep free. Asked before a run gets
+  // files, and again and again while it may write some: nothing else bounds what it writes.
+  [[nodiscard]] virtual Result<void> CheckRoom() = 0;
+  // Once nothing of the run writes to it any more: its files and folders as a plain tar, at most
+  // `max_bytes` of content. Errors: OUTPUT_FAILED, Patience's, those of `write`.
+  virtual Result<OutputSummary> Send(const RunId& run_id, const std::string& name,
+                                     std::uint64_t max_bytes, const Write& write,
+                                     const Patience& patience) = 0;
+  // Where an input and an output lie on the host, for Backend::Create.
+  [[nodiscard]] virtual MountSources Sources(const RunId& run_id) const = 0;
+  // The run's directory is gone: what it held counts no longer against its principal.
+  virtual void Forget(const RunId& run_id) = 0;
+};
+
+}  // namespace tidewaiter::run

@@ -1,0 +1,27 @@
+// Gives the content of a run's outputs to its client. On the run's thread.
+#pragma once
+
+#include <stop_token>
+
+#include "base/result.h"
+#include "broker/run/environment.h"
+#include "broker/run/run_events.h"
+#include "broker/run/run_observer.h"
+#include "policy/effective_run.h"
+
+namespace tidewaiter::run {
+
+bool HasOutputs(const policy::EffectiveRun& effective);
+
+// Makes their empty folders. Errors: RunFiles::PrepareOutput's.
+Result<void> PrepareOutputs(const Environment& environment, const RunFacts& facts,
+                            const policy::EffectiveRun& effective);
+
+// Once the container has ended: each output in the order of the mounts, told to `observer` and
+// recorded. What breaks one off (the client takes nothing for output_stall, the run is asked to
+// stop, output_timeout passes, a file cannot be read) is in its end, and is no error of the run.
+void SendOutputs(const Environment& environment, const RunFacts& facts,
+                 const policy::EffectiveRun& effective, RunObserver& observer,
+                 const std::stop_token& stop);
+
+}  // namespace tidewaiter::run
