@@ -33,9 +33,9 @@ int FailToBegin(const std::string& why) {
 }
 
 template <typename Number>
-bool Parse(std::string_view text, Number& number) {
+bool Parse(std::string_view text, Number& number, Number least = 1) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && number > 0;
+  return error == std::errc() && end == text.data() + text.size() && number >= least;
 }
 
 // Where it fails nobody listens any more, and what was extracted is of no use.
@@ -68,9 +68,9 @@ Expected<Summary> Work(const Limits& limits) {
 int Main(int argc, const char* const* argv) {
   Limits limits;
   // Numbers alone, in this order: there is nothing that anybody types.
-  if (argc != 6 || !Parse(argv[1], limits.max_bytes) || !Parse(argv[2], limits.max_entries) ||
-      !Parse(argv[3], limits.max_depth) || !Parse(argv[4], limits.max_path) ||
-      !Parse(argv[5], limits.max_ratio)) {
+  if (argc != 6 || !Parse(argv[1], limits.max_bytes, std::uint64_t{0}) ||
+      !Parse(argv[2], limits.max_entries) || !Parse(argv[3], limits.max_depth) ||
+      !Parse(argv[4], limits.max_path) || !Parse(argv[5], limits.max_ratio)) {
     return FailToBegin(
         "started by tidewaiter and tidewaiterd, not by hand: see 'tidewaiter extract --help'");
   }

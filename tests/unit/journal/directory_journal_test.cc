@@ -309,5 +309,29 @@ TEST_F(DirectoryJournalTest, TextThatIsNotUtf8IsRefusedBeforeAnythingIsMade) {
   EXPECT_TRUE(fs::is_empty(runs_));
 }
 
+TEST_F(DirectoryJournalTest, CloseRemovesTheRunsFilesWithTheEntry) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  fs::create_directories(RunFolder(entry) / "inputs/code/deep/er");
+  fs::create_directories(RunFolder(entry) / "outputs/results");
+  AppendText(RunFolder(entry) / "outputs/results/file", "x");
+  fs::create_symlink("/etc", RunFolder(entry) / "outputs/results/link");
+  fs::permissions(RunFolder(entry) / "inputs/code/deep", fs::perms::none);
+  const run::Removal removal = journal_->Close(entry.run_id, Deadline::Never());
+  EXPECT_TRUE(removal.confirmed_absent) << removal.error;
+  EXPECT_FALSE(fs::exists(RunFolder(entry)));
+  EXPECT_TRUE(fs::exists("/etc"));
+}
+
+TEST_F(DirectoryJournalTest, FilesThatAreNotRemovedInTimeKeepTheEntry) {
+  const run::JournalEntry entry = NewEntry();
+  ASSERT_TRUE(journal_->Open(entry).has_value());
+  fs::create_directories(RunFolder(entry) / "inputs/code");
+  const auto now = Deadline::After(std::chrono::seconds(0));
+  EXPECT_FALSE(journal_->Close(entry.run_id, now).confirmed_absent);
+  EXPECT_TRUE(fs::exists(File(entry)));
+  EXPECT_TRUE(journal_->Close(entry.run_id, Deadline::Never()).confirmed_absent);
+}
+
 }  // namespace
 }  // namespace tidewaiter::journal
