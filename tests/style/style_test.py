@@ -1,4 +1,4 @@
-"""tests/style/layers and tests/style/tree see what they are there to see."""
+"""The checks of tests/style see what they are there to see."""
 import importlib.machinery
 import importlib.util
 import tempfile
@@ -23,6 +23,19 @@ class Planted(unittest.TestCase):
             path.parent.mkdir(parents=True)
             path.write_text(text)
             return list(load(check).faults(Path(root).resolve()))
+
+
+class Guarantees(unittest.TestCase):
+    def test_a_named_test_that_is_not_there_is_caught(self):
+        page = "| guarantee | proven by |\n| it holds | `a.Suite.Is`, `Gone`; `b.Suite.*`, `c.Lost.*` |\n"
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "docs").mkdir()
+            (root / "tests").mkdir()
+            (root / "docs/SECURITY.md").write_text(page)
+            (root / "tests/a_test.cc").write_text("TEST_F(Suite, Is) {}\n")
+            self.assertEqual(list(load("guarantees").faults(root)),
+                             ["docs/SECURITY.md: no test Suite.Gone", "docs/SECURITY.md: no test Lost.*"])
 
 
 class Layers(Planted):
