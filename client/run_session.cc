@@ -1,12 +1,21 @@
 #include "client/run_session.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
 namespace tidewaiter::client {
+namespace {
+
+bool HasInput(const v1::RunSpec& spec) {
+  return std::any_of(spec.mounts().begin(), spec.mounts().end(),
+                     [](const v1::Mount& mount) { return mount.has_input(); });
+}
+
+}  // namespace
 
 RunSession::RunSession(Connection& connection, const v1::RunSpec& spec, bool with_stdin)
-    : connection_(connection), with_stdin_(with_stdin) {
+    : connection_(connection), writes_may_wait_(with_stdin || HasInput(spec)) {
   stream_ = connection_.broker().Run(&context_);
   v1::RunRequest request;
   *request.mutable_start()->mutable_spec() = spec;
@@ -48,6 +57,16 @@ std::optional<RpcFailure> RunSession::Finish() {
   return ReadFailure(status);
 }
 
+bool RunSession::WriteInput(const std::string& name, std::string_view bytes, bool last) {
+  v1::RunRequest request;
+  v1::InputPiece& piece = *request.mutable_input();
+  piece.set_name(name);
+  piece.set_data(bytes.data(), bytes.size());
+  piece.set_last(last);
+  const std::lock_guard lock(write_mutex_);
+  return stream_->Write(request);
+}
+
 bool RunSession::WriteStdin(std::string_view bytes) {
   v1::RunRequest request;
   request.set_stdin(bytes.data(), bytes.size());
@@ -63,9 +82,10 @@ void RunSession::CloseStdin() {
 }
 
 Result<void> RunSession::RequestCancel() {
-  // Without stdin nothing can stand before the message in the stream. With it, a container that
-  // does not read would hold the message back: then the unary call is the way.
-  if (!with_stdin_) return CancelByMessage();
+  // Without inputs and stdin nothing can stand before the message in the stream. With them, a
+  // broker that does not unpack yet, or a container that does not read, would hold the message
+  // back: then the unary call is the way.
+  if (!writes_may_wait_) return CancelByMessage();
   std::string run_id;
   {
     const std::lock_guard lock(cancel_mutex_);

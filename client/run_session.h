@@ -1,7 +1,7 @@
 // One run over the Broker.Run stream: the run lives as long as this object's stream does.
 //
-// Threads: Next and Finish from one thread; WriteStdin and CloseStdin from one (other) thread;
-// RequestCancel and Abort from any. Nothing here touches the terminal or a signal.
+// Threads: Next and Finish from one thread; WriteInput, WriteStdin and CloseStdin from another, one
+// after another; RequestCancel and Abort from any. Nothing here touches the terminal or a signal.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -39,6 +39,11 @@ class RunSession {
   // Empty: the call succeeded, so a result was delivered. To be called once, after Next was empty.
   std::optional<RpcFailure> Finish();
 
+  // The next bytes (at most 1 MiB) of the archive that fills the mount `name`, and whether they are
+  // its last. Each input is to come whole before the next, and all of them before stdin. Blocks
+  // while the broker unpacks slowly, or has not come to this run yet. False: the stream takes no
+  // more.
+  bool WriteInput(const std::string& name, std::string_view bytes, bool last);
   // Blocks while the container reads slowly. False: the stream takes no more.
   bool WriteStdin(std::string_view bytes);
   // Half-close: the container reads end of file.
@@ -56,12 +61,13 @@ class RunSession {
   Result<void> CancelById(const std::string& run_id);
 
   Connection& connection_;
-  const bool with_stdin_;
+  // Whether a write may wait for the other side: of stdin, or of an input.
+  const bool writes_may_wait_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::RunRequest, v1::RunEvent>> stream_;
   bool finished_ = false;
 
-  // Serialises the stream's writes; held while a write waits for the container.
+  // Serialises the stream's writes; held while a write waits for the other side.
   std::mutex write_mutex_;
 
   std::mutex cancel_mutex_;

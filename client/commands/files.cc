@@ -56,4 +56,13 @@ Result<void> WriteAll(int fd, std::string_view bytes) {
   return Ok();
 }
 
+bool AwaitReadable(int fd, int stop_fd) {
+  std::array<pollfd, 2> waits = {{{fd, POLLIN, 0}, {stop_fd, POLLIN, 0}}};
+  while (true) {
+    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return false;
+    if (waits[1].revents != 0) return false;
+    if (waits[0].revents != 0) return true;
+  }
+}
+
 }  // namespace tidewaiter::cli

@@ -16,4 +16,7 @@ Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
 // All of `bytes` to `fd` (borrowed), however slowly its reader takes them.
 Result<void> WriteAll(int fd, std::string_view bytes);
 
+// Waits until `fd` can be read, or has ended. False: `stop_fd` can be read first, or waiting fails.
+bool AwaitReadable(int fd, int stop_fd);
+
 }  // namespace tidewaiter::cli

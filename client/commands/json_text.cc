@@ -19,6 +19,11 @@ std::string FullLine(const google::protobuf::Message& message) {
 }
 
 std::string EventLine(const v1::RunEvent& event) {
+  if (event.has_output_piece()) {
+    auto value = nlohmann::ordered_json::parse(FullLine(event), nullptr, false);
+    value["outputPiece"].erase("data");
+    return JsonLine(value);
+  }
   return event.has_admitted() ? JsonLine(ToJson(event)) : FullLine(event);
 }
 

@@ -21,7 +21,8 @@ nlohmann::ordered_json ToJson(const google::protobuf::Message& message);
 // The same as one line with every number, flag and text written out: a script may ask for exitCode
 // where it is 0.
 std::string FullLine(const google::protobuf::Message& message);
-// A run's event: full, but for the specification in `admitted`, where absent is not zero.
+// A run's event: full, but for the specification in `admitted`, where absent is not zero, and the
+// data of an output's piece, which goes into a folder.
 std::string EventLine(const v1::RunEvent& event);
 
 }  // namespace tidewaiter::cli

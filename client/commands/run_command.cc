@@ -1,18 +1,25 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/printable.h"
 #include "client/commands/commands.h"
 #include "client/commands/files.h"
+#include "client/commands/input_pump.h"
+#include "client/commands/output_folders.h"
 #include "client/commands/run_control.h"
 #include "client/commands/run_flags.h"
 #include "client/commands/run_presenter.h"
 #include "client/commands/signal_watch.h"
 #include "client/commands/stdin_pump.h"
 #include "client/exit_status.h"
+#include "extract/worker_process.h"
 #include "wire/spec_json.h"
 
 namespace tidewaiter::cli {
@@ -40,21 +47,91 @@ Result<v1::RunSpec> ReadSpec(const std::string& path) {
   return Fail(ErrorCode::kInvalidArgument, std::move(message));
 }
 
-// Shows events until the stream ends. The first output that cannot be shown cancels the run; its
-// error is returned once the run is over.
-Result<void> ShowEvents(client::RunSession& session, RunPresenter& presenter, RunControl& control) {
+// What goes up and what comes down beside the run itself.
+struct Archives {
+  std::vector<InputSource> inputs;
+  std::vector<ArchiveFlag> outputs;
+};
+
+// What can be found wrong with them before the broker is asked.
+Result<Archives> OpenArchives(const Options& options) {
+  TW_ASSIGN(const std::vector<ArchiveFlag> inputs, options.flags.Inputs());
+  Archives archives;
+  TW_ASSIGN(archives.outputs, options.flags.Outputs());
+  TW_ASSIGN(archives.inputs, OpenInputs(inputs));
+  const bool stdin_taken = std::any_of(inputs.begin(), inputs.end(),
+                                       [](const ArchiveFlag& flag) { return flag.path == "-"; });
+  if (options.interactive && stdin_taken) {
+    return Fail(ErrorCode::kInvalidArgument, "stdin is for -i or for one --input, not for both");
+  }
+  TW_TRY(OutputFolders::Check(archives.outputs));
+  return archives;
+}
+
+// Shows events until the stream ends. The first output of the job that cannot be shown cancels the
+// run; its error is returned once the run is over.
+Result<void> ShowEvents(client::RunSession& session, RunPresenter& presenter, RunControl& control,
+                        OutputFolders& folders) {
   Result<void> shown = Ok();
   while (const std::optional<v1::RunEvent> event = session.Next()) {
     if (!shown && event->has_output()) continue;
     auto result = presenter.Show(*event);
-    if (result || !shown) continue;
-    shown = std::move(result);
-    control.OnReaderGone();
+    if (!result && shown) {
+      shown = std::move(result);
+      control.CallOff();
+    }
+    // Where the policy has no limit to tell, the extractor's own holds.
+    if (event->has_admitted() && presenter.output_bytes() > 0) {
+      folders.SetMaxBytes(presenter.output_bytes());
+    }
+    if (!event->has_output_piece()) continue;
+    if (const auto taken = folders.Take(event->output_piece()); !taken) {
+      presenter.Warn(taken.error().message);
+    }
   }
   return shown;
 }
 
-int Run(const Invocation& invocation, const v1::RunSpec& spec, const Options& options) {
+// The threads that send: inputs first, then stdin.
+class Senders {
+ public:
+  Result<void> Start(std::vector<InputSource> inputs, bool with_stdin, client::RunSession& session,
+                     RunPresenter& presenter, RunControl& control) {
+    if (!inputs.empty()) {
+      inputs_.emplace(
+          std::move(inputs), session,
+          InputPump::Events{.on_failure =
+                                [this, &presenter, &control](const std::string& message) {
+                                  failed_ = true;
+                                  presenter.Warn(message);
+                                  control.CallOff();
+                                },
+                            .on_progress =
+                                [&presenter](const std::string& name, std::uint64_t bytes) {
+                                  presenter.ShowTransfer("sending input " + Quoted(name), bytes);
+                                }});
+    }
+    if (!with_stdin) return Ok();
+    auto pump = StdinPump::Start(STDIN_FILENO, session, inputs_ ? inputs_->sent_fd() : -1);
+    if (!pump) return pump.error();
+    stdin_.emplace(*std::move(pump));
+    return Ok();
+  }
+  // Once the session has finished. Whether an input could not be sent.
+  bool Stop() {
+    stdin_.reset();
+    inputs_.reset();
+    return failed_;
+  }
+
+ private:
+  bool failed_ = false;  // written by the thread of inputs_
+  std::optional<InputPump> inputs_;
+  std::optional<StdinPump> stdin_;
+};
+
+int Run(const Invocation& invocation, const v1::RunSpec& spec, const Options& options,
+        Archives archives) {
   RunControl control;
   // Before Connect: threads that gRPC starts inherit the blocked signals.
   auto signals = SignalWatch::Start([&control](int) { control.OnSignal(); });
@@ -62,19 +139,22 @@ int Run(const Invocation& invocation, const v1::RunSpec& spec, const Options& op
   auto connection = invocation.Connect();
   if (!connection) return Complain(connection.error(), client::kExitBrokerFailed);
 
-  client::RunSession session(*connection, spec, options.interactive);
+  OutputFolders folders(archives.outputs, extract::WorkerBesideThisProgram(),
+                        control.abort_token());
   RunPresenter presenter(options.display, control.abort_fd());
+  client::RunSession session(*connection, spec, options.interactive);
   control.Attach(session, presenter);
-  std::optional<StdinPump> pump;
-  if (options.interactive) {
-    auto started = StdinPump::Start(STDIN_FILENO, session);
-    if (!started) return Complain(started.error(), client::kExitBrokerFailed);
-    pump.emplace(*std::move(started));
+  Senders senders;
+  if (const auto started = senders.Start(std::move(archives.inputs), options.interactive, session,
+                                         presenter, control);
+      !started) {
+    session.Abort();
+    return Complain(started.error(), client::kExitBrokerFailed);
   }
-  const auto shown = ShowEvents(session, presenter, control);
+  const auto shown = ShowEvents(session, presenter, control, folders);
   const auto failure = session.Finish();
   control.Detach();
-  pump.reset();
+  const bool input_failed = senders.Stop();
 
   if (control.step() == RunControl::Step::kAborted) return client::kExitCancelled;
   int status = client::kExitYes;
@@ -83,20 +163,30 @@ int Run(const Invocation& invocation, const v1::RunSpec& spec, const Options& op
     status = client::ExitStatusOf(failure->error);
   }
   if (presenter.exit_status()) status = *presenter.exit_status();
+  if (input_failed) return client::kExitBrokerFailed;
   const bool reader_gone = !shown && shown.error().reason == "READER_GONE";
   if (!shown && !reader_gone) return Complain(shown.error(), client::kExitBrokerFailed);
-  return status;
+  if (status != client::kExitYes || folders.complete()) return status;
+  for (const std::string& name : folders.Missing()) {
+    presenter.Warn(fmt::format("output {} has not come whole", Quoted(name)));
+  }
+  return client::kExitBrokerFailed;
 }
 
 constexpr char kDetails[] =
     "Options end at IMAGE: what follows is the container's command. The container's stdout and\n"
     "stderr come out apart; everything that it created is removed when it ends.\n"
+    "--input fills a folder of the container before it starts: PATH is a folder, or a tar\n"
+    "archive, plain or compressed; - reads one from stdin. --output fills PATH, which is absent\n"
+    "or an empty folder, with what the job has left in a folder of its own: with all of it, or\n"
+    "with nothing. TARGET begins with '/'; without one, the mount NAME is in the spec, by --spec\n"
+    "or --mount type=input,source=NAME,target=/t.\n"
     "Ctrl-C cancels the run and waits for its receipt; Ctrl-C again stops waiting.\n"
     "Exit status: the container's own; 124 timed out, 125 broker or engine failed, 126 or 127\n"
     "the command cannot be invoked or is not there, 77 denied by policy, 75 no capacity (try\n"
     "again), 130 cancelled, 2 usage.\n"
     "JSON: the protobuf JSON of RunEvent, output.data in base64; where the broker answers with\n"
-    "an error, a last line {error: {code, reason, message}}.\n"
+    "an error, a last line {error: {code, reason, message}}. What an output holds is not in it.\n"
     "Example: tidewaiter run -i -m 512m registry.example/app:1.2.3@sha256:... sort < words";
 
 }  // namespace
@@ -125,7 +215,9 @@ void AddRun(CLI::App& app, Invocation& invocation) {
     if (!applied) ThrowUsage(applied.error().message);
     if (spec->image().empty()) ThrowUsage("run needs an IMAGE");
     invocation.action = [&invocation, spec = *std::move(spec), options] {
-      return Run(invocation, spec, *options);
+      auto archives = OpenArchives(*options);
+      if (!archives) return Complain(archives.error(), client::kExitUsage);
+      return Run(invocation, spec, *options, *std::move(archives));
     };
   });
 }

@@ -45,11 +45,12 @@ void RunControl::OnSignal() {
     step_ = Step::kAborted;
     presenter_->Remark("no longer waiting; the broker goes on cleaning up");
     ::eventfd_write(abort_.get(), 1);
+    aborted_.request_stop();
     session_->Abort();
   }
 }
 
-void RunControl::OnReaderGone() {
+void RunControl::CallOff() {
   const std::lock_guard lock(mutex_);
   if (step_ == Step::kNone && session_ != nullptr) CancelLocked();
 }

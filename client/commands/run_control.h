@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 #include "base/unique_fd.h"
@@ -30,17 +31,20 @@ class RunControl {
 
   // SignalWatch's callback.
   void OnSignal();
-  // Nobody reads the output any more: cancel, without a word.
-  void OnReaderGone();
+  // Nobody reads the output any more, or an input cannot be sent: cancel, without a word.
+  void CallOff();
 
   // Readable once the run has been aborted; valid as long as this object.
   [[nodiscard]] int abort_fd() const noexcept { return abort_.get(); }
+  // The same as a token.
+  [[nodiscard]] std::stop_token abort_token() const { return aborted_.get_token(); }
   [[nodiscard]] Step step() const;
 
  private:
   void CancelLocked();
 
   UniqueFd abort_;
+  std::stop_source aborted_;
   mutable std::mutex mutex_;
   Step step_ = Step::kNone;
   client::RunSession* session_ = nullptr;

@@ -84,6 +84,10 @@ void RunFlags::Register(CLI::App& app) {
   AddList(app, "--mount", mounts_, "FIELDS", "type=bind,source=/a,target=/b,readonly and so on");
   AddList(app, "-v,--volume", volumes_, "SOURCE:TARGET[:ro]", "Bind mount, in short");
   AddList(app, "--tmpfs", tmpfs_, "TARGET[:size=BYTES]", "Memory-backed scratch space");
+  AddList(app, "--input", inputs_, "NAME=PATH[:TARGET]",
+          "Upload a folder, an archive, or stdin (-)");
+  AddList(app, "--output", outputs_, "NAME=[TARGET:]PATH",
+          "Bring a folder of the job back to PATH");
   AddList(app, "--cap-add", add_capabilities_, "NAME", "Keep a capability; all others are dropped");
   AddList(app, "--security-opt", security_options_, "OPTION", "seccomp=PROFILE of the broker");
   // A flag: an option whose value may be left out would take IMAGE for it.
@@ -107,6 +111,7 @@ Result<void> RunFlags::Apply(const std::vector<std::string>& positionals, const 
   TW_TRY(ApplyProcess(lookup, spec));
   TW_TRY(ApplyLimits(spec));
   TW_TRY(ApplyMounts(spec));
+  TW_TRY(ApplyArchives(spec));
   TW_TRY(ApplySecurity(spec));
   ApplyNames(spec);
   return Ok();
@@ -179,6 +184,29 @@ Result<void> RunFlags::ApplyMounts(v1::RunSpec& spec) const {
   TW_TRY(add(mounts_, ParseMountFlag));
   TW_TRY(add(volumes_, ParseVolumeFlag));
   return add(tmpfs_, ParseTmpfsFlag);
+}
+
+Result<void> RunFlags::ApplyArchives(v1::RunSpec& spec) const {
+  TW_ASSIGN(const std::vector<ArchiveFlag> inputs, Inputs());
+  TW_ASSIGN(const std::vector<ArchiveFlag> outputs, Outputs());
+  TW_TRY(ApplyInputs(inputs, spec));
+  return ApplyOutputs(outputs, spec);
+}
+
+Result<std::vector<ArchiveFlag>> RunFlags::Inputs() const {
+  std::vector<ArchiveFlag> flags;
+  for (const std::string& text : inputs_) {
+    TW_ASSIGN(flags.emplace_back(), ParseInputFlag(text));
+  }
+  return flags;
+}
+
+Result<std::vector<ArchiveFlag>> RunFlags::Outputs() const {
+  std::vector<ArchiveFlag> flags;
+  for (const std::string& text : outputs_) {
+    TW_ASSIGN(flags.emplace_back(), ParseOutputFlag(text));
+  }
+  return flags;
 }
 
 Result<void> RunFlags::ApplySecurity(v1::RunSpec& spec) const {

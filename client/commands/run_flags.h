@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "client/commands/archive_flag.h"
 #include "client/commands/env_flag.h"
 #include "tidewaiter/v1/run_spec.pb.h"
 
@@ -25,12 +26,17 @@ class RunFlags {
   [[nodiscard]] Result<void> Apply(const std::vector<std::string>& positionals,
                                    const Lookup& lookup, v1::RunSpec& spec) const;
 
+  // --input and --output. Errors: as Apply's.
+  [[nodiscard]] Result<std::vector<ArchiveFlag>> Inputs() const;
+  [[nodiscard]] Result<std::vector<ArchiveFlag>> Outputs() const;
+
  private:
   [[nodiscard]] Result<void> ApplyProcess(const Lookup& lookup, v1::RunSpec& spec) const;
   [[nodiscard]] Result<void> ApplyLimits(v1::RunSpec& spec) const;
   [[nodiscard]] Result<void> ApplyMounts(v1::RunSpec& spec) const;
   [[nodiscard]] Result<void> ApplySecurity(v1::RunSpec& spec) const;
   void ApplyNames(v1::RunSpec& spec) const;
+  [[nodiscard]] Result<void> ApplyArchives(v1::RunSpec& spec) const;
 
   std::vector<std::string> env_, env_files_, labels_;
   std::string working_dir_, user_;
@@ -38,6 +44,7 @@ class RunFlags {
   std::vector<std::string> ulimits_;
   std::string network_;
   std::vector<std::string> mounts_, volumes_, tmpfs_;
+  std::vector<std::string> inputs_, outputs_;
   std::vector<std::string> add_capabilities_, security_options_;
   std::string read_only_;
   std::string runtime_, backend_, idempotency_key_;

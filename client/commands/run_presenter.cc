@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "base/printable.h"
 #include "client/commands/files.h"
 #include "client/commands/invocation.h"
 #include "client/commands/json_text.h"
@@ -52,13 +56,19 @@ Result<void> RunPresenter::Show(const v1::RunEvent& event) {
     case v1::RunEvent::kAdmitted:
       run_id_ = client::TerminalSafe(event.admitted().run_id());
       timeout_text_ = FormatDuration(ToMillis(event.admitted().effective().limits().timeout()));
+      output_bytes_ = static_cast<std::uint64_t>(
+          std::max<std::int64_t>(event.admitted().effective().limits().output_bytes(), 0));
       memory_text_ = FormatBytes(event.admitted().effective().limits().memory_bytes());
       break;
     case v1::RunEvent::kDenied: exit_status_ = client::kExitDenied; break;
     case v1::RunEvent::kResult: exit_status_ = client::ExitStatusOf(event.result()); break;
     default: break;
   }
-  if (display_.json) return stdout_.Write(EventLine(event) + '\n');
+  if (display_.json) {
+    // Their data went into the folder; only the last of them says anything else.
+    if (event.has_output_piece() && !event.output_piece().has_end()) return Ok();
+    return stdout_.Write(EventLine(event) + '\n');
+  }
   switch (event.event_case()) {
     case v1::RunEvent::kDenied:
       denial_shown_ = true;
@@ -71,6 +81,11 @@ Result<void> RunPresenter::Show(const v1::RunEvent& event) {
     case v1::RunEvent::kImageProgress: ShowProgress(event.image_progress()); break;
     case v1::RunEvent::kStarted: WriteStderr({}); break;
     case v1::RunEvent::kOutput: return ShowOutput(event.output());
+    case v1::RunEvent::kOutputPiece:
+      taken_bytes_ += event.output_piece().data().size();
+      ShowTransfer("taking output " + Quoted(event.output_piece().name()), taken_bytes_);
+      if (event.output_piece().has_end()) ShowOutputEnd(event.output_piece());
+      break;
     case v1::RunEvent::kTruncated: ShowTruncated(event.truncated()); break;
     case v1::RunEvent::kResult: ShowResult(event.result()); break;
     case v1::RunEvent::kReceipt: ShowReceipt(event.receipt()); break;
@@ -116,7 +131,49 @@ Result<void> RunPresenter::ShowOutput(const v1::Output& output) {
 void RunPresenter::ShowProgress(const v1::ImageProgress& progress) {
   if (display_.quiet || !terminal_.is_terminal()) return;
   const std::lock_guard lock(mutex_);
-  static_cast<void>(WriteAll(STDERR_FILENO, progress_.Update(progress)));
+  static_cast<void>(WriteAll(STDERR_FILENO, ClearTransfer() + progress_.Update(progress)));
+}
+
+void RunPresenter::ShowTransfer(std::string_view what, std::uint64_t bytes) {
+  constexpr std::chrono::milliseconds kInterval(100);
+  if (display_.quiet || display_.json || !terminal_.is_terminal()) return;
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_transfer_) return;
+  next_transfer_ = now + kInterval;
+  const std::string line =
+      fmt::format("{}: {}", client::TerminalSafe(what, 60),
+                  FormatBytes(static_cast<std::int64_t>(
+                      std::min<std::uint64_t>(bytes, std::numeric_limits<std::int64_t>::max()))));
+  // The job's last line may be open still: it stays.
+  std::string out = std::exchange(line_open_, false) ? "\n" : ClearTransfer();
+  out += client::Fit(
+      line, std::min(client::ColumnsOf(line), static_cast<std::size_t>(terminal_.columns()) - 1));
+  transfer_drawn_ = true;
+  static_cast<void>(WriteAll(STDERR_FILENO, out));
+}
+
+std::string RunPresenter::ClearTransfer() {
+  // ECMA-48 EL (erase to the end of the line).
+  return std::exchange(transfer_drawn_, false) ? "\r\x1b[K" : "";
+}
+
+void RunPresenter::ShowOutputEnd(const v1::OutputPiece& piece) {
+  constexpr int kMostShown = 20;
+  taken_bytes_ = 0;
+  WriteStderr({});
+  if (display_.quiet) return;
+  const std::string name = Quoted(piece.name());
+  const v1::OutputEnd& end = piece.end();
+  const int shown = std::min(end.omissions_size(), kMostShown);
+  for (int i = 0; i < shown; ++i) {
+    const v1::Omission& omission = end.omissions(i);
+    Warn(fmt::format("output {}: left behind '{}': {}", name, omission.path(), omission.code()));
+  }
+  if (end.omitted() > static_cast<std::uint64_t>(shown)) {
+    Warn(fmt::format("output {}: and {} more left behind", name,
+                     end.omitted() - static_cast<std::uint64_t>(shown)));
+  }
 }
 
 void RunPresenter::ShowTruncated(const v1::Truncated& truncated) {
@@ -171,7 +228,7 @@ void RunPresenter::Warn(std::string_view text) {
 
 void RunPresenter::WriteStderr(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  std::string out = progress_.Clear();
+  std::string out = ClearTransfer() + progress_.Clear();
   if (!text.empty() && line_open_ && terminal_.is_terminal()) {
     out += '\n';
     line_open_ = false;

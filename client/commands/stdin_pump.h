@@ -13,7 +13,8 @@ namespace tidewaiter::cli {
 class StdinPump {
  public:
   // `session` must outlive the pump. End of file on `fd` (borrowed) closes the container's stdin.
-  static Result<StdinPump> Start(int fd, client::RunSession& session);
+  // `after` (borrowed; -1: none) becomes readable when stdin's turn in the stream has come.
+  static Result<StdinPump> Start(int fd, client::RunSession& session, int after = -1);
   StdinPump(StdinPump&&) noexcept = default;
   StdinPump& operator=(StdinPump&&) = delete;
   // Stops reading and joins the thread; a write that waits for the container ends when the stream

@@ -115,8 +115,11 @@ TEST(TarSink, ASizeBeyondOctalIsReadAsItIs) {
   for (const std::uint64_t size :
        {(std::uint64_t{1} << 33U) - 1, std::uint64_t{1} << 33U, std::uint64_t{1} << 40U}) {
     TarScanner scanner;
-    ASSERT_TRUE(scanner.Feed(EncodeTarHeader(
-        {.path = "big", .is_folder = false, .mode = 0600, .size = size, .owner = {}}, 1)));
+    const std::string header = EncodeTarHeader(
+        {.path = "big", .is_folder = false, .mode = 0600, .size = size, .owner = {}}, 1);
+    // Octal digits up to the NUL that ends the field.
+    EXPECT_EQ(header.size(), size < std::uint64_t{1} << 33U ? 512U : 1536U);
+    ASSERT_TRUE(scanner.Feed(header));
     const auto entry = scanner.Next();
     ASSERT_TRUE(entry.has_value());
     EXPECT_EQ(entry->size, size);

@@ -95,9 +95,11 @@ TEST_F(FedWorkerTest, OneThatDoesNotEndIsKilledAtTheDeadline) {
 
 TEST_F(FedWorkerTest, AStopEndsTheFeedingAndTheWait) {
   WorkerProcess worker = Start("exec sleep 1000");
+  // The pipe is full then, and nobody will read it.
+  ASSERT_TRUE(worker.Feed(std::string(std::size_t{1} << 20U, 'x')));
   std::stop_source stop;
   stop.request_stop();
-  const auto fed = worker.Feed(much_, stop.get_token());
+  const auto fed = worker.Feed("x", stop.get_token());
   ASSERT_FALSE(fed);
   EXPECT_EQ(fed.error().message, "the extraction was stopped");
   EXPECT_FALSE(worker.Wait(stop.get_token()));

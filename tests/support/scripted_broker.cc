@@ -1,0 +1,56 @@
+#include "tests/support/scripted_broker.h"
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <utility>
+
+namespace tidewaiter::testing {
+
+class ScriptedBroker::Service final : public v1::Broker::Service {
+ public:
+  Service(Script script, std::atomic<int>& cancels)
+      : script_(std::move(script)), cancels_(cancels) {}
+
+  grpc::Status Run(grpc::ServerContext*, RunStream* stream) override { return script_(*stream); }
+  grpc::Status Cancel(grpc::ServerContext*, const v1::CancelRequest*,
+                      v1::CancelResponse*) override {
+    ++cancels_;
+    return grpc::Status::OK;
+  }
+
+ private:
+  const Script script_;
+  std::atomic<int>& cancels_;
+};
+
+ScriptedBroker::ScriptedBroker(Script script)
+    : service_(std::make_unique<Service>(std::move(script), cancels_)) {
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort("unix:" + socket_path(), grpc::InsecureServerCredentials());
+  builder.RegisterService(service_.get());
+  server_ = builder.BuildAndStart();
+  if (!server_) std::abort();
+}
+
+ScriptedBroker::~ScriptedBroker() {
+  server_->Shutdown(std::chrono::system_clock::now());
+}
+
+v1::RunEvent AdmittedEvent(std::int64_t output_bytes) {
+  v1::RunEvent event;
+  event.mutable_admitted()->set_run_id(std::string(26, 'a'));
+  event.mutable_admitted()->mutable_effective()->mutable_limits()->set_output_bytes(output_bytes);
+  return event;
+}
+
+v1::RunEvent ExitedEvent(int exit_code) {
+  v1::RunEvent event;
+  event.mutable_result()->set_outcome(v1::RunResult::EXITED);
+  event.mutable_result()->set_exit_code(exit_code);
+  return event;
+}
+
+}  // namespace tidewaiter::testing
