@@ -153,6 +153,7 @@ Result<void> Daemon::Parts::Serve() {
                                                        .journal = journal.get(),
                                                        .config_path = preparation.config_path,
                                                        .config = &config,
+                                                       .worker = extract::WorkerBesideThisProgram(),
                                                        .state_dir = config.state_dir,
                                                        .audit_dir = config.audit_dir});
   reload =

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "broker/daemon/preparation.h"
+#include "broker/files/ownership.h"
 
 namespace tidewaiter::daemon {
 namespace {
@@ -48,6 +49,18 @@ void AddSetAside(v1::DiagnoseResponse& response, const journal::DirectoryJournal
            : fmt::format("{} run director{} set aside: read why in {}/set-aside/*.reason, then "
                          "move them away",
                          *count, *count == 1 ? "y" : "ies", state_dir));
+}
+
+// Whether runs can have inputs and outputs.
+void AddArchives(v1::DiagnoseResponse& response, const std::string& worker) {
+  if (::access(worker.c_str(), X_OK) != 0) {
+    return Add(response, "archives", false,
+               ErrnoError(errno, "execute '" + worker + "'").message + ": no run can have inputs");
+  }
+  const bool all = files::MayGiveTo(policy::UserId());
+  Add(response, "archives", true,
+      all ? "unpacked by " + worker
+          : "inputs and outputs for runs of the broker's own user alone: it has no CAP_CHOWN");
 }
 
 std::string HashOf(const std::shared_ptr<const policy::PolicySet>& policy) {
@@ -98,6 +111,7 @@ v1::DiagnoseResponse Diagnostics::Run(bool for_operator) const {
       parts_.state_dir + (writable ? "" : ": this user cannot write it"));
   AddSetAside(response, *parts_.journal, parts_.state_dir);
   AddDisk(response, parts_.state_dir);
+  AddArchives(response, parts_.worker);
   if (for_operator) {
     if (policies.shadow != nullptr) response.set_shadow_policy_hash(policies.shadow->hash());
     AddPolicy(response, policies, LoadPolicies(parts_.config_path, *parts_.config));

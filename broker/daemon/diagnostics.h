@@ -22,6 +22,7 @@ class Diagnostics {
     const journal::DirectoryJournal* journal = nullptr;
     std::string config_path;
     const config::BrokerConfig* config = nullptr;
+    std::string worker;  // path of tidewaiter-extract
     std::string state_dir;
     std::string audit_dir;
   };
