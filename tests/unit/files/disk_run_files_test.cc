@@ -170,13 +170,15 @@ TEST_F(DiskRunFilesTest, AStoppedRunsUploadEndsAtOnce) {
 
 TEST_F(DiskRunFilesTest, WhatAPrincipalsRunsHoldCountsUntilTheyAreForgotten) {
   const auto files = Open();
+  fs::create_directories(folder_ / "runs/other");
   ASSERT_TRUE(Take(*files, TarBytes().File("f", std::string(600, 'x')).Ended()).has_value());
-  const auto second =
-      files->Receive({.run_id = RunId("other"), .principal = "alice", .user = Self()}, "x", 401);
-  ASSERT_FALSE(second.has_value());
-  EXPECT_EQ(second.error().Reason(), "INPUT_QUOTA");
+  const run::RunFiles::Owner other{.run_id = RunId("other"), .principal = "alice", .user = Self()};
+  const auto beyond = files->Receive(other, "x", 401);
+  ASSERT_FALSE(beyond.has_value());
+  EXPECT_EQ(beyond.error().Reason(), "INPUT_QUOTA");
+  EXPECT_TRUE(files->Receive(other, "x", 400).has_value());
   files->Forget(RunId("run"));
-  EXPECT_TRUE(Take(*files, "", Self(), 1000).error().Reason() != "INPUT_QUOTA");
+  EXPECT_TRUE(files->Receive(other, "y", 600).has_value());
 }
 
 TEST_F(DiskRunFilesTest, ADiskThatIsAlmostFullTakesNoFiles) {

@@ -9,6 +9,9 @@
 #include <thread>
 
 #include "broker/journal/entry_format.h"
+#include "tests/support/only_chown.h"
+#include "tests/support/required.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/unit/audit/scratch_folder.h"
 
 namespace tidewaiter::journal {
@@ -331,6 +334,32 @@ TEST_F(DirectoryJournalTest, FilesThatAreNotRemovedInTimeKeepTheEntry) {
   EXPECT_FALSE(journal_->Close(entry.run_id, now).confirmed_absent);
   EXPECT_TRUE(fs::exists(File(entry)));
   EXPECT_TRUE(journal_->Close(entry.run_id, Deadline::Never()).confirmed_absent);
+}
+
+// The unit's way: another user than root, with CAP_CHOWN and nothing else.
+TEST_F(DirectoryJournalTest, CloseTakesBackWhatTheContainerHasClosed) {
+  TW_REQUIRE_ROOT();
+  const run::JournalEntry entry = NewEntry();
+  testing::ScratchFolder state;
+  ASSERT_EQ(::chown(state.path().c_str(), testing::kOnlyChownUser, 0), 0);
+  const auto open = [&] { return DirectoryJournal::Open(state.path(), broker_id_); };
+  ASSERT_TRUE(testing::WithOnlyChown([&] {
+    const auto journal = open();
+    return journal.has_value() && (*journal)->Open(entry).has_value();
+  }));
+  const fs::path outputs = state.path() + "/runs/" + entry.run_id.value() + "/outputs";
+  fs::create_directories(outputs / "results/closed/deep");
+  ASSERT_EQ(::chown(outputs.c_str(), testing::kOnlyChownUser, 0), 0);
+  for (const char* path : {"results/closed/deep", "results/closed", "results"}) {
+    ASSERT_EQ(::chown((outputs / path).c_str(), 65534, 65534), 0);
+    ASSERT_EQ(::chmod((outputs / path).c_str(), 0), 0);
+  }
+  EXPECT_TRUE(testing::WithOnlyChown([&] {
+    const auto journal = open();
+    return journal.has_value() &&
+           (*journal)->Close(entry.run_id, Deadline::Never()).confirmed_absent;
+  }));
+  EXPECT_FALSE(fs::exists(outputs));
 }
 
 }  // namespace
