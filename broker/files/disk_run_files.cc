@@ -50,33 +50,34 @@ Result<UniqueFd> DiskRunFiles::OpenFolder(const RunId& run_id, const char* kind)
 Result<std::unique_ptr<run::InputReceiver>> DiskRunFiles::Receive(const Owner& owner,
                                                                   const std::string& name,
                                                                   std::uint64_t max_bytes) {
-  TW_TRY(CheckRoom());
+  TW_TRY(CheckRoom(max_bytes));
   TW_TRY(share_.Take(owner.run_id, owner.principal, max_bytes));
   TW_ASSIGN(UniqueFd inputs, OpenFolder(owner.run_id, run::kInputsFolder));
   extract::Limits limits = settings_.limits;
   limits.max_bytes = max_bytes;
-  const auto on_done = [this, run_id = owner.run_id, max_bytes](std::uint64_t used) {
-    share_.Settle(run_id, max_bytes, used);
-  };
+  InputUnpacking::Hooks hooks{
+      .check_room = [this] { return CheckRoom(0); },
+      .on_done = [this, run_id = owner.run_id,
+                  max_bytes](std::uint64_t used) { share_.Settle(run_id, max_bytes, used); }};
   TW_ASSIGN(auto unpacking, InputUnpacking::Start(settings_.worker, std::move(inputs), name,
-                                                  owner.user, limits, on_done));
+                                                  owner.user, limits, std::move(hooks)));
   return std::unique_ptr<run::InputReceiver>(std::move(unpacking));
 }
 
-Result<void> DiskRunFiles::CheckRoom() {
+Result<void> DiskRunFiles::CheckRoom(std::uint64_t wanted) {
   struct statvfs status {};
   if (::fstatvfs(runs_.get(), &status) != 0) return ErrnoError(errno, "ask how full the disk is");
   const std::uint64_t free = status.f_bavail * status.f_frsize;
-  if (free >= settings_.min_free_bytes) return Ok();
+  if (free >= settings_.min_free_bytes && free - settings_.min_free_bytes >= wanted) return Ok();
   return Fail(ErrorCode::kResourceExhausted,
-              fmt::format("keep the disk of {} usable: {} bytes are free, fewer than {} "
-                          "(min_free_bytes)",
-                          Quoted(settings_.state_dir), free, settings_.min_free_bytes),
+              fmt::format("keep the disk of {} usable: {} bytes are free, and {} must stay so "
+                          "(min_free_bytes) with {} more",
+                          Quoted(settings_.state_dir), free, settings_.min_free_bytes, wanted),
               "DISK_LOW");
 }
 
 Result<void> DiskRunFiles::PrepareOutput(const Owner& owner, const std::string& name) {
-  TW_TRY(CheckRoom());
+  TW_TRY(CheckRoom(0));
   TW_ASSIGN(const UniqueFd outputs, OpenFolder(owner.run_id, run::kOutputsFolder));
   if (::mkdirat(outputs.get(), name.c_str(), 0700) != 0) return OutputFailed("make", name, errno);
   return GiveTree(outputs.get(), name, owner.user, Deadline::Never());

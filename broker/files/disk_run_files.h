@@ -28,7 +28,7 @@ class DiskRunFiles final : public run::RunFiles {
   Result<std::unique_ptr<run::InputReceiver>> Receive(const Owner& owner, const std::string& name,
                                                       std::uint64_t max_bytes) override;
   // RESOURCE_EXHAUSTED (DISK_LOW).
-  [[nodiscard]] Result<void> CheckRoom() override;
+  [[nodiscard]] Result<void> CheckRoom(std::uint64_t wanted) override;
   Result<void> PrepareOutput(const Owner& owner, const std::string& name) override;
   // The archive is plain: sorted by path, owner 0:0, time 0.
   Result<run::OutputSummary> Send(const RunId& run_id, const std::string& name,

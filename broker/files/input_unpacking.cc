@@ -22,7 +22,7 @@ Error CannotBegin(const std::string& name, const std::string& cause) {
 
 Result<std::unique_ptr<InputUnpacking>> InputUnpacking::Start(
     const std::string& worker, UniqueFd inputs, const std::string& name, const policy::UserId& user,
-    const extract::Limits& limits, std::function<void(std::uint64_t)> on_done) {
+    const extract::Limits& limits, Hooks hooks) {
   const auto errno_error = [&name] {
     return CannotBegin(name, ErrnoError(errno, "make its folder").message);
   };
@@ -34,10 +34,11 @@ Result<std::unique_ptr<InputUnpacking>> InputUnpacking::Start(
   auto started = extract::WorkerProcess::StartFed(worker, folder.get(), limits);
   if (!started) return CannotBegin(name, started.error().message);
   return std::unique_ptr<InputUnpacking>(
-      new InputUnpacking(std::move(inputs), name, user, *std::move(started), std::move(on_done)));
+      new InputUnpacking(std::move(inputs), name, user, *std::move(started), std::move(hooks)));
 }
 
 Result<void> InputUnpacking::Write(std::string_view piece, const run::Patience& patience) {
+  TW_TRY(hooks_.check_room());
   hash_.Add(piece);
   archive_bytes_ += piece.size();
   if (auto fed = worker_.Feed(piece, patience.stop, patience.deadline); fed) return Ok();
@@ -52,15 +53,14 @@ Result<run::ArchiveSummary> InputUnpacking::Finish(const run::Patience& patience
   auto end = worker_.Wait(patience.stop, {}, patience.deadline);
   if (!end) return Refused(end.error(), patience);
   TW_TRY(GiveTree(inputs_.get(), name_, user_, patience.deadline));
-  on_done_(end->bytes);
+  hooks_.on_done(end->bytes);
   return run::ArchiveSummary{.entries = end->entries,
                              .bytes = end->bytes,
                              .archive_bytes = archive_bytes_,
                              .sha256 = hash_.Finish()};
 }
 
-Error InputUnpacking::Refused(const extract::Refusal& refusal,
-                              const run::Patience& patience) const {
+Error InputUnpacking::Refused(const extract::Refusal& refusal, const run::Patience& patience) {
   if (patience.stop.stop_requested()) {
     return Fail(ErrorCode::kCancelled, "unpack input " + Quoted(name_) + ": the run was stopped");
   }
@@ -71,6 +71,7 @@ Error InputUnpacking::Refused(const extract::Refusal& refusal,
   if (refusal.code == extract::Code::kWorker || refusal.code == extract::Code::kWrite) {
     return CannotBegin(name_, refusal.message);
   }
+  code_ = extract::ToString(refusal.code);
   return Fail(ErrorCode::kFailedPrecondition,
               fmt::format("unpack input {}: refused: {}: {}{}", Quoted(name_),
                           extract::ToString(refusal.code), refusal.message,

@@ -16,35 +16,39 @@ namespace tidewaiter::files {
 
 class InputUnpacking final : public run::InputReceiver {
  public:
-  // `inputs`: the open folder in which `name` is made. `on_done` gets the bytes of content that it
-  // has come to.
+  struct Hooks {
+    std::function<Result<void>()> check_room;    // asked again and again; an error ends it
+    std::function<void(std::uint64_t)> on_done;  // gets the bytes of content that it has come to
+  };
+  // `inputs`: the open folder in which `name` is made.
   static Result<std::unique_ptr<InputUnpacking>> Start(const std::string& worker, UniqueFd inputs,
                                                        const std::string& name,
                                                        const policy::UserId& user,
-                                                       const extract::Limits& limits,
-                                                       std::function<void(std::uint64_t)> on_done);
+                                                       const extract::Limits& limits, Hooks hooks);
 
   Result<void> Write(std::string_view piece, const run::Patience& patience) override;
   Result<run::ArchiveSummary> Finish(const run::Patience& patience) override;
+  [[nodiscard]] std::string code() const override { return code_; }
 
  private:
   InputUnpacking(UniqueFd inputs, std::string name, const policy::UserId& user,
-                 extract::WorkerProcess worker, std::function<void(std::uint64_t)> on_done)
+                 extract::WorkerProcess worker, Hooks hooks)
       : inputs_(std::move(inputs)),
         name_(std::move(name)),
         user_(user),
         worker_(std::move(worker)),
-        on_done_(std::move(on_done)) {}
+        hooks_(std::move(hooks)) {}
 
-  [[nodiscard]] Error Refused(const extract::Refusal& refusal, const run::Patience& patience) const;
+  [[nodiscard]] Error Refused(const extract::Refusal& refusal, const run::Patience& patience);
 
   const UniqueFd inputs_;
   const std::string name_;
   const policy::UserId user_;
   extract::WorkerProcess worker_;
-  const std::function<void(std::uint64_t)> on_done_;
+  const Hooks hooks_;
   Sha256 hash_;
   std::uint64_t archive_bytes_ = 0;
+  std::string code_;
 };
 
 }  // namespace tidewaiter::files

@@ -1,8 +1,18 @@
 #include "broker/rpc/upload_pipe.h"
 
+#include <chrono>
 #include <utility>
 
 namespace tidewaiter::rpc {
+namespace {
+
+constexpr std::chrono::milliseconds kVanishing(500);
+
+Error Stopped() {
+  return Fail(ErrorCode::kCancelled, "take an input: the run was stopped");
+}
+
+}  // namespace
 
 bool UploadPipe::Offer(run::UploadPiece piece) {
   bool go_on = false;
@@ -29,11 +39,14 @@ Result<run::UploadPiece> UploadPipe::Next(const run::Patience& patience) {
     auto state = state_.Lock();
     const auto ready = [&] { return !state->waiting.empty() || state->finished; };
     if (!state.Wait(changed_, patience.stop, patience.deadline, ready)) {
-      return patience.stop.stop_requested()
-                 ? Fail(ErrorCode::kCancelled, "take an input: the run was stopped")
-                 : Fail(ErrorCode::kDeadlineExceeded, "take an input: nothing came");
+      if (patience.stop.stop_requested()) return Stopped();
+      return Fail(ErrorCode::kDeadlineExceeded, "take an input: nothing came");
     }
     if (state->waiting.empty()) {
+      // A client that vanishes closes its side too, and which of the two is heard first is chance.
+      const Deadline soon = patience.deadline.Sooner(Deadline::After(kVanishing));
+      state.Wait(changed_, patience.stop, soon, [] { return false; });
+      if (patience.stop.stop_requested()) return Stopped();
       return Fail(ErrorCode::kFailedPrecondition,
                   "take an input: the client closed its side before all of them had come",
                   "INPUT_MISSING");

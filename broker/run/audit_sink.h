@@ -45,7 +45,9 @@ struct ArchiveNote {
   std::string name;
   ArchiveSummary archive;
   std::uint64_t omitted = 0;  // of an output: what was left behind
-  std::string error;          // where it was refused or broke off; `archive` means nothing then
+  // Where it was refused or broke off: a reason, and the code of a refusal. `archive` means nothing
+  // then.
+  std::string error;
 };
 
 // One event of the log. Absent parts are left out of the record. Environment values and arguments

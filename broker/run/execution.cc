@@ -114,7 +114,7 @@ Outcome Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
 // known: all are stopped, which is better than a host whose disk is full.
 bool Execution::DiskIsLow() {
   if (!has_outputs_) return false;
-  auto room = environment_.files->CheckRoom();
+  auto room = environment_.files->CheckRoom(0);
   if (room || room.error().Reason() != "DISK_LOW") return false;
   disk_low_ = std::move(room).error();
   return true;

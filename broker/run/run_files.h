@@ -39,6 +39,8 @@ class InputReceiver {
   virtual Result<void> Write(std::string_view piece, const Patience& patience) = 0;
   // At the archive's end. Errors: as Write.
   virtual Result<ArchiveSummary> Finish(const Patience& patience) = 0;
+  // Once it has been refused: the code. For the record, which has no place for names of entries.
+  [[nodiscard]] virtual std::string code() const = 0;
 };
 
 // What of an output is left behind.
@@ -70,16 +72,16 @@ class RunFiles {
   };
 
   // Begins the input `name`: unpacks at most `max_bytes` of content, in a process without rights.
-  // Errors: RESOURCE_EXHAUSTED (INPUT_QUOTA) where the principal's runs hold as much as they may;
-  // INTERNAL (INPUT_FAILED).
+  // Errors: RESOURCE_EXHAUSTED (INPUT_QUOTA) where the principal's runs hold as much as they may,
+  // and CheckRoom's; INTERNAL (INPUT_FAILED).
   virtual Result<std::unique_ptr<InputReceiver>> Receive(const Owner& owner,
                                                          const std::string& name,
                                                          std::uint64_t max_bytes) = 0;
-  // Makes the empty folder of an output. Error: OUTPUT_FAILED.
+  // Makes the empty folder of an output. Errors: OUTPUT_FAILED.
   virtual Result<void> PrepareOutput(const Owner& owner, const std::string& name) = 0;
-  // Whether the disk that holds them has more left than it must keep free. Asked before a run gets
-  // files, and again and again while it may write some: nothing else bounds what it writes.
-  [[nodiscard]] virtual Result<void> CheckRoom() = 0;
+  // Whether the disk that holds them has `wanted` bytes more left than it must keep free. Asked
+  // again and again while a run may write some: nothing else bounds what it writes.
+  [[nodiscard]] virtual Result<void> CheckRoom(std::uint64_t wanted) = 0;
   // Once nothing of the run writes to it any more: its files and folders as a plain tar, at most
   // `max_bytes` of content. Errors: OUTPUT_FAILED, Patience's, those of `write`.
   virtual Result<OutputSummary> Send(const RunId& run_id, const std::string& name,

@@ -39,8 +39,9 @@ class Intake {
       TW_ASSIGN(UploadPiece piece, Next());
       if (expected.erase(piece.name) == 0) return Unexpected(piece.name);
       const std::string name = piece.name;
-      const auto taken = TakeOne(std::move(piece), static_cast<std::uint64_t>(left));
-      Record(name, taken);
+      std::string code;
+      const auto taken = TakeOne(std::move(piece), static_cast<std::uint64_t>(left), code);
+      Record(name, taken, code);
       if (!taken) return taken.error();
       left -= static_cast<std::int64_t>(taken->bytes);
     }
@@ -48,14 +49,21 @@ class Intake {
   }
 
  private:
-  Result<ArchiveSummary> TakeOne(UploadPiece piece, std::uint64_t max_bytes) {
+  // `code`: of a refusal.
+  Result<ArchiveSummary> TakeOne(UploadPiece piece, std::uint64_t max_bytes, std::string& code) {
     const std::string name = piece.name;
     const RunFiles::Owner owner{
         .run_id = facts_.run_id, .principal = facts_.caller.principal, .user = effective_.user};
     TW_ASSIGN(const auto receiver, environment_.files->Receive(owner, name, max_bytes));
+    auto taken = Feed(*receiver, name, std::move(piece));
+    code = receiver->code();
+    return taken;
+  }
+
+  Result<ArchiveSummary> Feed(InputReceiver& receiver, const std::string& name, UploadPiece piece) {
     while (true) {
-      TW_TRY(receiver->Write(piece.data, patience_));
-      if (piece.last) return receiver->Finish(patience_);
+      TW_TRY(receiver.Write(piece.data, patience_));
+      if (piece.last) return receiver.Finish(patience_);
       TW_ASSIGN(piece, Next());
       if (piece.name != name) return Unexpected(piece.name);
     }
@@ -83,12 +91,14 @@ class Intake {
                 "PROTOCOL_VIOLATION");
   }
 
-  void Record(const std::string& name, const Result<ArchiveSummary>& taken) {
+  void Record(const std::string& name, const Result<ArchiveSummary>& taken,
+              const std::string& code) {
     ArchiveNote note{.name = name, .archive = {}, .omitted = 0, .error = {}};
     if (taken) {
       note.archive = *taken;
     } else {
-      note.error = taken.error().message;
+      note.error = taken.error().Reason();
+      if (!code.empty()) note.error += ": " + code;
     }
     environment_.audit->AppendEventually(
         ArchiveEvent(AuditEvent::Type::kRunInput, facts_, std::move(note)));

@@ -111,9 +111,9 @@ void SendOutputs(const Environment& environment, const RunFacts& facts,
       note.archive = sent->archive;
       note.omitted = sent->omitted;
     } else {
-      note.error = sent.error().message;
+      note.error = sent.error().Reason();
     }
-    observer.OnOutputEnd(name, sent ? *sent : OutputSummary(), note.error);
+    observer.OnOutputEnd(name, sent ? *sent : OutputSummary(), sent ? "" : sent.error().message);
     environment.audit->AppendEventually(
         ArchiveEvent(AuditEvent::Type::kRunOutput, facts, std::move(note)));
   }

@@ -49,7 +49,7 @@ class FakeFiles final : public run::RunFiles {
     return Ok();
   }
   void FillDisk() { full_ = true; }
-  [[nodiscard]] Result<void> CheckRoom() override {
+  [[nodiscard]] Result<void> CheckRoom(std::uint64_t /*wanted*/) override {
     if (!full_) return Ok();
     return Fail(ErrorCode::kResourceExhausted, "keep the disk free: full", "DISK_LOW");
   }
@@ -84,7 +84,7 @@ class FakeFiles final : public run::RunFiles {
     }
     Result<run::ArchiveSummary> Finish(const run::Patience& /*patience*/) override {
       if (files_.refuse_) {
-        return Fail(ErrorCode::kFailedPrecondition, "unpack input: refused: dot-dot",
+        return Fail(ErrorCode::kFailedPrecondition, "unpack input: refused: dot-dot: '../x'",
                     "INPUT_REFUSED");
       }
       const std::lock_guard lock(files_.mutex_);
@@ -94,6 +94,8 @@ class FakeFiles final : public run::RunFiles {
                                  .archive_bytes = got_.size(),
                                  .sha256 = "sha256:of " + got_};
     }
+
+    [[nodiscard]] std::string code() const override { return files_.refuse_ ? "dot-dot" : ""; }
 
    private:
     FakeFiles& files_;

@@ -133,6 +133,7 @@ TEST_F(DiskRunFilesTest, ARefusalAmidTheArchiveIsToldBeforeItsEnd) {
   ASSERT_FALSE(written.has_value());
   EXPECT_EQ(written.error().Reason(), "INPUT_REFUSED");
   EXPECT_THAT(written.error().message, HasSubstr("absolute"));
+  EXPECT_EQ((*receiver)->code(), "absolute");
 }
 
 TEST_F(DiskRunFilesTest, AnEmptyArchiveThatIsNoneIsRefused) {
@@ -187,7 +188,8 @@ TEST_F(DiskRunFilesTest, ADiskThatIsAlmostFullTakesNoFiles) {
   ASSERT_FALSE(input.has_value());
   EXPECT_EQ(input.error().Reason(), "DISK_LOW");
   EXPECT_EQ(files->PrepareOutput(Of(Self()), "results").error().Reason(), "DISK_LOW");
-  EXPECT_TRUE(Open(1)->CheckRoom().has_value());
+  EXPECT_TRUE(Open(1)->CheckRoom(0).has_value());
+  EXPECT_FALSE(Open(1)->CheckRoom(std::uint64_t{1} << 60U).has_value());
 }
 
 TEST_F(DiskRunFilesTest, AnOutputIsAnEmptyFolderOfTheRunsUser) {

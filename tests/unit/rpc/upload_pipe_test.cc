@@ -70,5 +70,14 @@ TEST(UploadPipe, TheRunsStopAndItsDeadlineEndTheWait) {
             ErrorCode::kCancelled);
 }
 
+TEST(UploadPipe, AnEndThatComesWithTheRunsStopIsTheStop) {
+  UploadPipe pipe([] {});
+  pipe.Finish();
+  std::stop_source stop;
+  const run::Patience patience{.stop = stop.get_token(), .deadline = Deadline::Never()};
+  std::jthread client([&stop] { stop.request_stop(); });
+  EXPECT_EQ(pipe.Next(patience).error().code, ErrorCode::kCancelled);
+}
+
 }  // namespace
 }  // namespace tidewaiter::rpc
