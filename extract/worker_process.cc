@@ -145,13 +145,14 @@ siginfo_t WorkerProcess::Reap() {
   return end;
 }
 
-WorkerProcess::Event WorkerProcess::Await(bool fed, Deadline deadline) const {
+WorkerProcess::Event WorkerProcess::Await(Deadline deadline) const {
   std::array<pollfd, 2> waits{{{report_.get(), POLLIN, 0}, {input_.get(), POLLOUT, 0}}};
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.Left());
     constexpr std::chrono::milliseconds kMost = std::chrono::hours(1);
+    // A closed input's -1 is passed over (poll(2)).
     const int ready =
-        ::poll(waits.data(), fed ? 2 : 1, static_cast<int>(std::min(left, kMost).count()));
+        ::poll(waits.data(), waits.size(), static_cast<int>(std::min(left, kMost).count()));
     // Errors and ends count as ready: the read or the write tells.
     if (ready > 0) return waits[0].revents != 0 ? Event::kReport : Event::kInput;
     if (deadline.Passed()) return Event::kDeadline;
@@ -176,7 +177,7 @@ Expected<void> WorkerProcess::Feed(std::string_view bytes, const std::stop_token
   while (!bytes.empty()) {
     // At its end the worker has nothing left to read, and the archive has.
     bool ended = reader_.end().has_value();
-    switch (ended ? Event::kReport : Await(true, deadline)) {
+    switch (ended ? Event::kReport : Await(deadline)) {
       case Event::kDeadline: Kill(); return Refuse(Code::kWorker, "the extraction took too long");
       case Event::kReport: ended = ended || !TakeReport(); break;
       case Event::kInput: {
@@ -200,7 +201,7 @@ Expected<Summary> WorkerProcess::Wait(const std::stop_token& stop,
   CloseInput();
   bool in_time = true;
   while (sound_ && in_time) {
-    in_time = Await(false, deadline) != Event::kDeadline;
+    in_time = Await(deadline) != Event::kDeadline;
     if (!in_time || !TakeReport()) break;
     if (on_progress) on_progress(reader_.progress());
   }

@@ -54,8 +54,8 @@ class WorkerProcess {
 
   WorkerProcess(UniqueFd process, UniqueFd report)
       : process_(std::move(process)), report_(std::move(report)) {}
-  // Waits for the report, and for room in the input where that is `fed`.
-  [[nodiscard]] Event Await(bool fed, Deadline deadline) const;
+  // Waits for the report, and for room in the input as long as that is open.
+  [[nodiscard]] Event Await(Deadline deadline) const;
   // False where the report has ended, or makes no sense.
   bool TakeReport();
   // What waitid(2) tells.

@@ -22,8 +22,8 @@ class OutputFoldersTest : public ::testing::Test {
   // What it reads becomes the content of the file "all".
   OutputFolders Make(const std::string& says = "accepted 1 1\\n") {
     const std::string path = folder_ / "worker";
-    std::ofstream(path) << "#!/bin/sh\nPATH=/usr/bin:/bin\ncat > /proc/self/fd/3/all\nprintf '"
-                        << says << "' >&4\n";
+    std::ofstream(path) << "#!/bin/sh\nPATH=/usr/bin:/bin\ncat > /proc/self/fd/3/all\nprintf \""
+                        << says << "\" >&4\n";
     ::chmod(path.c_str(), 0700);
     return {{{"o", destination_, ""}}, path, {}};
   }
@@ -101,6 +101,14 @@ TEST_F(OutputFoldersTest, AnOutputThatNobodyAskedForIsLetGo) {
   other.set_name("other");
   EXPECT_TRUE(folders.Take(other));
   EXPECT_FALSE(fs::exists(destination_));
+}
+
+TEST_F(OutputFoldersTest, TheWorkerIsToldHowMuchMayCome) {
+  OutputFolders folders = Make("refused fifo ${#1} 0\\n$1");
+  folders.SetMaxBytes(12345);
+  const auto taken = folders.Take(Piece("one", true));
+  ASSERT_FALSE(taken);
+  EXPECT_TRUE(taken.error().message.ends_with("refused: fifo: 12345")) << taken.error().message;
 }
 
 TEST_F(OutputFoldersTest, AFolderThatIsNotEmptyIsFoundBefore) {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 #include <thread>
+#include <vector>
 
 #include "client/commands/program.h"
 #include "tests/support/scripted_broker.h"
@@ -67,9 +68,6 @@ class RunArchivesTest : public ::testing::Test {
         order_ += piece.last() ? piece.name() : "";
         left -= piece.last() ? 1 : 0;
       }
-      if (start_.stdin()) {
-        while (stream.Read(&request) && request.has_stdin()) stdin_ += request.stdin();
-      }
       stream.Write(ExitedEvent());
       return grpc::Status::OK;
     };
@@ -80,7 +78,6 @@ class RunArchivesTest : public ::testing::Test {
   v1::StartRun start_;
   std::map<std::string, std::string> archives_;
   std::string order_;
-  std::string stdin_;
 };
 
 TEST_F(RunArchivesTest, AFolderIsSentAsAnArchiveOfWhatIsInIt) {
@@ -128,12 +125,28 @@ TEST_F(RunArchivesTest, ADashSendsStdin) {
   EXPECT_EQ(archives_.at("a"), "an archive");
 }
 
+// The input comes last of all, where nobody waits for it.
 TEST_F(RunArchivesTest, StdinOfTheJobComesAfterTheInputs) {
   const WithStdin given("for the job");
-  const ScriptedBroker broker(TakeInputs(1));
-  EXPECT_EQ(Run(broker, {"-i", "--input", "a=" + in_ + ":/in"}).status, 0);
-  EXPECT_EQ(order_, "a");
-  EXPECT_EQ(stdin_, "for the job");
+  const std::string path = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  UniqueFd writer(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  std::vector<std::string> order;
+  const ScriptedBroker broker([&](RunStream& stream) {
+    v1::RunRequest request;
+    stream.Read(&request);
+    stream.Write(AdmittedEvent());
+    EXPECT_EQ(::write(writer.get(), "archive", 7), 7);
+    writer.Reset();
+    while (stream.Read(&request)) {
+      order.push_back(request.has_input() ? request.input().data() : request.stdin());
+      if (request.has_stdin_end()) break;
+    }
+    stream.Write(ExitedEvent());
+    return grpc::Status::OK;
+  });
+  EXPECT_EQ(Run(broker, {"-i", "--input", "a=" + path + ":/in"}).status, 0);
+  EXPECT_THAT(order, ::testing::ElementsAre("archive", "", "for the job", ""));
 }
 
 TEST_F(RunArchivesTest, WhatCannotBePackedCancelsTheRunAndIsNamed) {

@@ -11,10 +11,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/only_chown.h"
@@ -246,6 +249,36 @@ TEST_F(PackFolderTest, AFileThatShrinksEndsTheArchive) {
   const auto end = PackFolder(fd.get(), {}, sink);
   ASSERT_FALSE(end);
   EXPECT_EQ(end.error(), (Refusal{Code::kTruncated, "it became shorter while it was read", "f"}));
+}
+
+// What is looked at is not always what is opened.
+TEST_F(PackFolderTest, NothingOutsideIsPackedWhileNamesAreSwapped) {
+  const testing::ScratchFolder outside;
+  fs::create_directory(outside / "d");
+  std::ofstream(outside / "secret") << "secret";
+  std::ofstream(outside / "d/secret") << "secret";
+  fs::create_directory(folder_ / "d");
+  File("d/secret");
+  File("f");
+  fs::create_symlink(outside / "secret", folder_ / "f-link");
+  fs::create_directory_symlink(outside / "d", folder_ / "d-link");
+  ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0666), 0);
+  const UniqueFd fd(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const std::jthread swapper([&fd](const std::stop_token& stop) {
+    const auto swap = [&fd](const char* one, const char* other) {
+      ::renameat2(fd.get(), one, fd.get(), other, RENAME_EXCHANGE);
+    };
+    while (!stop.stop_requested()) {
+      swap("f", "f-link");
+      swap("d", "d-link");
+      swap("f", "fifo");
+    }
+  });
+  for (int i = 0; i < 500; ++i) {
+    sink_.files.clear();
+    ASSERT_TRUE(Pack());
+    for (const auto& [path, content] : sink_.files) ASSERT_EQ(content, "x") << path;
+  }
 }
 
 TEST_F(PackFolderTest, AnotherFileSystemIsNotEntered) {
