@@ -5,15 +5,15 @@
 
 namespace tidewaiter::extract {
 
-WriteBehind::WriteBehind(Sink& sink) : sink_(sink) {
+WriteBehind::WriteBehind(Sink& folders, const std::vector<Sink*>& files) : folders_(folders) {
   // All of its memory now: it may be little that is left later.
   for (Batch& batch : batches_) {
     batch.calls.reserve(kBatchCalls);
     batch.bytes.reserve(kBatchBytes);
   }
-  thread_ = std::thread([this] { Run(); });
+  for (Sink* const sink : files) threads_.emplace_back([this, sink] { Run(*sink); });
   std::unique_lock lock(mutex_);
-  to_caller_.wait(lock, [this] { return running_; });
+  to_caller_.wait(lock, [this] { return running_ == threads_.size(); });
 }
 
 WriteBehind::~WriteBehind() {
@@ -21,12 +21,12 @@ WriteBehind::~WriteBehind() {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
-  to_writer_.notify_one();
-  thread_.join();
+  to_writers_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 Expected<void> WriteBehind::AddFolder(const std::string& path, std::uint32_t mode) {
-  return Add({.what = Call::What::kFolder, .mode = mode}, path);
+  return folders_.AddFolder(path, mode);
 }
 
 Expected<void> WriteBehind::BeginFile(const std::string& path, std::uint32_t mode,
@@ -36,12 +36,8 @@ Expected<void> WriteBehind::BeginFile(const std::string& path, std::uint32_t mod
 
 Expected<void> WriteBehind::Write(std::string_view piece) {
   while (!piece.empty()) {
-    const std::size_t used = filling().bytes.size();
-    if (used >= kBatchBytes) {
-      if (auto handed = HandOver(); !handed) return handed;
-      continue;
-    }
-    const std::string_view part = piece.substr(0, kBatchBytes - used);
+    // A batch that is full was handed over; only a long path makes it longer than it should be.
+    const std::string_view part = piece.substr(0, kBatchBytes - filling().bytes.size());
     piece.remove_prefix(part.size());
     if (auto added = Add({.what = Call::What::kWrite}, part); !added) return added;
   }
@@ -55,9 +51,12 @@ Expected<void> WriteBehind::EndFile() {
 Expected<void> WriteBehind::Finish() {
   if (auto handed = HandOver(); !handed) return handed;
   std::unique_lock lock(mutex_);
-  to_caller_.wait(lock, [this] { return emptied_ == filled_; });
+  to_caller_.wait(lock, [this] {
+    return std::none_of(batches_.begin(), batches_.end(),
+                        [](const Batch& batch) { return batch.busy; });
+  });
   if (refused_) return tl::unexpected(*refused_);
-  return sink_.Finish();
+  return folders_.Finish();
 }
 
 Expected<void> WriteBehind::Add(const Call& call, std::string_view bytes) {
@@ -71,47 +70,56 @@ Expected<void> WriteBehind::Add(const Call& call, std::string_view bytes) {
 
 Expected<void> WriteBehind::HandOver() {
   std::unique_lock lock(mutex_);
+  filling().busy = true;
   ++filled_;
-  to_writer_.notify_one();
-  to_caller_.wait(lock, [this] { return filled_ - emptied_ < kBatches; });
+  // All of them: which one may take it depends on who has a file open.
+  to_writers_.notify_all();
+  to_caller_.wait(lock, [this] { return !filling().busy; });
   if (refused_) return tl::unexpected(*refused_);
   filling().calls.clear();
   filling().bytes.clear();
   return {};
 }
 
-void WriteBehind::Run() {
+void WriteBehind::Run(Sink& sink) {
+  std::string path;
   std::unique_lock lock(mutex_);
-  running_ = true;
+  ++running_;
   to_caller_.notify_one();
   while (true) {
-    to_writer_.wait(lock, [this] { return stop_ || emptied_ < filled_; });
+    to_writers_.wait(
+        lock, [&] { return stop_ || (taken_ < filled_ && (amid_ == nullptr || amid_ == &sink)); });
     if (stop_) return;
+    Batch& batch = batches_[taken_++ % kBatches];
+    const bool whole = batch.calls.empty() || batch.calls.back().what == Call::What::kEnd;
+    const bool was_mine = amid_ != nullptr;
+    amid_ = whole ? nullptr : &sink;
+    if (was_mine && whole) to_writers_.notify_all();
     if (!refused_) {
-      const Batch& batch = batches_[emptied_ % kBatches];
       lock.unlock();
-      const auto written = Replay(batch);
+      const auto written = Replay(batch, path, sink);
       lock.lock();
-      if (!written) refused_ = written.error();
+      if (!written && !refused_) refused_ = written.error();
     }
-    ++emptied_;
+    batch.busy = false;
     to_caller_.notify_one();
   }
 }
 
-Expected<void> WriteBehind::Replay(const Batch& batch) {
+Expected<void> WriteBehind::Replay(const Batch& batch, std::string& path, Sink& sink) {
   try {
     std::string_view rest = batch.bytes;
     for (const Call& call : batch.calls) {
       const std::string_view bytes = rest.substr(0, call.length);
       rest.remove_prefix(call.length);
-      if (call.what == Call::What::kFolder || call.what == Call::What::kBegin) path_ = bytes;
       Expected<void> done;
       switch (call.what) {
-        case Call::What::kFolder: done = sink_.AddFolder(path_, call.mode); break;
-        case Call::What::kBegin: done = sink_.BeginFile(path_, call.mode, call.size); break;
-        case Call::What::kWrite: done = sink_.Write(bytes); break;
-        case Call::What::kEnd: done = sink_.EndFile(); break;
+        case Call::What::kBegin:
+          path = bytes;
+          done = sink.BeginFile(path, call.mode, call.size);
+          break;
+        case Call::What::kWrite: done = sink.Write(bytes); break;
+        case Call::What::kEnd: done = sink.EndFile(); break;
       }
       if (!done) return done;
     }

@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "extract/directory_sink.h"
 #include "extract/extraction.h"
@@ -111,18 +112,22 @@ int Main(int argc, const char* const* argv) {
   // Lines are shorter than what a pipe takes or leaves as a whole (pipe(7), PIPE_BUF).
   if (::fcntl(kReportFd, F_SETFL, O_NONBLOCK) != 0) return FailToBegin("prepare the report");
   PrepareForThreads();
-  DirectorySink directory(kDirectoryFd);
+  DirectorySink folders(kDirectoryFd);
+  DirectorySink files(kDirectoryFd);
+  DirectorySink more_files(kDirectoryFd);
   std::optional<WriteBehind> sink;
   SandboxLimits sandbox;
   sandbox.file_bytes = limits.max_bytes;
-  const auto entered = EnterSandbox(kDirectoryFd, sandbox, [&] { sink.emplace(directory); });
+  const auto entered = EnterSandbox(kDirectoryFd, sandbox, [&] {
+    sink.emplace(folders, std::vector<Sink*>{&files, &more_files});
+  });
   if (!entered) {
     Say(FormatEnd(Refuse(Code::kWorker, entered.error().message)), Urgency::kEnd);
     ::_exit(kCannotBegin);
   }
   const Expected<Summary> end = Work(limits, *sink);
   const bool said = Say(FormatEnd(end), Urgency::kEnd);
-  // The writing thread goes with the process: to join it would take system calls that are gone.
+  // The writing threads go with the process: to join them would take system calls that are gone.
   ::_exit(end && said ? 0 : 1);
 }
 
