@@ -108,8 +108,10 @@ Expected<TarHeader> ParseTarHeader(std::string_view block) {
   const auto name = ParseText(Of(block, kName));
   const auto prefix = ParseText(Of(block, kPrefix));
   if (!name) return Refuse(Code::kNul, "a name with a NUL byte", Printable(Of(block, kName)));
-  // GNU keeps times there, which others take for the beginning of the name.
-  if (!prefix || (!ustar && !prefix->empty())) {
+  // GNU keeps times there, which others take for the beginning of the name, and where a file is
+  // sparse its map: that is refused by its type.
+  const bool sparse = !ustar && block[kType] == 'S';
+  if (!sparse && (!prefix || (!ustar && !prefix->empty()))) {
     return Refuse(Code::kAmbiguous, "a header whose prefix field programs read differently",
                   Printable(*name));
   }
@@ -124,7 +126,7 @@ Expected<TarHeader> ParseTarHeader(std::string_view block) {
                   Printable(*name));
   }
   TarHeader header;
-  if (!prefix->empty()) header.name = std::string(*prefix) + '/';
+  if (!sparse && !prefix->empty()) header.name = std::string(*prefix) + '/';
   header.name += *name;
   header.type = block[kType];
   header.size = *size;
