@@ -53,14 +53,15 @@ std::string Compressed(const std::string& bytes, const std::string& filter) {
   return out;
 }
 
-Extraction::Extraction() {
+Extraction::Extraction(const std::string& root) : root_(root.empty() ? scratch_ / "root" : root) {
+  fs::create_directories(root_);
   fs::create_directory(outside());
   std::ofstream(outside() + "/precious") << "precious";
 }
 
 Extraction::End Extraction::Run(const std::string& archive,
                                 const std::vector<std::string>& flags) const {
-  const std::string file = folder_ / "archive";
+  const std::string file = scratch_ / "archive";
   std::ofstream(file, std::ios::binary) << archive;
   std::vector<std::string> words{"extract", "--json"};
   words.insert(words.end(), flags.begin(), flags.end());
@@ -75,16 +76,16 @@ Extraction::End Extraction::Run(const std::string& archive,
 
 std::string Extraction::Refusal(const std::string& archive,
                                 const std::vector<std::string>& flags) const {
-  const auto before = TreeOf(folder_.path());
+  const auto before = TreeOf(root_);
   const End absent = Run(archive, flags);
   EXPECT_EQ(absent.status, 1) << absent.said << absent.err;
-  EXPECT_EQ(TreeOf(folder_.path()), before);
+  EXPECT_EQ(TreeOf(root_), before);
   fs::create_directory(destination());
   const End empty = Run(archive, flags);
   EXPECT_EQ(empty.status, 1) << empty.said << empty.err;
   EXPECT_TRUE(Extracted().empty());
   fs::remove(destination());
-  EXPECT_EQ(TreeOf(folder_.path()), before);
+  EXPECT_EQ(TreeOf(root_), before);
   EXPECT_EQ(empty.code(), absent.code());
   return absent.code();
 }

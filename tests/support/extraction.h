@@ -26,7 +26,8 @@ class Extraction {
     [[nodiscard]] std::string code() const { return said.value("code", "accepted"); }
   };
 
-  Extraction();
+  // In a folder of its own, or in `root`, which must be there.
+  explicit Extraction(const std::string& root = "");
 
   // With --json, and `flags` before the arguments.
   End Run(const std::string& archive, const std::vector<std::string>& flags = {}) const;
@@ -36,15 +37,16 @@ class Extraction {
   std::string Refusal(const std::string& archive, const std::vector<std::string>& flags = {}) const;
 
   // The folder to extract into; absent at first.
-  [[nodiscard]] std::string destination() const { return folder_ / "dest"; }
+  [[nodiscard]] std::string destination() const { return root_ + "/dest"; }
   // A folder beside it, with the file "precious".
-  [[nodiscard]] std::string outside() const { return folder_ / "outside"; }
+  [[nodiscard]] std::string outside() const { return root_ + "/outside"; }
   [[nodiscard]] std::map<std::string, std::string> Extracted() const {
     return TreeOf(destination());
   }
 
  private:
-  ScratchFolder folder_;
+  ScratchFolder scratch_;
+  const std::string root_;
 };
 
 }  // namespace tidewaiter::testing
