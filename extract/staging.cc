@@ -40,6 +40,17 @@ std::string_view NextName(const Listing& listing) {
   return {};
 }
 
+// A folder that was just made, which the umask may have closed to its owner.
+UniqueFd OpenForOwner(int parent, const char* name) {
+  const UniqueFd folder(::openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!folder || ::fstat(folder.get(), &status) != 0) return {};
+  // fchmod(2) takes no O_PATH descriptor, and the name may be somebody else's link by now.
+  const std::string itself = "/proc/self/fd/" + std::to_string(folder.get());
+  if ((status.st_mode & S_IRWXU) != S_IRWXU && ::chmod(itself.c_str(), S_IRWXU) != 0) return {};
+  return UniqueFd(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 // Replaces nothing. A folder that its owner may not write could only be moved by root, since its
 // ".." changes (rename(2), EACCES): it is made so for the moment. False with errno where it failed.
 bool Move(int from, int to, const std::string& name) {
@@ -77,8 +88,7 @@ Result<Staging> Staging::Open(const std::string& destination) {
                 "DESTINATION_NOT_EMPTY");
   }
   if (::mkdirat(staging.destination_.get(), kName, 0700) != 0) return ErrnoError(errno, what);
-  staging.folder_ = UniqueFd(
-      ::openat(staging.destination_.get(), kName, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  staging.folder_ = OpenForOwner(staging.destination_.get(), kName);
   if (!staging.folder_) {
     const Error error = ErrnoError(errno, what);
     ::unlinkat(staging.destination_.get(), kName, AT_REMOVEDIR);

@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <random>
@@ -47,11 +48,11 @@ struct Score {
     const UniqueFd stage(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     struct stat status {};
     if (!stage || ::fstat(stage.get(), &status) != 0) continue;
-    if (status.st_ino == last && random() % 64 != 0) continue;
+    if (status.st_ino == last && random() % 4096 != 0) continue;
     last = status.st_ino;
     // Until some file of the archive is there, or for that many looks.
     const std::string met = "a/c/f" + std::to_string(random() % 200 | 1U);
-    for (auto looks = random() % 5000; looks > 0; --looks) {
+    for (auto looks = random() % 20000; looks > 0; --looks) {
       if (::faccessat(stage.get(), met.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) break;
     }
     ::symlinkat(outside.c_str(), stage.get(), "link");
@@ -93,6 +94,9 @@ extract::Expected<extract::Summary> ExtractOnce(int archive, int stage, bool san
 
 TEST(ArchiveRace, NothingOutsideIsTouchedWhoeverRenamesMeanwhile) {
   const Extraction scene;
+  // So that what is meant for a folder in "a" has a place where "a" is a link to the outside.
+  std::filesystem::create_directory(scene.outside() + "/b");
+  std::filesystem::create_directory(scene.outside() + "/c");
   const auto outside = Outside(scene);
   const ScratchFolder scratch;
   TarBytes tar;
@@ -135,7 +139,6 @@ TEST(ArchiveRace, NothingOutsideIsTouchedWhoeverRenamesMeanwhile) {
   EXPECT_GT(score->exchanged, 0U);
   EXPECT_GT(score->planted, 0U);
   EXPECT_GT(refused, 0U) << "the attack never met an extraction";
-  EXPECT_GT(accepted, 0U) << "the attack never came too late";
   std::printf("%u exchanges, %u links; %u extractions accepted, %u refused\n",
               score->exchanged.load(), score->planted.load(), accepted, refused);
   ::munmap(score, sizeof(Score));
