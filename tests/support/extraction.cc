@@ -31,11 +31,13 @@ std::map<std::string, std::string> TreeOf(const std::string& folder) {
   return tree;
 }
 
-std::string Compressed(const std::string& bytes, const std::string& filter) {
+std::string Compressed(const std::string& bytes, const std::string& filter,
+                       const std::string& options) {
   std::string out;
   archive* const handle = ::archive_write_new();
   ::archive_write_add_filter_by_name(handle, filter.c_str());
   ::archive_write_set_format_raw(handle);
+  EXPECT_EQ(::archive_write_set_options(handle, options.c_str()), ARCHIVE_OK);
   const auto append = [](archive*, void* to, const void* from, std::size_t size) {
     static_cast<std::string*>(to)->append(static_cast<const char*>(from), size);
     return static_cast<la_ssize_t>(size);

@@ -14,8 +14,10 @@ namespace tidewaiter::testing {
 // Below `folder`: each path with its kind, mode and content, links not followed.
 std::map<std::string, std::string> TreeOf(const std::string& folder);
 
-// `bytes` compressed by libarchive's filter of that name ("gzip", "xz", ...).
-std::string Compressed(const std::string& bytes, const std::string& filter);
+// `bytes` compressed by libarchive's filter of that name ("gzip", "xz", ...), with its options
+// (archive_write_set_options(3)).
+std::string Compressed(const std::string& bytes, const std::string& filter,
+                       const std::string& options = "");
 
 class Extraction {
  public:
