@@ -80,9 +80,9 @@ UniqueFd OpenReal(int stage, const char* path) {
       const UniqueFd odd = OpenReal(stage.get(), "a/c");
       for (auto i = random() % 200; i < 200; i += 7) {
         const std::string target = i % 3 == 0 ? precious : outside + "/planted";
-        const int folder = i % 2 == 0 ? even.get() : odd.get();
+        const int into = i % 2 == 0 ? even.get() : odd.get();
         const std::string file = "f" + std::to_string(i);
-        if (::symlinkat(target.c_str(), folder, file.c_str()) == 0) ++score.planted;
+        if (::symlinkat(target.c_str(), into, file.c_str()) == 0) ++score.planted;
       }
     }
   }
