@@ -95,7 +95,9 @@ Expected<void> TarScanner::TakeBlock(std::string_view block) {
     case Phase::kHeader: break;
   }
   if (IsZero(block)) {
-    if (HasPending()) return Refuse(Code::kAmbiguous, "a header for an entry that does not come");
+    // Python's tarfile takes a global header with nothing after it for a broken archive.
+    if (HasPending() || global_)
+      return Refuse(Code::kAmbiguous, "a header for an entry that does not come");
     phase_ = Phase::kOneZeroBlock;
     any_ = true;
     return {};
@@ -164,6 +166,7 @@ Expected<void> TarScanner::EndBody() {
   if (records->path || records->size || records->link_path) {
     return Refuse(Code::kAmbiguous, "a global header that renames or resizes entries");
   }
+  global_ = true;
   return {};
 }
 
@@ -207,6 +210,7 @@ Expected<void> TarScanner::AddEntry(const TarHeader& header) {
       {.name = std::move(name), .is_folder = is_folder, .size = *size, .mode = header.mode});
   pax_.reset();
   long_name_.reset();
+  global_ = false;
   left_ = *size;
   phase_ = left_ > 0 ? Phase::kContent : Phase::kHeader;
   return {};

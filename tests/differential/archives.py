@@ -25,6 +25,7 @@ WHY_STRICTER = {
     "bad-checksum": "tarfile takes a broken header after the first for the end",
     "trailing-data": "both ignore what follows the end marker",
     "truncated": "both do without an end marker",
+    "unknown-type": "both take it for a file, as POSIX advises; what it means, its maker alone knows",
     "nul": "both cut the name there",
     "empty-name": "tarfile drops an empty component",
     "not-a-tar": "tarfile looks past a first block that is broken",
@@ -246,7 +247,7 @@ def by_worker(worker, archive, folder):
 
 def by_tarfile(data):
     """(tree, plain): tree None where it is refused; plain where it is files and folders of sound, different names."""
-    tree, plain = {}, True
+    tree, plain, root = {}, True, False
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:", errors="strict") as archive:
             for member in archive:
@@ -257,6 +258,8 @@ def by_tarfile(data):
                          and name.isprintable() and "\ufffd" not in name)
                 plain &= bool(sound) and (member.isreg() or member.isdir()) and not member.issparse()
                 if name == ".":
+                    plain &= not root
+                    root = True
                     continue
                 key = name.encode()
                 plain &= key not in tree

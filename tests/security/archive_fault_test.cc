@@ -94,8 +94,10 @@ void FeedAndAwait(int pipe, std::string_view bytes) {
     ASSERT_GT(written, 0);
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   for (int unread = 1; unread != 0; std::this_thread::yield()) {
     ASSERT_EQ(::ioctl(pipe, FIONREAD, &unread), 0);
+    ASSERT_LT(std::chrono::steady_clock::now(), until) << "the worker has stopped reading";
   }
 }
 
