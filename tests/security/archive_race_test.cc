@@ -68,11 +68,11 @@ UniqueFd OpenReal(int stage, const char* path) {
     ::symlinkat(outside.c_str(), stage.get(), "link");
     constexpr std::array<std::array<const char*, 2>, 3> kFolders{
         {{".", "a"}, {"a", "b"}, {"a", "c"}}};
-    const auto& [above, name] = kFolders[random() % kFolders.size()];
+    const auto& way = kFolders[random() % kFolders.size()];
     if (random() % 2 == 0) {
-      const UniqueFd parent = OpenReal(stage.get(), above);
+      const UniqueFd parent = OpenReal(stage.get(), way[0]);
       const auto exchange = [&] {
-        return ::renameat2(stage.get(), "link", parent.get(), name, RENAME_EXCHANGE) == 0;
+        return ::renameat2(stage.get(), "link", parent.get(), way[1], RENAME_EXCHANGE) == 0;
       };
       for (auto times = random() % 20; times > 0 && exchange(); --times) ++score.exchanged;
     } else {
