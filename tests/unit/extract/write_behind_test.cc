@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <latch>
 #include <new>
 
 #include "tests/unit/extract/recording_sink.h"
@@ -14,13 +15,16 @@ namespace {
 class FailingSink final : public Sink {
  public:
   enum class Way { kRefuse, kNoMemory };
-  explicit FailingSink(Way way = Way::kRefuse) : way_(way) {}
+  // Waits for `until` first, where there is one.
+  explicit FailingSink(Way way = Way::kRefuse, std::latch* until = nullptr)
+      : way_(way), until_(until) {}
 
   Expected<void> AddFolder(const std::string&, std::uint32_t) override { return {}; }
   Expected<void> BeginFile(const std::string& path, std::uint32_t, std::uint64_t) override {
     after_failure_ += failed_;
     if (path != "bad") return {};
     failed_ = 1;
+    if (until_ != nullptr) until_->wait();
     if (way_ == Way::kNoMemory) throw std::bad_alloc();
     return Refuse(Code::kWrite, "no space", path);
   }
@@ -32,6 +36,7 @@ class FailingSink final : public Sink {
 
  private:
   const Way way_;
+  std::latch* const until_;
   int failed_ = 0;
   int after_failure_ = 0;
 };
@@ -103,7 +108,18 @@ TEST_F(WriteBehindTest, AThreadsRefusalEndsALongArchive) {
   int taken = 0;
   while (taken < 100 && AddFile(sink, "good", content)) ++taken;
   EXPECT_LT(taken, 100);
-  EXPECT_EQ(failing.after_failure(), 0) << "it was called after it had refused";
+}
+
+TEST_F(WriteBehindTest, AfterItsRefusalASinkIsNotCalled) {
+  std::latch handed_over(1);
+  FailingSink failing(FailingSink::Way::kRefuse, &handed_over);
+  WriteBehind sink(folders_, {&failing});
+  ASSERT_TRUE(AddFile(sink, "bad", "x"));
+  // Several batches, in each of which files begin, before the first is refused.
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(AddFile(sink, "good", std::string(80'000, 'x')));
+  handed_over.count_down();
+  EXPECT_FALSE(sink.Finish());
+  EXPECT_EQ(failing.after_failure(), 0);
 }
 
 TEST_F(WriteBehindTest, WantOfMemoryInAThreadIsARefusal) {
