@@ -178,12 +178,15 @@ TEST_F(ArchiveAttack, DataAfterTheCompressedEnd) {
 TEST_F(ArchiveAttack, SpecialPermissionsAreTakenAway) {
   const auto end = extraction_.Run(TarBytes()
                                        .Add({.name = "root", .mode = "0006777"}, "x")
+                                       // Without content: a write takes setuid away by itself.
+                                       .Add({.name = "empty", .mode = "0006777"})
                                        .Add({.name = "tmp/", .type = '5', .mode = "0007777"})
                                        .Add({.name = "tmp/hidden", .mode = "0000000"}, "x")
                                        .Ended());
   ASSERT_EQ(end.status, 0) << end.said;
   const auto tree = extraction_.Extracted();
   EXPECT_EQ(tree.at("root"), "100755 x");
+  EXPECT_EQ(tree.at("empty"), "100755 ");
   EXPECT_EQ(tree.at("tmp"), "40755");
   EXPECT_EQ(tree.at("tmp/hidden"), "100400 x");
 }
