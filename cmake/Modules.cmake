@@ -18,11 +18,14 @@ function(tidewaiter_program name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} tidewaiter_warnings)
 endfunction()
 
-# tidewaiter_test(NAME DIR LABELS label [DEPS target...] [TIMEOUT seconds] [SERIAL] [FIXTURES fixture]): one gtest
-# program from every *.cc of DIR, each of its tests a ctest test.
+# tidewaiter_test(NAME DIR LABELS label [DEPS target...] [TIMEOUT seconds] [SERIAL] [FIXTURES fixture] [EXCLUDE regex]):
+# one gtest program from every *.cc of DIR, each of its tests a ctest test.
 function(tidewaiter_test name dir)
-  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT;LABELS;FIXTURES" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT;LABELS;FIXTURES;EXCLUDE" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.cc)
+  if(ARG_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${ARG_EXCLUDE}")
+  endif()
   add_executable(${name} ${sources})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main tidewaiter_warnings)

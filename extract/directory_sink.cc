@@ -82,7 +82,11 @@ Expected<void> DirectorySink::Write(std::string_view piece) {
 }
 
 Expected<void> DirectorySink::EndFile() {
-  file_.Reset();
+  // Some file systems (NFS, quotas) tell only here that there was no space. The number is gone
+  // whatever it says.
+  if (::close(file_.Release()) != 0 && errno != EINTR) {
+    return WriteFailure("close a file", file_path_);
+  }
   return {};
 }
 

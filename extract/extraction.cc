@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/printable.h"
 #include "extract/modes.h"
 #include "extract/path_set.h"
 #include "extract/tar_reader.h"
@@ -34,7 +35,7 @@ class Extraction {
   Expected<void> Take(const Entry& entry) {
     if (entry.path.empty()) {
       if (std::exchange(root_, true)) {
-        return Refuse(Code::kDuplicate, "the archive's own folder twice", entry.shown);
+        return Refuse(Code::kDuplicate, "the archive's own folder twice", Printable(entry.name));
       }
       return {};
     }
@@ -49,7 +50,7 @@ class Extraction {
       return Refuse(Code::kTooManyEntries,
                     fmt::format("more than {} files and folders, those not listed included",
                                 limits_.max_entries),
-                    entry.shown);
+                    Printable(entry.name));
     }
     paths_.Add(path, kind);
     return {};
@@ -60,15 +61,15 @@ class Extraction {
     const std::string& path = entry.path;
     // What the last entry lay in is there: most archives come folder by folder.
     const std::size_t last = path.rfind('/');
-    if (last == std::string::npos || path.substr(0, last) == parent_) return {};
+    if (last == std::string::npos || std::string_view(path).substr(0, last) == parent_) return {};
     for (std::size_t end = path.find('/'); end != std::string::npos;
          end = path.find('/', end + 1)) {
       const std::string folder = path.substr(0, end);
-      const PathKind* const known = paths_.Find(folder);
-      if (known != nullptr && *known == PathKind::kFile) {
-        return Refuse(Code::kNotAFolder, "an entry below what is a file", entry.shown);
+      const auto known = paths_.Find(folder);
+      if (known == PathKind::kFile) {
+        return Refuse(Code::kNotAFolder, "an entry below what is a file", Printable(entry.name));
       }
-      if (known != nullptr) continue;
+      if (known) continue;
       if (auto known_now = Remember(folder, PathKind::kImpliedFolder, entry); !known_now) {
         return known_now;
       }
@@ -79,15 +80,15 @@ class Extraction {
   }
 
   Expected<void> TakeFolder(const Entry& entry) {
-    PathKind* const known = paths_.Find(entry.path);
-    if (known != nullptr && *known == PathKind::kFile) {
-      return Refuse(Code::kNotAFolder, "a folder where a file is", entry.shown);
+    const auto known = paths_.Find(entry.path);
+    if (known == PathKind::kFile) {
+      return Refuse(Code::kNotAFolder, "a folder where a file is", Printable(entry.name));
     }
-    if (known != nullptr && *known == PathKind::kFolder) {
-      return Refuse(Code::kDuplicate, "the same folder twice", entry.shown);
+    if (known == PathKind::kFolder) {
+      return Refuse(Code::kDuplicate, "the same folder twice", Printable(entry.name));
     }
-    if (known != nullptr) {  // listed after what is in it: it is there, and keeps its mode
-      *known = PathKind::kFolder;
+    if (known) {  // listed after what is in it: it is there, and keeps its mode
+      paths_.Add(entry.path, PathKind::kFolder);
       return {};
     }
     if (auto known_now = Remember(entry.path, PathKind::kFolder, entry); !known_now) {
@@ -97,15 +98,16 @@ class Extraction {
   }
 
   Expected<void> TakeFile(const Entry& entry) {
-    if (const PathKind* known = paths_.Find(entry.path)) {
+    if (const auto known = paths_.Find(entry.path)) {
       if (*known == PathKind::kFile) {
-        return Refuse(Code::kDuplicate, "the same file twice", entry.shown);
+        return Refuse(Code::kDuplicate, "the same file twice", Printable(entry.name));
       }
-      return Refuse(Code::kIsAFolder, "a file where a folder is", entry.shown);
+      return Refuse(Code::kIsAFolder, "a file where a folder is", Printable(entry.name));
     }
     if (entry.size > limits_.max_bytes - summary_.bytes) {
       return Refuse(Code::kTooManyBytes,
-                    fmt::format("more than {} bytes of content", limits_.max_bytes), entry.shown);
+                    fmt::format("more than {} bytes of content", limits_.max_bytes),
+                    Printable(entry.name));
     }
     summary_.bytes += entry.size;
     if (auto known_now = Remember(entry.path, PathKind::kFile, entry); !known_now) return known_now;

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -74,11 +75,12 @@ Result<void> EnterSeccomp() {
   const std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(
       ::seccomp_init(SCMP_ACT_KILL_PROCESS), ::seccomp_release);
   if (!filter) return Cannot("system calls");
-  int failed = 0;
+  // Threads that were started before it are held by it too, or it fails.
+  int failed = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
   for (const int call :
        {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(openat2), SCMP_SYS(mkdirat),
         SCMP_SYS(fchmod), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
-        SCMP_SYS(futex), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
+        SCMP_SYS(futex), SCMP_SYS(ppoll), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
         SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime), SCMP_SYS(getrandom)}) {
     failed |= ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0);
   }
@@ -97,7 +99,8 @@ Result<void> EnterSeccomp() {
 
 }  // namespace
 
-Result<Sandboxed> EnterSandbox(int directory, const SandboxLimits& limits) {
+Result<Sandboxed> EnterSandbox(int directory, const SandboxLimits& limits,
+                               const std::function<void()>& start_threads) {
   TW_TRY(SetLimit(RLIMIT_CORE, 0));
   TW_TRY(SetLimit(RLIMIT_FSIZE, limits.file_bytes));
   TW_TRY(SetLimit(RLIMIT_CPU, limits.cpu_seconds));
@@ -105,6 +108,7 @@ Result<Sandboxed> EnterSandbox(int directory, const SandboxLimits& limits) {
   TW_TRY(SetLimit(RLIMIT_DATA, limits.memory_bytes));
   TW_TRY(DropPrivileges());
   TW_ASSIGN(const bool landlocked, EnterLandlock(directory));
+  if (start_threads) start_threads();
   TW_TRY(EnterSeccomp());
   return Sandboxed{.landlocked = landlocked};
 }

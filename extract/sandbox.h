@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "base/result.h"
 
@@ -16,15 +17,20 @@ struct SandboxLimits {
   std::uint64_t open_files = 16;
 };
 
-// For this thread and all that it starts later; there is no way back. Gone afterwards: every
-// capability, new privileges, core dumps, the sight of other files (Landlock, where the kernel has
-// it: only `directory` can be written below), and every system call but the few that reading a
-// descriptor and writing new files takes (seccomp; any other one kills the process).
-// FAILED_PRECONDITION where something could not be given up; `landlocked` says whether the kernel
-// has Landlock.
 struct Sandboxed {
   bool landlocked = false;
 };
-Result<Sandboxed> EnterSandbox(int directory, const SandboxLimits& limits);
+
+// For this thread, those that `start_threads` starts and all later ones; there is no way back.
+// `start_threads` is called when all but the last of it is gone: no thread can be started
+// afterwards, and it must return only when those that it starts run code of their own (the C
+// library's own beginnings of a thread need system calls that are gone then). Gone afterwards:
+// every capability, new privileges, core dumps, the sight of other files (Landlock, where the
+// kernel has it: only `directory` can be written below), and every system call but the few that
+// reading a descriptor and writing new files takes (seccomp; any other one kills the process).
+// FAILED_PRECONDITION where something could not be given up; `landlocked` says whether the kernel
+// has Landlock.
+Result<Sandboxed> EnterSandbox(int directory, const SandboxLimits& limits,
+                               const std::function<void()>& start_threads = {});
 
 }  // namespace tidewaiter::extract

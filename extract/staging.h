@@ -21,7 +21,8 @@ class Staging {
 
   // Of the folder to extract into; only its owner reaches it.
   [[nodiscard]] int fd() const noexcept { return folder_.get(); }
-  // Moves what is in it to the destination. Replaces nothing that came there meanwhile.
+  // Moves what is in it to the destination. Replaces nothing that came there meanwhile; where that
+  // is in the way, everything is taken back.
   Result<void> Commit();
 
  private:

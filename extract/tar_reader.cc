@@ -61,25 +61,25 @@ Expected<std::optional<Entry>> TarReader::Next() {
   const int status = ::archive_read_next_header(handle, &read);
   if (refused_) return tl::unexpected(*refused_);
   if (status == ARCHIVE_EOF) return End();
-  const std::optional<ScannedEntry> scanned = scanner_.Next();
+  std::optional<ScannedEntry> scanned = scanner_.Next();
   if (!scanned) return Failure();
-  shown_ = Printable(scanned->name);
+  name_ = std::move(scanned->name);
   // A warning is no agreement either: it tells of something that was guessed at.
   if (status != ARCHIVE_OK) return Failure();
   if (auto same = Compare(*read, *scanned); !same) return tl::unexpected(same.error());
-  auto path = ToEntryPath(scanned->name, scanned->is_folder, limits_);
+  auto path = ToEntryPath(name_, scanned->is_folder, limits_);
   if (!path) return tl::unexpected(path.error());
   left_ = scanned->size;
   return Entry{.path = *std::move(path),
-               .shown = shown_,
+               .name = name_,
                .is_folder = scanned->is_folder,
                .size = scanned->size,
                .mode = scanned->mode};
 }
 
 Expected<void> TarReader::Compare(archive_entry& read, const ScannedEntry& scanned) const {
-  const bool same_name = SameName(::archive_entry_pathname(&read), scanned.name) ||
-                         SameName(::archive_entry_pathname_utf8(&read), scanned.name);
+  const bool same_name = SameName(::archive_entry_pathname(&read), name_) ||
+                         SameName(::archive_entry_pathname_utf8(&read), name_);
   const auto type = scanned.is_folder ? AE_IFDIR : AE_IFREG;
   const auto size = static_cast<std::uint64_t>(::archive_entry_size(&read));
   const bool plain = ::archive_entry_hardlink(&read) == nullptr &&
@@ -88,7 +88,7 @@ Expected<void> TarReader::Compare(archive_entry& read, const ScannedEntry& scann
   if (same_name && plain && ::archive_entry_filetype(&read) == type && size == scanned.size) {
     return {};
   }
-  return Refuse(Code::kAmbiguous, "an entry that programs read differently", shown_);
+  return Refuse(Code::kAmbiguous, "an entry that programs read differently", Printable(name_));
 }
 
 Expected<std::string_view> TarReader::Read() {
@@ -100,11 +100,12 @@ Expected<std::string_view> TarReader::Read() {
     if (refused_) return tl::unexpected(*refused_);
     if (status == ARCHIVE_EOF) {
       if (left_ == 0) return std::string_view();
-      return Refuse(Code::kTruncated, "the archive ends amid a file", shown_);
+      return Refuse(Code::kTruncated, "the archive ends amid a file", Printable(name_));
     }
     if (status != ARCHIVE_OK) return Failure();
   } while (size == 0);
-  if (size > left_) return Refuse(Code::kAmbiguous, "more content than the header says", shown_);
+  if (size > left_)
+    return Refuse(Code::kAmbiguous, "more content than the header says", Printable(name_));
   left_ -= size;
   return std::string_view(static_cast<const char*>(data), size);
 }
@@ -130,7 +131,7 @@ tl::unexpected<Refusal> TarReader::Failure() {
   if (at_end_) {
     // It ended where it should not have: the scanner has the right word for that.
     if (auto ended = scanner_.Finish(); !ended) {
-      return Refuse(ended.error().code, ended.error().message, shown_);
+      return Refuse(ended.error().code, ended.error().message, Printable(name_));
     }
   }
   if (::archive_errno(handle_.get()) == ENOMEM) return Refuse(Code::kMemory, "out of memory");
@@ -138,7 +139,7 @@ tl::unexpected<Refusal> TarReader::Failure() {
   return Refuse(Code::kAmbiguous,
                 fmt::format("an archive that libarchive does not read: {}",
                             cause != nullptr ? Printable(cause) : "it does not say why"),
-                shown_);
+                Printable(name_));
 }
 
 }  // namespace tidewaiter::extract

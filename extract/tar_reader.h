@@ -19,8 +19,8 @@ struct archive_entry;
 namespace tidewaiter::extract {
 
 struct Entry {
-  std::string path;   // as ToEntryPath gives it; empty for the destination itself
-  std::string shown;  // the archive's name for it, safe to print
+  std::string path;       // as ToEntryPath gives it; empty for the destination itself
+  std::string_view name;  // as the archive has it: not safe to print; valid until the next entry
   bool is_folder = false;
   std::uint64_t size = 0;
   std::uint32_t mode = 0;  // permission bits as the archive has them, twelve of them
@@ -53,7 +53,7 @@ class TarReader {
   std::unique_ptr<archive, void (*)(archive*)> handle_;
   bool open_ = false;
   bool at_end_ = false;     // of the bytes
-  std::string shown_;       // the entry under way
+  std::string name_;        // of the entry under way, as the archive has it
   std::uint64_t left_ = 0;  // of its content
 };
 

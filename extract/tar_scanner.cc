@@ -95,7 +95,9 @@ Expected<void> TarScanner::TakeBlock(std::string_view block) {
     case Phase::kHeader: break;
   }
   if (IsZero(block)) {
-    if (HasPending()) return Refuse(Code::kAmbiguous, "a header for an entry that does not come");
+    // Python's tarfile takes a global header with nothing after it for a broken archive.
+    if (HasPending() || global_)
+      return Refuse(Code::kAmbiguous, "a header for an entry that does not come");
     phase_ = Phase::kOneZeroBlock;
     any_ = true;
     return {};
@@ -164,6 +166,7 @@ Expected<void> TarScanner::EndBody() {
   if (records->path || records->size || records->link_path) {
     return Refuse(Code::kAmbiguous, "a global header that renames or resizes entries");
   }
+  global_ = true;
   return {};
 }
 
@@ -180,13 +183,12 @@ Expected<std::uint64_t> TarScanner::SizeOf(const TarHeader& header) const {
 }
 
 Expected<void> TarScanner::AddEntry(const TarHeader& header) {
-  const std::string name = NameOf(header);
-  const std::string shown = Printable(name);
+  std::string name = NameOf(header);
   if (const auto code = ForbiddenType(header.type)) {
-    return Refuse(*code, std::string(Describe(*code)), shown);
+    return Refuse(*code, std::string(Describe(*code)), Printable(name));
   }
   if (long_link_ || (pax_ && pax_->link_path)) {
-    return Refuse(Code::kAmbiguous, "the target of a link for what is none", shown);
+    return Refuse(Code::kAmbiguous, "the target of a link for what is none", Printable(name));
   }
   const auto size = SizeOf(header);
   if (!size) return tl::unexpected(size.error());
@@ -194,18 +196,21 @@ Expected<void> TarScanner::AddEntry(const TarHeader& header) {
   const bool slash = name.ends_with('/');
   const bool old_folder = header.type == '\0' && slash;
   if (old_folder != (header.type == '\0' && header.name.ends_with('/'))) {
-    return Refuse(Code::kAmbiguous, "a folder by one of its names and a file by the other", shown);
+    return Refuse(Code::kAmbiguous, "a folder by one of its names and a file by the other",
+                  Printable(name));
   }
   if (header.type == '0' && slash) {
-    return Refuse(Code::kAmbiguous, "a file whose name ends like a folder's", shown);
+    return Refuse(Code::kAmbiguous, "a file whose name ends like a folder's", Printable(name));
   }
   const bool is_folder = header.type == '5' || old_folder;
   if (is_folder && *size != 0) {
-    return Refuse(Code::kAmbiguous, "a folder with content", shown);
+    return Refuse(Code::kAmbiguous, "a folder with content", Printable(name));
   }
-  entries_.push_back({.name = name, .is_folder = is_folder, .size = *size, .mode = header.mode});
+  entries_.push_back(
+      {.name = std::move(name), .is_folder = is_folder, .size = *size, .mode = header.mode});
   pax_.reset();
   long_name_.reset();
+  global_ = false;
   left_ = *size;
   phase_ = left_ > 0 ? Phase::kContent : Phase::kHeader;
   return {};

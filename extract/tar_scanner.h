@@ -55,6 +55,7 @@ class TarScanner {
   std::optional<PaxRecords> pax_;
   std::optional<std::string> long_name_;
   bool long_link_ = false;
+  bool global_ = false;  // whether a global header was met and no entry after it
   std::deque<ScannedEntry> entries_;
 };
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "client/commands/commands.h"
 #include "client/commands/json_text.h"
 #include "client/commands/quantity_text.h"
+#include "client/commands/signal_watch.h"
 #include "client/exit_status.h"
 #include "client/terminal_text.h"
 #include "extract/staging.h"
@@ -79,13 +81,18 @@ int Extract(const std::string& path, const std::string& destination, const Optio
     if (!file) return Complain(ErrnoError(errno, "open " + Quoted(path)), client::kExitUsage);
   }
   const int archive = path == "-" ? STDIN_FILENO : file.get();
+  // From here on a signal ends the worker, and what was staged is removed as after any refusal.
+  std::stop_source stop;
+  const auto signals = SignalWatch::Start([&stop](int) { stop.request_stop(); });
+  if (!signals) return Complain(signals.error(), client::kExitUsage);
   auto staging = extract::Staging::Open(destination);
   if (!staging) return Complain(staging.error(), client::kExitUsage);
   auto worker = extract::WorkerProcess::Start(extract::WorkerBesideThisProgram(), archive,
                                               staging->fd(), options.limits);
   if (!worker) return Tell(worker.error(), options.json);
   Progress progress(archive);
-  const auto summary = worker->Wait({}, [&](const extract::Summary& now) { progress.Show(now); });
+  const auto summary =
+      worker->Wait(stop.get_token(), [&](const extract::Summary& now) { progress.Show(now); });
   if (!summary) return Tell(summary.error(), options.json);
   if (const auto committed = staging->Commit(); !committed) {
     return Tell({extract::Code::kWrite, committed.error().message, {}}, options.json);

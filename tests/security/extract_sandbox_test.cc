@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <linux/openat2.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -12,11 +13,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <functional>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "base/unique_fd.h"
 #include "extract/sandbox.h"
@@ -46,10 +50,50 @@ class ExtractSandbox : public ::testing::Test {
       const long result = attempt(inside_.get());
       ::_exit(result < 0 ? errno : 0);
     }
+    return EndOf(child);
+  }
+
+  static int EndOf(pid_t child) {
     int status = 0;
     ::waitpid(child, &status, 0);
     if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGSYS ? kKilled : WTERMSIG(status) + 1000;
     return WEXITSTATUS(status) == 255 ? kNotEntered : WEXITSTATUS(status);
+  }
+
+  // The same by a thread that was there before the sandbox was closed.
+  int TryInThread(const std::function<long(int directory)>& attempt) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      // Not an atomic's wait, which gives way by a system call that is gone (sched_yield).
+      std::mutex mutex;
+      std::condition_variable changed;
+      bool running = false;
+      bool go = false;
+      const auto work = [&] {
+        {
+          std::unique_lock lock(mutex);
+          running = true;
+          changed.notify_all();
+          changed.wait(lock, [&] { return go; });
+        }
+        const long result = attempt(inside_.get());
+        ::_exit(result < 0 ? errno : 0);
+      };
+      extract::SandboxLimits limits;
+      limits.file_bytes = 1000;
+      std::thread thread;
+      std::unique_lock lock(mutex);
+      if (!extract::EnterSandbox(inside_.get(), limits, [&] {
+            thread = std::thread(work);
+            changed.wait(lock, [&] { return running; });
+          })) {
+        ::_exit(255);
+      }
+      go = true;
+      changed.notify_all();
+      changed.wait(lock, [] { return false; });  // the thread ends the process
+    }
+    return EndOf(child);
   }
 
   static long Open(int folder, const char* path, std::uint64_t flags) {
@@ -99,6 +143,24 @@ TEST_F(ExtractSandbox, HasNoNetwork) {
 TEST_F(ExtractSandbox, StartsNoProcess) {
   EXPECT_EQ(Try([](int) { return ::fork(); }), kKilled);
   EXPECT_EQ(Try([](int) { return ::execl("/bin/true", "true", nullptr); }), kKilled);
+}
+
+TEST_F(ExtractSandbox, StartsNoThreadAfterwards) {
+  EXPECT_EQ(Try([](int) {
+              std::thread([] {}).detach();
+              return 0L;
+            }),
+            kKilled);
+}
+
+TEST_F(ExtractSandbox, ThreadsFromBeforeAreHeldToo) {
+  EXPECT_EQ(TryInThread(
+                [](int folder) { return Open(folder, "by-thread", O_WRONLY | O_CREAT | O_EXCL); }),
+            0);
+  EXPECT_EQ(TryInThread([](int) { return ::socket(AF_UNIX, SOCK_STREAM, 0); }), kKilled);
+  EXPECT_EQ(TryInThread([](int) { return ::fork(); }), kKilled);
+  EXPECT_EQ(TryInThread([](int) { return Open(AT_FDCWD, "/etc/passwd", O_RDONLY); }), EACCES);
+  EXPECT_EQ(TryInThread([](int) { return ::prctl(PR_CAPBSET_READ, 0); }), kKilled);
 }
 
 TEST_F(ExtractSandbox, TouchesNoOtherProcess) {

@@ -54,6 +54,11 @@ TEST(Extraction, FoldersThatAreNotListedAreMade) {
   EXPECT_EQ(sink.folders, (std::map<std::string, std::uint32_t>{{"a", 0755}, {"a/b", 0755}}));
 }
 
+TEST(Extraction, AGlobalHeaderAfterTheLastEntryIsAmbiguous) {
+  EXPECT_EQ(CodeOf(TarBytes().Pax({{"comment", "x"}}, 'g').File("a").Ended()), "accepted");
+  EXPECT_EQ(CodeOf(TarBytes().File("a").Pax({{"comment", "x"}}, 'g').Ended()), "ambiguous");
+}
+
 TEST(Extraction, AFolderMayComeAfterWhatIsInIt) {
   EXPECT_EQ(CodeOf(TarBytes().File("a/b").Folder("a/").Ended()), "accepted");
 }
