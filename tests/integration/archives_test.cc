@@ -235,7 +235,8 @@ TEST_F(Archives, AClientThatVanishesAmidAnUploadLeavesNothing) {
 TEST_F(Archives, ABrokerThatIsKilledAmidAnUploadCleansUpAtItsNextStart) {
   v1::RunSpec spec = Shell("echo ran");
   AddInput(spec, "code");
-  const std::string archive = TarBytes().File("a", std::string(100'000, 'x')).bytes();
+  // More than the worker gathers before it writes.
+  const std::string archive = TarBytes().File("a", std::string(1'000'000, 'x')).bytes();
   client_->Run(spec, [&](const auto& event, auto& stream, auto&) {
     if (!event.has_admitted()) return;
     Send(stream, "code", archive, false);

@@ -23,7 +23,7 @@
 #include "base/unique_fd.h"
 #include "extract/directory_sink.h"
 #include "extract/extraction.h"
-#include "extract/remove_tree.h"
+#include "base/remove_tree.h"
 #include "extract/worker_process.h"
 #include "tests/support/extraction.h"
 #include "tests/support/scratch_folder.h"
@@ -137,12 +137,12 @@ TEST(ArchiveRace, NothingOutsideIsTouchedWhoeverRenamesMeanwhile) {
       }
     }
     // It may fail while somebody puts things there; the next turn tries again.
-    static_cast<void>(extract::RemoveTree(parent.get(), "stage"));
+    static_cast<void>(RemoveTree(parent.get(), "stage"));
     EXPECT_EQ(TreeOf(scene.outside()), outside);
   }
   ::kill(attacker, SIGKILL);
   ::waitpid(attacker, nullptr, 0);
-  EXPECT_TRUE(extract::RemoveTree(parent.get(), "stage"));
+  EXPECT_TRUE(RemoveTree(parent.get(), "stage"));
   EXPECT_EQ(TreeOf(scene.outside()), outside);
   EXPECT_GT(score->exchanged, 0U);
   EXPECT_GT(score->planted, 0U);
