@@ -11,7 +11,10 @@ WriteBehind::WriteBehind(Sink& folders, const std::vector<Sink*>& files) : folde
     batch.calls.reserve(kBatchCalls);
     batch.bytes.reserve(kBatchBytes);
   }
-  for (Sink* const sink : files) threads_.emplace_back([this, sink] { Run(*sink); });
+  for (Sink* const sink : files) writers_.emplace_back().sink = sink;
+  for (Writer& writer : writers_) {
+    threads_.emplace_back([this, &writer] { Run(writer); });
+  }
   std::unique_lock lock(mutex_);
   to_caller_.wait(lock, [this] { return running_ == threads_.size(); });
 }
@@ -21,7 +24,7 @@ WriteBehind::~WriteBehind() {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
-  to_writers_.notify_all();
+  for (Writer& writer : writers_) writer.wake.notify_one();
   for (std::thread& thread : threads_) thread.join();
 }
 
@@ -61,8 +64,14 @@ Expected<void> WriteBehind::Finish() {
 
 Expected<void> WriteBehind::Add(const Call& call, std::string_view bytes) {
   Batch& batch = filling();
-  batch.calls.push_back(call);
-  batch.calls.back().length = bytes.size();
+  // Pieces of one file that meet in a batch are written at once.
+  const bool more = call.what == Call::What::kWrite && !batch.calls.empty() &&
+                    batch.calls.back().what == Call::What::kWrite;
+  if (!more) {
+    batch.calls.push_back(call);
+    batch.calls.back().length = 0;
+  }
+  batch.calls.back().length += bytes.size();
   batch.bytes += bytes;
   if (batch.calls.size() < kBatchCalls && batch.bytes.size() < kBatchBytes) return {};
   return HandOver();
@@ -72,8 +81,7 @@ Expected<void> WriteBehind::HandOver() {
   std::unique_lock lock(mutex_);
   filling().busy = true;
   ++filled_;
-  // All of them: which one may take it depends on who has a file open.
-  to_writers_.notify_all();
+  WakeOne();
   to_caller_.wait(lock, [this] { return !filling().busy; });
   if (refused_) return tl::unexpected(*refused_);
   filling().calls.clear();
@@ -81,23 +89,35 @@ Expected<void> WriteBehind::HandOver() {
   return {};
 }
 
-void WriteBehind::Run(Sink& sink) {
+// Whoever has a file open must go on with it; of a batch that begins with a new one, somebody idle.
+void WriteBehind::WakeOne() {
+  for (Writer& writer : writers_) {
+    if (!writer.idle || (amid_ != nullptr && amid_ != &writer)) continue;
+    writer.idle = false;
+    return writer.wake.notify_one();
+  }
+}
+
+void WriteBehind::Run(Writer& writer) {
   std::string path;
   std::unique_lock lock(mutex_);
   ++running_;
   to_caller_.notify_one();
   while (true) {
-    to_writers_.wait(
-        lock, [&] { return stop_ || (taken_ < filled_ && (amid_ == nullptr || amid_ == &sink)); });
+    writer.wake.wait(lock, [&] {
+      const bool mine = stop_ || (taken_ < filled_ && (amid_ == nullptr || amid_ == &writer));
+      writer.idle = !mine;  // also where somebody else has taken what it was woken for
+      return mine;
+    });
     if (stop_) return;
     Batch& batch = batches_[taken_++ % kBatches];
     const bool whole = batch.calls.empty() || batch.calls.back().what == Call::What::kEnd;
-    const bool was_mine = amid_ != nullptr;
-    amid_ = whole ? nullptr : &sink;
-    if (was_mine && whole) to_writers_.notify_all();
+    amid_ = whole ? nullptr : &writer;
+    // The next batch may be another's, who was not woken for it.
+    if (whole && taken_ < filled_) WakeOne();
     if (!refused_) {
       lock.unlock();
-      const auto written = Replay(batch, path, sink);
+      const auto written = Replay(batch, path, *writer.sink);
       lock.lock();
       if (!written && !refused_) refused_ = written.error();
     }

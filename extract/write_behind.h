@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -52,14 +53,20 @@ class WriteBehind final : public Sink {
     std::string bytes;
     bool busy = false;  // handed over, and not yet written
   };
-  static constexpr std::size_t kBatches = 6;
-  static constexpr std::size_t kBatchBytes = std::size_t{128} << 10U;
+  static constexpr std::size_t kBatches = 4;
+  static constexpr std::size_t kBatchBytes = std::size_t{512} << 10U;
   static constexpr std::size_t kBatchCalls = 1024;
 
   Batch& filling() { return batches_[filled_ % kBatches]; }
   Expected<void> Add(const Call& call, std::string_view bytes);
   Expected<void> HandOver();
-  void Run(Sink& sink);
+  void WakeOne();
+  struct Writer {
+    Sink* sink = nullptr;
+    std::condition_variable wake;
+    bool idle = false;  // waits, and nobody has woken it
+  };
+  void Run(Writer& writer);
   static Expected<void> Replay(const Batch& batch, std::string& path, Sink& sink);
 
   Sink& folders_;
@@ -67,16 +74,16 @@ class WriteBehind final : public Sink {
   std::array<Batch, kBatches> batches_;
 
   std::mutex mutex_;
-  std::condition_variable to_writers_;
   std::condition_variable to_caller_;
   std::size_t filled_ = 0;  // batches that were handed over
   std::size_t taken_ = 0;   // of them, by threads: in their order
   // Whose file the last batch that was taken ended in: the next one is this thread's too.
-  const Sink* amid_ = nullptr;
+  const Writer* amid_ = nullptr;
   std::size_t running_ = 0;
   bool stop_ = false;
   std::optional<Refusal> refused_;
 
+  std::deque<Writer> writers_;
   std::vector<std::thread> threads_;  // the last: they use all of the above
 };
 

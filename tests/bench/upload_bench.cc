@@ -83,11 +83,11 @@ double Upload(testing::GateClient& client, const std::string& archive, std::size
         begin = Clock::now();
         sender = std::thread([&stream, &archive, piece_bytes] {
           const UniqueFd file(::open(archive.c_str(), O_RDONLY | O_CLOEXEC));
+          v1::RunRequest request;
+          v1::InputPiece& piece = *request.mutable_input();
+          piece.set_name("code");
+          std::string& data = *piece.mutable_data();
           while (true) {
-            v1::RunRequest request;
-            v1::InputPiece& piece = *request.mutable_input();
-            piece.set_name("code");
-            std::string& data = *piece.mutable_data();
             data.resize(piece_bytes);
             const ssize_t got = ::read(file.get(), data.data(), data.size());
             if (got < 0) std::exit(1);
