@@ -12,7 +12,9 @@
 namespace tidewaiter {
 namespace {
 
-constexpr mode_t kPermissions = 07777;
+// Without setuid, setgid and sticky: they are nobody's who takes this over, and systemd's
+// RestrictSUIDSGID= refuses to set them even where they were.
+constexpr mode_t kPermissions = 0777;
 
 }  // namespace
 

@@ -57,7 +57,12 @@ Expected<void> DirectorySink::AddFolder(const std::string& path, std::uint32_t m
   if (::mkdirat(place->folder, place->name.c_str(), mode | kOwnerWrite) != 0) {
     return WriteFailure("make a folder", path);
   }
-  if ((mode & kOwnerWrite) == 0) read_only_.emplace_back(path, mode);
+  if ((mode & kOwnerWrite) == 0) late_modes_.emplace_back(path, mode);
+  return {};
+}
+
+Expected<void> DirectorySink::SetFolderMode(const std::string& path, std::uint32_t mode) {
+  late_modes_.emplace_back(path, mode);
   return {};
 }
 
@@ -91,7 +96,7 @@ Expected<void> DirectorySink::EndFile() {
 }
 
 Expected<void> DirectorySink::Finish() {
-  for (const auto& [path, mode] : read_only_) {
+  for (const auto& [path, mode] : late_modes_) {
     const UniqueFd folder(OpenBeneath(directory_, path, O_RDONLY | O_DIRECTORY, 0));
     if (!folder || ::fchmod(folder.get(), mode) != 0) return WriteFailure("protect a folder", path);
   }

@@ -20,6 +20,7 @@ class DirectorySink final : public Sink {
   explicit DirectorySink(int directory) : directory_(directory) {}
 
   Expected<void> AddFolder(const std::string& path, std::uint32_t mode) override;
+  Expected<void> SetFolderMode(const std::string& path, std::uint32_t mode) override;
   Expected<void> BeginFile(const std::string& path, std::uint32_t mode,
                            std::uint64_t size) override;
   Expected<void> Write(std::string_view piece) override;
@@ -40,8 +41,9 @@ class DirectorySink final : public Sink {
   UniqueFd parent_fd_;
   UniqueFd file_;
   std::string file_path_;
-  // Folders that their owner may not write: they become so when everything in them is there.
-  std::vector<std::pair<std::string, std::uint32_t>> read_only_;
+  // Folders that get their mode when everything in them is there: their owner may not write to
+  // them, or the archive said it late.
+  std::vector<std::pair<std::string, std::uint32_t>> late_modes_;
 };
 
 }  // namespace tidewaiter::extract

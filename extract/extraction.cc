@@ -87,9 +87,9 @@ class Extraction {
     if (known == PathKind::kFolder) {
       return Refuse(Code::kDuplicate, "the same folder twice", Printable(entry.name));
     }
-    if (known) {  // listed after what is in it: it is there, and keeps its mode
+    if (known) {  // listed after what is in it
       paths_.Add(entry.path, PathKind::kFolder);
-      return {};
+      return sink_.SetFolderMode(entry.path, FolderMode(entry.mode));
     }
     if (auto known_now = Remember(entry.path, PathKind::kFolder, entry); !known_now) {
       return known_now;

@@ -51,9 +51,8 @@ Result<void> DropPrivileges() {
 
 // False where the kernel has none. What a later kernel adds to it is not asked for.
 Result<bool> EnterLandlock(int directory) {
-  const long version =
-      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  if (version < 1) return false;
+  TW_ASSIGN(const bool there, HasLandlock());
+  if (!there) return false;
   landlock_ruleset_attr rules{};
   rules.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1U) - 1;  // all of the first version
   const UniqueFd ruleset(
@@ -84,11 +83,12 @@ Result<void> EnterSeccomp() {
         SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime), SCMP_SYS(getrandom)}) {
     failed |= ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0);
   }
-  // Memory, never code.
-  for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
-    failed |= ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1,
-                                 SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-  }
+  // Memory, never code; and of its own, since what is shared does not count against RLIMIT_DATA.
+  failed |= ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
+                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+                               SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE, MAP_PRIVATE));
+  failed |= ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
   failed |= ::seccomp_load(filter.get());
   if (failed != 0) {
     errno = failed < 0 ? -failed : EINVAL;
@@ -98,6 +98,15 @@ Result<void> EnterSeccomp() {
 }
 
 }  // namespace
+
+Result<bool> HasLandlock() {
+  const long version =
+      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (version >= 1) return true;
+  // Any other error, as of a filter that does not know the call, would hide what is there.
+  if (errno == ENOSYS || errno == EOPNOTSUPP) return false;
+  return Cannot("other files (Landlock)");
+}
 
 Result<Sandboxed> EnterSandbox(int directory, const SandboxLimits& limits,
                                const std::function<void()>& start_threads) {

@@ -8,6 +8,10 @@
 
 namespace tidewaiter::extract {
 
+// Whether the kernel has Landlock (since 5.13, where it is not switched off). FAILED_PRECONDITION
+// where it cannot be asked.
+Result<bool> HasLandlock();
+
 struct SandboxLimits {
   std::uint64_t file_bytes = 0;  // of the largest file
   // Of data, private mappings included: what is resident stays below 32 MiB with it. Enough for a

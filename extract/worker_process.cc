@@ -124,7 +124,7 @@ Expected<WorkerProcess> WorkerProcess::Start(const std::string& program, int arc
     ::waitpid(pid, nullptr, 0);
     return Failed("watch it", error);
   }
-  return WorkerProcess(std::move(process), std::move(reader));
+  return WorkerProcess(std::move(process), std::move(reader), limits);
 }
 
 WorkerProcess::~WorkerProcess() {
@@ -148,14 +148,14 @@ siginfo_t WorkerProcess::Reap() {
 WorkerProcess::Event WorkerProcess::Await(Deadline deadline) const {
   std::array<pollfd, 2> waits{{{report_.get(), POLLIN, 0}, {input_.get(), POLLOUT, 0}}};
   while (true) {
+    if (deadline.Passed() || (go_on_ && !go_on_())) return Event::kDeadline;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.Left());
-    constexpr std::chrono::milliseconds kMost = std::chrono::hours(1);
+    constexpr std::chrono::milliseconds kMost = std::chrono::seconds(1);
     // A closed input's -1 is passed over (poll(2)).
     const int ready =
         ::poll(waits.data(), waits.size(), static_cast<int>(std::min(left, kMost).count()));
     // Errors and ends count as ready: the read or the write tells.
     if (ready > 0) return waits[0].revents != 0 ? Event::kReport : Event::kInput;
-    if (deadline.Passed()) return Event::kDeadline;
   }
 }
 
@@ -216,7 +216,11 @@ Expected<Summary> WorkerProcess::Wait(const std::stop_token& stop,
   if (!reader_.end() || (*reader_.end() && !accepted)) {
     return Refuse(Code::kWorker, DescribeEnd(status));
   }
-  return *reader_.end();
+  const Expected<Summary>& end = *reader_.end();
+  if (end && (end->bytes > limits_.max_bytes || end->entries > limits_.max_entries)) {
+    return Refuse(Code::kWorker, "the worker says that it took more than it may");
+  }
+  return end;
 }
 
 std::string WorkerBesideThisProgram() {

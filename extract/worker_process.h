@@ -40,6 +40,9 @@ class WorkerProcess {
                       Deadline deadline = Deadline::Never());
   // The archive's end.
   void CloseInput() { input_.Reset(); }
+  // Asked once a second at least, and often, while Feed and Wait block: false ends them as the
+  // deadline does.
+  void Watch(std::function<bool()> go_on) { go_on_ = std::move(go_on); }
   // What the worker last reported.
   [[nodiscard]] const Summary& progress() const noexcept { return reader_.progress(); }
 
@@ -52,8 +55,8 @@ class WorkerProcess {
  private:
   enum class Event { kInput, kReport, kDeadline };
 
-  WorkerProcess(UniqueFd process, UniqueFd report)
-      : process_(std::move(process)), report_(std::move(report)) {}
+  WorkerProcess(UniqueFd process, UniqueFd report, const Limits& limits)
+      : process_(std::move(process)), report_(std::move(report)), limits_(limits) {}
   // Waits for the report, and for room in the input as long as that is open.
   [[nodiscard]] Event Await(Deadline deadline) const;
   // False where the report has ended, or makes no sense.
@@ -65,6 +68,8 @@ class WorkerProcess {
 
   UniqueFd process_;  // pidfd_open(2); none once it is reaped
   UniqueFd report_;
+  Limits limits_;  // what it says is held against them: it may have been taken over
+  std::function<bool()> go_on_;
   UniqueFd input_;  // of a fed one, until it is closed
   ReportReader reader_;
   bool sound_ = true;  // what it reported

@@ -32,6 +32,10 @@ Expected<void> WriteBehind::AddFolder(const std::string& path, std::uint32_t mod
   return folders_.AddFolder(path, mode);
 }
 
+Expected<void> WriteBehind::SetFolderMode(const std::string& path, std::uint32_t mode) {
+  return folders_.SetFolderMode(path, mode);
+}
+
 Expected<void> WriteBehind::BeginFile(const std::string& path, std::uint32_t mode,
                                       std::uint64_t size) {
   return Add({.what = Call::What::kBegin, .mode = mode, .size = size}, path);

@@ -32,6 +32,7 @@ class WriteBehind final : public Sink {
 
   // The first refusal of any thread is the answer to a later call, Finish at the latest.
   Expected<void> AddFolder(const std::string& path, std::uint32_t mode) override;
+  Expected<void> SetFolderMode(const std::string& path, std::uint32_t mode) override;
   Expected<void> BeginFile(const std::string& path, std::uint32_t mode,
                            std::uint64_t size) override;
   Expected<void> Write(std::string_view piece) override;

@@ -10,6 +10,7 @@
 
 #include "broker/daemon/preparation.h"
 #include "broker/files/ownership.h"
+#include "extract/sandbox.h"
 
 namespace tidewaiter::daemon {
 namespace {
@@ -57,10 +58,14 @@ void AddArchives(v1::DiagnoseResponse& response, const std::string& worker) {
     return Add(response, "archives", false,
                ErrnoError(errno, "execute '" + worker + "'").message + ": no run can have inputs");
   }
-  const bool all = files::MayGiveTo(policy::UserId());
-  Add(response, "archives", true,
-      all ? "unpacked by " + worker
-          : "inputs and outputs for runs of the broker's own user alone: it has no CAP_CHOWN");
+  const Result<bool> landlock = extract::HasLandlock();
+  if (!landlock) return Add(response, "archives", false, landlock.error().message);
+  std::string detail = "unpacked by " + worker;
+  if (!*landlock) detail += ", without Landlock, which this kernel does not have";
+  if (!files::MayGiveTo(policy::UserId())) {
+    detail += "; inputs and outputs for runs of the broker's own user alone: it has no CAP_CHOWN";
+  }
+  Add(response, "archives", true, std::move(detail));
 }
 
 std::string HashOf(const std::shared_ptr<const policy::PolicySet>& policy) {

@@ -16,6 +16,9 @@
 namespace tidewaiter::files {
 namespace {
 
+// For the runs that are under way, and the journal and the log of those to come.
+constexpr std::uint64_t kMinFreeFiles = 20'000;
+
 Error OutputFailed(const std::string& what, const std::string& name, int error) {
   Error failed = ErrnoError(error, fmt::format("{} output {}", what, Quoted(name)));
   failed.reason = "OUTPUT_FAILED";
@@ -68,6 +71,13 @@ Result<void> DiskRunFiles::CheckRoom(std::uint64_t wanted) {
   struct statvfs status {};
   if (::fstatvfs(runs_.get(), &status) != 0) return ErrnoError(errno, "ask how full the disk is");
   const std::uint64_t free = status.f_bavail * status.f_frsize;
+  // Some file systems have no bound of files, and say zero.
+  if (status.f_files > 0 && status.f_favail < kMinFreeFiles) {
+    return Fail(ErrorCode::kResourceExhausted,
+                fmt::format("keep the disk of {} usable: it can hold {} more files, fewer than {}",
+                            Quoted(settings_.state_dir), status.f_favail, kMinFreeFiles),
+                "DISK_LOW");
+  }
   if (free >= settings_.min_free_bytes && free - settings_.min_free_bytes >= wanted) return Ok();
   return Fail(ErrorCode::kResourceExhausted,
               fmt::format("keep the disk of {} usable: {} bytes are free, and {} must stay so "
@@ -80,7 +90,7 @@ Result<void> DiskRunFiles::PrepareOutput(const Owner& owner, const std::string& 
   TW_TRY(CheckRoom(0));
   TW_ASSIGN(const UniqueFd outputs, OpenFolder(owner.run_id, run::kOutputsFolder));
   if (::mkdirat(outputs.get(), name.c_str(), 0700) != 0) return OutputFailed("make", name, errno);
-  return GiveTree(outputs.get(), name, owner.user, Deadline::Never());
+  return GiveTree(outputs.get(), name, owner.user, settings_.limits, Deadline::Never());
 }
 
 Result<run::OutputSummary> DiskRunFiles::Send(const RunId& run_id, const std::string& name,

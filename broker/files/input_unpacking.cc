@@ -13,6 +13,9 @@
 namespace tidewaiter::files {
 namespace {
 
+// What a file or folder takes of a disk besides its content: an inode, a name, a block of a folder.
+constexpr std::uint64_t kEntryBytes = 4096;
+
 Error CannotBegin(const std::string& name, const std::string& cause) {
   return Fail(ErrorCode::kInternal, fmt::format("unpack input {}: {}", Quoted(name), cause),
               "INPUT_FAILED");
@@ -33,8 +36,8 @@ Result<std::unique_ptr<InputUnpacking>> InputUnpacking::Start(
   if (!folder || ::fchmod(folder.get(), 0755) != 0) return errno_error();
   auto started = extract::WorkerProcess::StartFed(worker, folder.get(), limits);
   if (!started) return CannotBegin(name, started.error().message);
-  return std::unique_ptr<InputUnpacking>(
-      new InputUnpacking(std::move(inputs), name, user, *std::move(started), std::move(hooks)));
+  return std::unique_ptr<InputUnpacking>(new InputUnpacking(std::move(inputs), name, user, limits,
+                                                            *std::move(started), std::move(hooks)));
 }
 
 Result<void> InputUnpacking::Write(std::string_view piece, const run::Patience& patience) {
@@ -52,8 +55,10 @@ Result<run::ArchiveSummary> InputUnpacking::Finish(const run::Patience& patience
   worker_.CloseInput();
   auto end = worker_.Wait(patience.stop, {}, patience.deadline);
   if (!end) return Refused(end.error(), patience);
-  TW_TRY(GiveTree(inputs_.get(), name_, user_, patience.deadline));
-  hooks_.on_done(end->bytes);
+  if (auto given = GiveTree(inputs_.get(), name_, user_, limits_, patience.deadline); !given) {
+    return CannotBegin(name_, given.error().message);
+  }
+  hooks_.on_done(end->bytes + end->entries * kEntryBytes);
   return run::ArchiveSummary{.entries = end->entries,
                              .bytes = end->bytes,
                              .archive_bytes = archive_bytes_,
@@ -61,6 +66,7 @@ Result<run::ArchiveSummary> InputUnpacking::Finish(const run::Patience& patience
 }
 
 Error InputUnpacking::Refused(const extract::Refusal& refusal, const run::Patience& patience) {
+  if (auto room = hooks_.check_room(); !room) return room.error();
   if (patience.stop.stop_requested()) {
     return Fail(ErrorCode::kCancelled, "unpack input " + Quoted(name_) + ": the run was stopped");
   }

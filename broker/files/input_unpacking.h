@@ -32,18 +32,23 @@ class InputUnpacking final : public run::InputReceiver {
 
  private:
   InputUnpacking(UniqueFd inputs, std::string name, const policy::UserId& user,
-                 extract::WorkerProcess worker, Hooks hooks)
+                 const extract::Limits& limits, extract::WorkerProcess worker, Hooks hooks)
       : inputs_(std::move(inputs)),
         name_(std::move(name)),
         user_(user),
+        limits_(limits),
         worker_(std::move(worker)),
-        hooks_(std::move(hooks)) {}
+        hooks_(std::move(hooks)) {
+    // Also while it takes nothing: what it does with the disk is its own choice.
+    worker_.Watch([this] { return hooks_.check_room().has_value(); });
+  }
 
   [[nodiscard]] Error Refused(const extract::Refusal& refusal, const run::Patience& patience);
 
   const UniqueFd inputs_;
   const std::string name_;
   const policy::UserId user_;
+  const extract::Limits limits_;
   extract::WorkerProcess worker_;
   const Hooks hooks_;
   Sha256 hash_;

@@ -17,9 +17,6 @@
 namespace tidewaiter::files {
 namespace {
 
-// Of the path of something that is left behind: a thousand of them go into one message.
-constexpr std::size_t kMaxPathBytes = 400;
-
 // The client's end of the archive: counted and hashed on the way.
 class Way {
  public:
@@ -83,8 +80,8 @@ Result<run::OutputSummary> SendOutput(int outputs, const std::string& name,
           [&summary](const extract::Omission& omission) {
             ++summary.omitted;
             if (summary.omissions.size() == run::OutputSummary::kMaxOmissions) return;
-            summary.omissions.push_back({.path = omission.path.substr(0, kMaxPathBytes),
-                                         .code = std::string(ToString(omission.code))});
+            summary.omissions.push_back(
+                {.path = omission.path, .code = std::string(ToString(omission.code))});
           },
       .reclaim = true,
       .stopped =

@@ -31,11 +31,18 @@ Result<Listing> Open(int parent, const char* name) {
   return Listing(entries, ::closedir);
 }
 
-bool IsFolder(int parent, const dirent& entry) {
-  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
+enum class Kind { kFile, kFolder, kOther };
+
+Kind KindOf(int parent, const char* name) {
   struct stat status {};
-  return ::fstatat(parent, entry.d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-         S_ISDIR(status.st_mode);
+  if (::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return Kind::kOther;
+  if (S_ISDIR(status.st_mode)) return Kind::kFolder;
+  // A second name could be that of a file elsewhere.
+  return S_ISREG(status.st_mode) && status.st_nlink == 1 ? Kind::kFile : Kind::kOther;
+}
+
+Error NotOfAnArchive(const std::string& name, const char* what) {
+  return Fail(ErrorCode::kInternal, "give " + Quoted(name) + " to the run's user: " + what);
 }
 
 }  // namespace
@@ -49,7 +56,7 @@ bool MayGiveTo(const policy::UserId& user) {
 }
 
 Result<void> GiveTree(int parent, const std::string& name, const policy::UserId& user,
-                      Deadline deadline) {
+                      const extract::Limits& limits, Deadline deadline) {
   if (user.uid == ::geteuid() && user.gid == ::getegid()) return Ok();
   const auto give = [&](int folder, const char* what) -> Result<void> {
     if (::fchownat(folder, what, user.uid, user.gid, AT_SYMLINK_NOFOLLOW) == 0) return Ok();
@@ -59,7 +66,8 @@ Result<void> GiveTree(int parent, const std::string& name, const policy::UserId&
     Listing entries;
     std::string name;
   };
-  std::vector<Folder> open;  // as deep as an archive may be
+  std::vector<Folder> open;
+  std::uint64_t entries = 0;
   TW_ASSIGN(Listing top, Open(parent, name.c_str()));
   open.push_back({std::move(top), name});
   while (!open.empty()) {
@@ -67,7 +75,9 @@ Result<void> GiveTree(int parent, const std::string& name, const policy::UserId&
       return Fail(ErrorCode::kDeadlineExceeded, "give " + Quoted(name) + ": it took too long");
     }
     const int here = ::dirfd(open.back().entries.get());
+    errno = 0;
     const dirent* const entry = ::readdir(open.back().entries.get());
+    if (entry == nullptr && errno != 0) return ErrnoError(errno, "list " + Quoted(name));
     if (entry == nullptr) {  // given away last, since it could not be read afterwards
       const std::string done = std::move(open.back().name);
       open.pop_back();
@@ -76,11 +86,16 @@ Result<void> GiveTree(int parent, const std::string& name, const policy::UserId&
     }
     const std::string_view found = entry->d_name;
     if (found == "." || found == "..") continue;
-    if (IsFolder(here, *entry)) {
-      TW_ASSIGN(Listing below, Open(here, entry->d_name));
-      open.push_back({std::move(below), std::string(found)});
-    } else {
-      TW_TRY(give(here, entry->d_name));
+    if (++entries > limits.max_entries) return NotOfAnArchive(name, "too many files and folders");
+    switch (KindOf(here, entry->d_name)) {
+      case Kind::kFile: TW_TRY(give(here, entry->d_name)); break;
+      case Kind::kFolder: {
+        if (open.size() > limits.max_depth) return NotOfAnArchive(name, "folders too deep");
+        TW_ASSIGN(Listing below, Open(here, entry->d_name));
+        open.push_back({std::move(below), std::string(found)});
+        break;
+      }
+      case Kind::kOther: return NotOfAnArchive(name, "neither a file nor a folder is in it");
     }
   }
   return Ok();

@@ -8,6 +8,7 @@
 
 #include "base/deadline.h"
 #include "base/result.h"
+#include "extract/limits.h"
 #include "policy/effective_run.h"
 
 namespace tidewaiter::files {
@@ -17,8 +18,9 @@ bool MayGiveTo(const policy::UserId& user);
 
 // Gives the folder `name` in `parent`, and everything in it, to `user`. For a tree that nobody else
 // reaches yet. Nothing is done where it is the process's own user. Errors: errno's;
-// DEADLINE_EXCEEDED.
+// DEADLINE_EXCEEDED; INTERNAL where the tree is deeper or has more entries than `limits` let it,
+// or something that no archive makes: whoever made it is not to be believed.
 Result<void> GiveTree(int parent, const std::string& name, const policy::UserId& user,
-                      Deadline deadline);
+                      const extract::Limits& limits, Deadline deadline);
 
 }  // namespace tidewaiter::files

@@ -8,15 +8,14 @@ namespace {
 
 std::size_t CostOf(const v1::RunEvent& event) {
   if (event.has_output()) return event.output().data().size() + EventQueue::kEventOverhead;
-  if (event.has_output_piece() && !event.output_piece().has_end()) {
-    return event.output_piece().data().size() + EventQueue::kEventOverhead;
-  }
+  if (event.has_output_piece()) return event.ByteSizeLong() + EventQueue::kEventOverhead;
   return 0;
 }
 
 }  // namespace
 
 void EventQueue::Push(v1::RunEvent event) {
+  output_cost_ += CostOf(event);
   events_.push_back(std::move(event));
 }
 

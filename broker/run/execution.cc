@@ -149,7 +149,7 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
     if (cause && cause->kind == StopCause::Kind::kClientGone) return StoppedBy(*cause);
     // An engine that withholds an exit neither tells of it nor takes a signal before this.
     if (output.ClientFull()) output.DropRest();
-    const Stopped stopped = StopGently(container);
+    const Stopped stopped = Stop(container);
     exit = stopped.exit;
     if (exit && stopped.by_itself) {
       outcome = FromExit(*exit);  // only the news of it came late
@@ -212,10 +212,12 @@ Patience Execution::OutputPatience(const std::optional<ContainerExit>& exit) {
   return {.stop = run_.stop_token(), .deadline = Deadline::Never()};
 }
 
-// SIGTERM, and SIGKILL after the grace. What survives even that is left to the forced removal.
-Execution::Stopped Execution::StopGently(Container& container) {
+// SIGTERM, and SIGKILL after the grace; at once where the disk fills up meanwhile. What survives
+// even that is left to the forced removal.
+Execution::Stopped Execution::Stop(Container& container) {
   Stopped stopped;
   for (const int signal_number : {SIGTERM, SIGKILL}) {
+    if (signal_number == SIGTERM && disk_low_) continue;
     const Patience grace{.stop = {}, .deadline = Deadline::After(settings_.stop_grace)};
     // An engine that does not take the signal may still tell of the exit.
     const Result<bool> signalled = container.Signal(signal_number, grace);

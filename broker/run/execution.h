@@ -43,7 +43,7 @@ class Execution {
     std::optional<ContainerExit> exit;
     bool by_itself = false;  // before the signal reached it
   };
-  Stopped StopGently(Container& container);
+  Stopped Stop(Container& container);
   void RecordStart();
   Patience OutputPatience(const std::optional<ContainerExit>& exit);
   void AwaitOutput(Attachment& attachment, OutputLimiter& output,

@@ -20,10 +20,10 @@
 #include <random>
 #include <string>
 
+#include "base/remove_tree.h"
 #include "base/unique_fd.h"
 #include "extract/directory_sink.h"
 #include "extract/extraction.h"
-#include "base/remove_tree.h"
 #include "extract/worker_process.h"
 #include "tests/support/extraction.h"
 #include "tests/support/scratch_folder.h"

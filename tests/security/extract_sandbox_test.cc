@@ -205,5 +205,15 @@ TEST_F(ExtractSandbox, MemoryBeyondTheLimitIsNotGiven) {
             ENOMEM);
 }
 
+// It would not count against the limit.
+TEST_F(ExtractSandbox, SharedMemoryIsDeadly) {
+  EXPECT_EQ(Try([](int) {
+              void* const memory = ::mmap(nullptr, std::size_t{64} << 20U, PROT_READ | PROT_WRITE,
+                                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+              return memory == MAP_FAILED ? -1L : 0L;
+            }),
+            kKilled);
+}
+
 }  // namespace
 }  // namespace tidewaiter::testing

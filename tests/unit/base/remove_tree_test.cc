@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
+#include "tests/support/no_setid.h"
 #include "tests/support/only_chown.h"
 #include "tests/support/required.h"
 #include "tests/support/scratch_folder.h"
@@ -153,6 +154,18 @@ class ForeignTreeTest : public RemoveTreeTest {
 TEST_F(ForeignTreeTest, GoesWhereItMayBeTakenOver) {
   EXPECT_TRUE(testing::WithOnlyChown(
       [&] { return Remove({.deadline = Deadline::Never(), .reclaim = true}).has_value(); }));
+  EXPECT_FALSE(Exists());
+}
+
+// As the service manager confines the broker: a setgid bit that is handed back would be refused.
+TEST_F(ForeignTreeTest, SetIdBitsDoNotKeepItWhereNobodyMaySetThem) {
+  for (const char* path : {"/closed/in", "/closed"}) {
+    ASSERT_EQ(::chmod((tree_ + path).c_str(), 06000), 0);
+  }
+  EXPECT_TRUE(testing::WithOnlyChown([&] {
+    return testing::ForbidSetId() &&
+           Remove({.deadline = Deadline::Never(), .reclaim = true}).has_value();
+  }));
   EXPECT_FALSE(Exists());
 }
 

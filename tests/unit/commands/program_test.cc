@@ -150,8 +150,8 @@ TEST_F(ProgramTest, PolicyCheckListsViolationsAndGoesOn) {
 
 TEST_F(ProgramTest, PolicyCheckKnowsWhichMountsTheDockerBackendDoesNotMake) {
   const std::string spec =
-      Write("volume.json",
-            R"({"image":")" + kImage + R"(","mounts":[{"target":"/in","volume":{"name":"data"}}]})");
+      Write("volume.json", R"({"image":")" + kImage +
+                               R"(","mounts":[{"target":"/in","volume":{"name":"data"}}]})");
   const Answer answer = Ask({"policy", "check", "--policy", Policy(), "--json", spec});
   EXPECT_EQ(answer.status, 1);
   EXPECT_THAT(answer.out, HasSubstr(R"("admitted":false)"));

@@ -209,5 +209,12 @@ TEST(Extraction, ARefusalNamesItsEntry) {
   EXPECT_FALSE(sink.finished);
 }
 
+TEST(Extraction, AFolderListedAfterWhatIsInItGetsItsMode) {
+  RecordingSink sink;
+  ASSERT_TRUE(ExtractBytes(
+      TarBytes().File("d/f").Add({.name = "d/", .type = '5', .mode = "0000700"}).Ended(), sink));
+  EXPECT_EQ(sink.folders["d"], 0700U);
+}
+
 }  // namespace
 }  // namespace tidewaiter::extract

@@ -19,6 +19,10 @@ class RecordingSink final : public Sink {
     folders[path] = mode;
     return {};
   }
+  Expected<void> SetFolderMode(const std::string& path, std::uint32_t mode) override {
+    folders[path] = mode;
+    return {};
+  }
   Expected<void> BeginFile(const std::string& path, std::uint32_t mode,
                            std::uint64_t /*size*/) override {
     file_ = path;

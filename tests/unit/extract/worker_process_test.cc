@@ -105,5 +105,24 @@ TEST_F(FedWorkerTest, AStopEndsTheFeedingAndTheWait) {
   EXPECT_FALSE(worker.Wait(stop.get_token()));
 }
 
+// One that was taken over says what it likes.
+TEST_F(FedWorkerTest, MoreThanItMayTakeIsNotBelieved) {
+  for (const char* said : {"accepted 7 18446744063090000000", "accepted 100001 5"}) {
+    WorkerProcess worker = Start("cat >/dev/null; echo '" + std::string(said) + "' >&4");
+    const auto summary = worker.Wait();
+    ASSERT_FALSE(summary) << said;
+    EXPECT_EQ(summary.error().code, Code::kWorker);
+  }
+}
+
+TEST_F(FedWorkerTest, AWatchThatSaysNoEndsTheWaitForOneThatDoesNothing) {
+  WorkerProcess worker = Start("sleep 100");
+  int asked = 0;
+  worker.Watch([&asked] { return ++asked < 2; });
+  const auto summary = worker.Wait();
+  ASSERT_FALSE(summary);
+  EXPECT_EQ(summary.error().code, Code::kWorker);
+}
+
 }  // namespace
 }  // namespace tidewaiter::extract

@@ -1,6 +1,7 @@
 // With the real worker, on a real disk.
 #include "broker/files/disk_run_files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/unique_fd.h"
 #include "broker/files/ownership.h"
 #include "broker/files/sha256.h"
 #include "extract/extraction.h"
@@ -43,7 +45,7 @@ class DiskRunFilesTest : public ::testing::Test {
   std::unique_ptr<DiskRunFiles> Open(std::uint64_t min_free = 0) {
     auto files = DiskRunFiles::Open({.state_dir = folder_.path(),
                                      .worker = folder_ / "worker",
-                                     .max_input_bytes_per_principal = 1000,
+                                     .max_input_bytes_per_principal = 10'000,
                                      .min_free_bytes = min_free,
                                      .limits = {}});
     EXPECT_TRUE(files.has_value());
@@ -174,12 +176,13 @@ TEST_F(DiskRunFilesTest, WhatAPrincipalsRunsHoldCountsUntilTheyAreForgotten) {
   fs::create_directories(folder_ / "runs/other");
   ASSERT_TRUE(Take(*files, TarBytes().File("f", std::string(600, 'x')).Ended()).has_value());
   const run::RunFiles::Owner other{.run_id = RunId("other"), .principal = "alice", .user = Self()};
-  const auto beyond = files->Receive(other, "x", 401);
+  // An entry counts 4 KiB besides its content.
+  const auto beyond = files->Receive(other, "x", 10'000 - 600 - 4096 + 1);
   ASSERT_FALSE(beyond.has_value());
   EXPECT_EQ(beyond.error().Reason(), "INPUT_QUOTA");
-  EXPECT_TRUE(files->Receive(other, "x", 400).has_value());
+  EXPECT_TRUE(files->Receive(other, "x", 10'000 - 600 - 4096).has_value());
   files->Forget(RunId("run"));
-  EXPECT_TRUE(files->Receive(other, "y", 600).has_value());
+  EXPECT_TRUE(files->Receive(other, "y", 600 + 4096).has_value());
 }
 
 TEST_F(DiskRunFilesTest, ADiskThatIsAlmostFullTakesNoFiles) {
@@ -286,6 +289,52 @@ TEST_F(DiskRunFilesTest, WithoutItFilesCanBeGivenToNobodyElse) {
   EXPECT_TRUE(testing::WithOnlyChown(
       [] { return MayGiveTo({.uid = testing::kOnlyChownUser, .gid = testing::kOnlyChownUser}); },
       false));
+}
+
+// What a worker that was taken over could leave.
+class GiveTreeTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    TW_REQUIRE_ROOT();
+    parent_ = UniqueFd(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    fs::create_directories(folder_ / "tree/a");
+  }
+  bool Gives() {
+    extract::Limits limits;
+    limits.max_depth = 3;
+    limits.max_entries = 5;
+    return GiveTree(parent_.get(), "tree", kJob, limits, Deadline::Never()).has_value();
+  }
+  testing::ScratchFolder folder_;
+  UniqueFd parent_;
+};
+
+TEST_F(GiveTreeTest, WhatAnArchiveMayHaveIsGiven) {
+  fs::create_directories(folder_ / "tree/a/b/c");
+  std::ofstream(folder_ / "tree/a/f") << "x";
+  EXPECT_TRUE(Gives());
+}
+
+TEST_F(GiveTreeTest, WhatIsDeeperIsNotWalked) {
+  fs::create_directories(folder_ / "tree/a/b/c/d");
+  EXPECT_FALSE(Gives());
+}
+
+TEST_F(GiveTreeTest, MoreThanAnArchiveMayHaveIsNotGiven) {
+  for (int i = 0; i < 5; ++i) std::ofstream(folder_ / ("tree/" + std::to_string(i))) << "x";
+  EXPECT_FALSE(Gives());
+}
+
+TEST_F(GiveTreeTest, LinksAndSecondNamesAreNotGiven) {
+  fs::create_symlink("/etc/passwd", folder_ / "tree/link");
+  EXPECT_FALSE(Gives());
+  fs::remove(folder_ / "tree/link");
+  std::ofstream(folder_ / "outside") << "x";
+  fs::create_hard_link(folder_ / "outside", folder_ / "tree/second");
+  EXPECT_FALSE(Gives());
+  struct stat status {};
+  ASSERT_EQ(::stat((folder_ / "outside").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 0U);
 }
 
 }  // namespace

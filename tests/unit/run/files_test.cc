@@ -211,6 +211,17 @@ TEST_F(RunFilesTest, ARunThatCouldFillTheDiskIsStoppedBeforeItIsFull) {
   ExpectNothingLeft();
 }
 
+TEST_F(RunFilesTest, ARunThatFillsTheDiskIsNotAskedToEnd) {
+  engine.IgnoreSignal(15);
+  environment.settings.stop_grace = std::chrono::hours(1);
+  Client client = Launch(With({}, {"results"}));
+  engine.WaitContainer();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  files.FillDisk();
+  EXPECT_EQ(OutcomeOf(client).reason, "DISK_LOW");
+  ExpectNothingLeft();
+}
+
 TEST_F(RunFilesTest, ARunThatWritesNoOutputGoesOnWhenTheDiskIsFull) {
   files.FillDisk();
   Client client = Launch();
