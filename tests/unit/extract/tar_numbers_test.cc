@@ -50,7 +50,7 @@ std::string Binary(std::int64_t value, std::size_t size) {
 }
 
 std::string CodeOfFile(const TarFields& fields) {
-  return CodeOf(TarBytes().Add(fields, "x").File("b").Ended());
+  return CodeOf(TarBytes().File("0").Add(fields, "x").File("b").Ended());
 }
 
 TEST(TarNumbers, WhatIsNoNumberIsAmbiguousAndNamed) {
@@ -60,7 +60,8 @@ TEST(TarNumbers, WhatIsNoNumberIsAmbiguousAndNamed) {
   for (const Numeric& number : Numbers()) {
     for (const std::string& text : wrong) {
       RecordingSink sink;
-      const auto end = ExtractBytes(TarBytes().Add(With(number, text), "x").Ended(), sink);
+      const auto end =
+          ExtractBytes(TarBytes().File("0").Add(With(number, text), "x").Ended(), sink);
       ASSERT_FALSE(end.has_value()) << number.name << " " << text;
       EXPECT_EQ(ToString(end.error().code), "ambiguous") << number.name << " " << text;
       EXPECT_EQ(end.error().message,
@@ -70,18 +71,21 @@ TEST(TarNumbers, WhatIsNoNumberIsAmbiguousAndNamed) {
   }
 }
 
+// After a first entry: libarchive looks at the numbers of the first header, and only at those.
 TEST(TarNumbers, TheyCountInHeadersOfHeadersToo) {
   const std::string path = TarBytes::Record("path", "long");
   const std::string comment = TarBytes::Record("comment", "c");
   for (const Numeric& number : Numbers()) {
     for (const auto& [text, code] : {std::pair("0000001", "accepted"), {"zzzzzzz", "ambiguous"}}) {
       TarFields fields = With(number, text, 'x');
-      EXPECT_EQ(CodeOf(TarBytes().Add(fields, path).File("a").Ended()), code) << number.name;
+      EXPECT_EQ(CodeOf(TarBytes().File("0").Add(fields, path).File("a").Ended()), code)
+          << number.name;
       fields.type = 'g';
-      EXPECT_EQ(CodeOf(TarBytes().Add(fields, comment).File("a").Ended()), code) << number.name;
+      EXPECT_EQ(CodeOf(TarBytes().File("0").Add(fields, comment).File("a").Ended()), code)
+          << number.name;
       fields.type = 'L';
       fields.magic = std::string("ustar  \0", 8);
-      EXPECT_EQ(CodeOf(TarBytes().Add(fields, {"long\0", 5}).File("a").Ended()), code)
+      EXPECT_EQ(CodeOf(TarBytes().File("0").Add(fields, {"long\0", 5}).File("a").Ended()), code)
           << number.name;
     }
   }
