@@ -30,11 +30,12 @@ constexpr Field kPrefix{345, 155};
 constexpr std::string_view kUstar("ustar\00000", 8);
 constexpr std::string_view kGnu("ustar  \0", 8);
 
-// Beyond these programs fail where they use the number, each at another: C's int, uid_t, and years
-// that no calendar holds.
+// Beyond these programs fail where they use the number, each at another: C's int, uid_t, and times
+// of no calendar. Those have a byte more than they need: libarchive ends its binary times, of which
+// a PAX record tells the true one, in a space.
 constexpr std::uint64_t kModes = std::uint64_t{1} << 31U;
 constexpr std::uint64_t kIds = std::uint64_t{1} << 32U;
-constexpr std::uint64_t kTimeBytes = 5;
+constexpr std::uint64_t kTimeBytes = 6;
 constexpr std::uint64_t kTimes = std::uint64_t{1} << (8 * kTimeBytes);
 
 std::string_view Of(std::string_view block, Field field) {

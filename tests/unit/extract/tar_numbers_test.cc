@@ -122,8 +122,18 @@ TEST(TarNumbers, OnlyTimesMayBeNegative) {
   }
 }
 
+TEST(TarNumbers, LibarchivesBinaryTimesEndInASpace) {
+  for (const std::int64_t time : {std::int64_t{16725225600}, std::int64_t{-315619200}}) {
+    EXPECT_EQ(CodeOf(TarBytes()
+                         .Pax({{"mtime", std::to_string(time)}})
+                         .Add({.name = "a", .mtime = Binary(time, 11) + ' '}, "x")
+                         .Ended()),
+              "accepted");
+  }
+}
+
 TEST(TarNumbers, NumbersThatNoProgramCanUseAreAmbiguous) {
-  const std::int64_t kYears = std::int64_t{1} << 40;
+  const std::int64_t kYears = std::int64_t{1} << 48;
   for (const Numeric& number : Numbers()) {
     const bool time = number.name == "mtime";
     const std::int64_t most = (time ? kYears : std::int64_t{1} << 32) - 1;
