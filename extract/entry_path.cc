@@ -61,6 +61,11 @@ Expected<std::string> ToEntryPath(std::string_view name, bool is_folder, const L
   if (path.empty() && !is_folder) {
     return Refuse(Code::kEmptyName, "a file without a name of its own", Printable(name));
   }
+  // GNU tar and Python's tarfile make a folder "a" of a file "a/." and then fail at the file.
+  if (!is_folder && rest == ".") {
+    return Refuse(Code::kAmbiguous, "a file whose name ends in '.', as a folder's may",
+                  Printable(name));
+  }
   if (path.size() > limits.max_path) {
     return Refuse(Code::kPathTooLong,
                   fmt::format("a path of {} bytes: at most {}", path.size(), limits.max_path),

@@ -13,7 +13,7 @@ namespace tidewaiter::extract {
 // destination itself ("./", which many archives begin with). "./" before a name is dropped; of a
 // folder also the final slash. Case, Unicode form and every other character are kept.
 // Refusals: absolute, dot-dot, empty-name, nul, control-character, not-utf8, component-too-long,
-// path-too-long, too-deep; each names `name`.
+// path-too-long, too-deep, ambiguous (a file "a/."); each names `name`.
 Expected<std::string> ToEntryPath(std::string_view name, bool is_folder, const Limits& limits);
 
 }  // namespace tidewaiter::extract

@@ -1,5 +1,8 @@
 #include "extract/pax_records.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <charconv>
 #include <set>
 
@@ -13,6 +16,31 @@ std::optional<std::uint64_t> ParseDecimal(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+// uid_t.
+bool IsId(std::string_view text) {
+  const auto id = ParseDecimal(text);
+  return id && *id >> 32U == 0;
+}
+
+// "-1700000000.25", as GNU tar reads it; Python's tarfile also takes "nan" and "1e999", and fails
+// where it sets the time. A fraction of a negative one libarchive adds and others subtract, but GNU
+// tar writes it, and no time is restored here.
+bool IsTime(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const std::size_t point = std::min(text.find('.'), text.size());
+  const auto seconds = ParseDecimal(text.substr(0, point));
+  if (!seconds || *seconds >> 40U != 0) return false;
+  const std::string_view fraction = text.substr(std::min(point + 1, text.size()));
+  return fraction.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// False for a number that is none. What it counts is of no use here, but programs stop at it.
+bool IsSound(std::string_view key, std::string_view value) {
+  if (key == "uid" || key == "gid") return IsId(value);
+  if (key == "mtime" || key == "atime" || key == "ctime") return IsTime(value);
+  return true;
 }
 
 struct Record {
@@ -56,6 +84,10 @@ Expected<PaxRecords> ParsePaxRecords(std::string_view body) {
     if (key == "SCHILY.filetype" && value == "socket") return Refuse(Code::kSocket, "a socket");
     if (key == "hdrcharset" && value != "ISO-IR 10646 2000 UTF-8") {
       return Ambiguous("a PAX header in the character set " + Quoted(value));
+    }
+    if (!IsSound(key, value)) {
+      return Ambiguous(fmt::format("the {} {} in a PAX header, which programs read differently",
+                                   key, Quoted(value)));
     }
     if (key == "path") {
       // An empty value takes a global header's away: programs differ.

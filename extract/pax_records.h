@@ -13,15 +13,16 @@ namespace tidewaiter::extract {
 
 inline constexpr std::size_t kMaxPaxBytes = std::size_t{64} << 10U;
 
-// What of them says where and how much. Times, ids, names of owners and comments are ignored, as
-// are extended attributes: none of them is restored.
+// What of them says where and how much. Times and ids have to be numbers and are ignored,
+// as are names of owners, comments and extended attributes: none of them is restored.
 struct PaxRecords {
   std::optional<std::string> path;
   std::optional<std::uint64_t> size;
   bool link_path = false;
 };
 
-// Refusals: ambiguous (malformed, a key twice, a character set of its own), sparse, nul.
+// Refusals: ambiguous (malformed, a key twice, a number that is none, a character set of its own),
+// sparse, nul.
 Expected<PaxRecords> ParsePaxRecords(std::string_view body);
 
 }  // namespace tidewaiter::extract

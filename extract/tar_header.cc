@@ -17,13 +17,26 @@ struct Field {
 };
 constexpr Field kName{0, 100};
 constexpr Field kMode{100, 8};
+constexpr Field kUid{108, 8};
+constexpr Field kGid{116, 8};
 constexpr Field kSize{124, 12};
+constexpr Field kMtime{136, 12};
 constexpr Field kChecksum{148, 8};
 constexpr std::size_t kType = 156;
 constexpr Field kMagic{257, 8};  // with the version
+constexpr Field kDevMajor{329, 8};
+constexpr Field kDevMinor{337, 8};
 constexpr Field kPrefix{345, 155};
 constexpr std::string_view kUstar("ustar\00000", 8);
 constexpr std::string_view kGnu("ustar  \0", 8);
+
+// Beyond these programs fail where they use the number, each at another: C's int, uid_t, and times
+// of no calendar. Those have a byte more than they need: libarchive ends its binary times, of which
+// a PAX record tells the true one, in a space.
+constexpr std::uint64_t kModes = std::uint64_t{1} << 31U;
+constexpr std::uint64_t kIds = std::uint64_t{1} << 32U;
+constexpr std::uint64_t kTimeBytes = 6;
+constexpr std::uint64_t kTimes = std::uint64_t{1} << (8 * kTimeBytes);
 
 std::string_view Of(std::string_view block, Field field) {
   return block.substr(field.at, field.size);
@@ -53,6 +66,43 @@ std::optional<std::uint64_t> ParseNumber(std::string_view text) {
     value = value << 8U | static_cast<unsigned char>(c);
   }
   return value;
+}
+
+// Old archives leave a number out. Of spaces alone GNU tar says that they are none.
+bool IsLeftOut(std::string_view text) {
+  return text.find_first_not_of(std::string_view(" \0", 2)) == std::string_view::npos &&
+         text.find('\0') != std::string_view::npos;
+}
+
+bool IsId(std::string_view text) {
+  const auto id = ParseNumber(text);
+  return id ? *id < kIds : IsLeftOut(text);
+}
+
+// Only what is a device has these, yet Python's tarfile reads them of everything.
+bool IsDevice(std::string_view text) {
+  return IsId(text) || text.find_first_not_of(' ') == std::string_view::npos;
+}
+
+// Before 1970 GNU's binary form is that of a negative number: 0xff, and so on down to its bytes.
+bool IsTime(std::string_view text) {
+  if (static_cast<unsigned char>(text.front()) == 0xFFU) {
+    return text.substr(0, text.size() - kTimeBytes).find_first_not_of('\xff') ==
+           std::string_view::npos;
+  }
+  const auto time = ParseNumber(text);
+  return time ? *time < kTimes : IsLeftOut(text);
+}
+
+// The first of the numbers that are of no use here and yet no number. Python's tarfile takes such
+// a header for the end of the archive, without a word.
+std::optional<std::string_view> FindBadNumber(std::string_view block) {
+  if (!IsId(Of(block, kUid))) return "uid";
+  if (!IsId(Of(block, kGid))) return "gid";
+  if (!IsTime(Of(block, kMtime))) return "mtime";
+  if (!IsDevice(Of(block, kDevMajor))) return "devmajor";
+  if (!IsDevice(Of(block, kDevMinor))) return "devminor";
+  return std::nullopt;
 }
 
 // Of at most 512 bytes, whose number is a multiple of eight. Eight at a time: this is done for
@@ -115,16 +165,20 @@ Expected<TarHeader> ParseTarHeader(std::string_view block) {
     return Refuse(Code::kAmbiguous, "a header whose prefix field programs read differently",
                   Printable(*name));
   }
+  // Joined, they end in a slash: a folder's name to some, to others a file's without it.
+  if (ustar && name->empty() && !prefix->empty()) {
+    return Refuse(Code::kAmbiguous, "a header with a prefix and no name", Printable(*prefix));
+  }
+  const auto refuse_number = [&](std::string_view field) {
+    return Refuse(Code::kAmbiguous,
+                  fmt::format("a header whose {} programs read differently", field),
+                  Printable(*name));
+  };
   const auto size = ParseNumber(Of(block, kSize));
-  if (!size) {
-    return Refuse(Code::kAmbiguous, "a header whose size programs read differently",
-                  Printable(*name));
-  }
+  if (!size) return refuse_number("size");
   const auto mode = ParseNumber(Of(block, kMode));
-  if (!mode) {
-    return Refuse(Code::kAmbiguous, "a header whose mode programs read differently",
-                  Printable(*name));
-  }
+  if (!mode || *mode >= kModes) return refuse_number("mode");
+  if (const auto field = FindBadNumber(block)) return refuse_number(*field);
   TarHeader header;
   if (!sparse && !prefix->empty()) header.name = std::string(*prefix) + '/';
   header.name += *name;

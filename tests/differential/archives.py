@@ -34,22 +34,52 @@ WHY_STRICTER = {
 GNU, USTAR, V7 = b"ustar  \0", b"ustar\00000", bytes(8)
 
 
-def header(name, kind=b"0", size=0, mode=0o644, magic=USTAR, link=b"", prefix=b"", size_field=None, error=0):
+# What says nothing of name, size and permissions, and where it stands.
+NUMBERS = {"uid": (108, 8), "gid": (116, 8), "mtime": (136, 12), "devmajor": (329, 8), "devminor": (337, 8)}
+
+
+def header(name, kind=b"0", size=0, mode=0o644, magic=USTAR, link=b"", prefix=b"", size_field=None, error=0,
+           numbers=()):
+    """`numbers`: pairs of one of NUMBERS and the bytes of its field."""
     block = bytearray(512)
     for at, most, field in (
             (0, 100, name), (100, 8, b"%07o" % mode), (108, 8, b"0000000"), (116, 8, b"0000000"),
             (124, 12, size_field if size_field is not None else b"%011o" % size), (136, 12, b"00000000000"),
             (148, 8, b"        "), (156, 1, kind), (157, 100, link), (257, 8, magic), (345, 155, prefix)):
         block[at:at + min(most, len(field))] = field[:most]
+    for field, text in numbers:
+        at, most = NUMBERS[field]
+        block[at:at + most] = text[:most].ljust(most, b"\0")
     block[148:156] = b"%06o\0 " % (sum(block) + error)
     return bytes(block)
+
+
+def binary(value, size):
+    """GNU's form of a number, which Python's tarfile writes as well."""
+    return (b"\xff" if value < 0 else b"\x80") + (value % 256 ** (size - 1)).to_bytes(size - 1, "big")
+
+
+def odd_number(r, size):
+    """The bytes of a numeric field, some a number, some none."""
+    return r.choice([
+        lambda: r.choice([b"zzzzzzz", b"!!!!!!!", b"0 1 2 3", b"9" * size, b"0000008", b"-000001", b"+000001", b"1_0",
+                          b"0x10", b"0o17", b"1.5", b"12\t", b"\t12", b"1\0002", b"\0001", b"1\0 z", b"1 \0z"]),
+        lambda: r.choice([b"", b"7" * size, b"0" * size, b" " * size, b" " * (size - 1), bytes(size - 1) + b" ",
+                          b"1750 ", b"   750 ", b"000750 \0", b"777 \0 \0"]),
+        lambda: binary(r.choice([0, 1, -1, -86400, 1000, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 48 - 1, 2 ** 48, -2 ** 48,
+                                 -2 ** 48 - 1, 2 ** 55]), size),
+        lambda: binary(r.choice([2 ** 34, -1, -86400]), size - 1) + b" ",
+        lambda: r.choice([b"\x81", b"\xc0", b"\xfe", b"\xff", b"\x80"]) + r.randbytes(size - 1),
+        lambda: r.randbytes(size),
+        lambda: bytes(r.choice(b"01278 \0-") for _ in range(size)),
+    ])()
 
 
 def padded(content):
     return content + bytes(-len(content) % 512)
 
 
-def pax(records, kind=b"x"):
+def pax(records, kind=b"x", numbers=()):
     body = b""
     for key, value in records:
         rest = len(key) + len(value) + 3
@@ -57,11 +87,11 @@ def pax(records, kind=b"x"):
         while len(str(length)) + rest != length:
             length += 1
         body += b"%d %s=%s\n" % (length, key, value)
-    return header(b"PaxHeaders/x", kind, len(body)) + padded(body)
+    return header(b"PaxHeaders/x", kind, len(body), numbers=numbers) + padded(body)
 
 
-def long_name(name, kind=b"L"):
-    return header(b"././@LongLink", kind, len(name) + 1, magic=GNU) + padded(name + b"\0")
+def long_name(name, kind=b"L", numbers=()):
+    return header(b"././@LongLink", kind, len(name) + 1, magic=GNU, numbers=numbers) + padded(name + b"\0")
 
 
 class Maker:
@@ -84,6 +114,20 @@ class Maker:
     def content(self):
         return self.rng.randbytes(self.rng.choice([0, 1, 10, 511, 512, 513, 1024, 3000]))
 
+    def numbers(self):
+        """Now and then a header has numbers that may be none."""
+        if not self.odd or self.rng.random() >= 0.04:
+            return ()
+        self.plain = False
+        fields = self.rng.sample(sorted(NUMBERS), self.rng.choice([1, 1, 1, 2]))
+        return [(field, odd_number(self.rng, NUMBERS[field][1])) for field in fields]
+
+    def number_record(self):
+        """A PAX record of a number that may be none."""
+        return self.rng.choice([b"mtime", b"atime", b"ctime", b"uid", b"gid"]), self.rng.choice([
+            b"0", b"1", b"-1", b"1000", b"1700000000.25", b"-86400.5", b"1.", b".5", b"nan", b"inf", b"1e999", b"1e3",
+            b"+1", b" 1", b"1 ", b"1_0", b"", b"x", b"007", b"4294967295", b"4294967296", b"9" * 30, b"1\0"])
+
     def member(self, name, content, folder, form):
         """Header and content of a file or folder in one of the formats."""
         kind = b"5" if folder else b"0"
@@ -91,13 +135,13 @@ class Maker:
             content = b""
             name += b"/" if self.rng.random() < 0.8 else b""
         mode = self.rng.choice([0o644, 0o755, 0o600, 0o444, 0o777, 0o700, 0o4755, 0o2775, 0o1777, 0])
-        args = {"size": len(content), "mode": mode}
+        args = {"size": len(content), "mode": mode, "numbers": self.numbers()}
         if form == "v7" and len(name) < 100:
             if not folder and self.rng.random() < 0.5:
                 kind = b"\0"
             return header(name, kind, magic=V7, **args) + padded(content)
         if form == "gnu":
-            before = long_name(name) if len(name) >= 100 else b""
+            before = long_name(name, numbers=self.numbers()) if len(name) >= 100 else b""
             return before + header(name[:100], kind, magic=GNU, **args) + padded(content)
         if form == "ustar" and len(name) > 100:
             cut = name.rfind(b"/", 0, 156)
@@ -110,7 +154,12 @@ class Maker:
                 records.append((b"mtime", b"1700000000.123456789"))
             if self.rng.random() < 0.3:
                 records.append((b"size", b"%d" % len(content)))
-        return (pax(records) if records else b"") + header(name[:100], kind, **args) + padded(content)
+            if self.odd and self.rng.random() < 0.1:
+                self.plain = False
+                record = self.number_record()
+                records = [one for one in records if one[0] != record[0]] + [record]
+        before = pax(records, numbers=self.numbers()) if records else b""
+        return before + header(name[:100], kind, **args) + padded(content)
 
     def oddity(self, names):
         """Something that is not plain, before or among the members."""
@@ -160,6 +209,10 @@ class Maker:
             lambda: header(name, magic=b"ustar\0  "),
             lambda: header(name, prefix=b"pre\0fix", magic=GNU),
             lambda: header(name, prefix=b"prefix"),
+            lambda: header(b"", r.choice([b"\0", b"0", b"5"]), prefix=b"prefix"),
+            lambda: header(name + b"/.", r.choice([b"\0", b"0", b"5"])),
+            lambda: pax([(b"path", name + b"/.")]) + header(known),
+            lambda: pax([(b"comment", b"hello"), self.number_record()], b"g", self.numbers()),
             lambda: bytes(512),
             lambda: bytes(1024),
             lambda: r.randbytes(512),
@@ -245,6 +298,17 @@ def by_worker(worker, archive, folder):
     return words[words.index("refused") + 1] if "refused" in words else "worker died: " + repr(report)
 
 
+def use(member):
+    """Raises where tarfile would, were it to restore what the member has of permissions, owner and time."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as probe:
+        os.chmod(probe.name, member.mode)
+        os.utime(probe.name, (member.mtime, member.mtime))
+        try:
+            os.chown(probe.name, member.uid, member.gid)
+        except PermissionError:
+            pass  # of all but root; what is no owner at all is told before
+
+
 def by_tarfile(data):
     """(tree, plain): tree None where it is refused; plain where it is files and folders of sound, different names."""
     tree, plain, root = {}, True, False
@@ -253,6 +317,7 @@ def by_tarfile(data):
             for member in archive:
                 if hasattr(tarfile, "data_filter"):
                     tarfile.data_filter(member, "/nowhere")
+                use(member)
                 name = os.path.normpath(member.name)
                 sound = (member.name and "\0" not in member.name and not name.startswith(("/", ".."))
                          and name.isprintable() and "\ufffd" not in name)
@@ -268,7 +333,7 @@ def by_tarfile(data):
                     return None, False
                 kind = stat.S_IFREG if member.isreg() else stat.S_IFDIR if member.isdir() else 0
                 tree[key] = (kind, content, clean(member.mode, member.isdir()))
-    except (tarfile.TarError, ValueError, OSError, EOFError, RecursionError, AttributeError, TypeError):
+    except (tarfile.TarError, ValueError, OSError, EOFError, RecursionError, AttributeError, TypeError, OverflowError):
         return None, False
     for key in list(tree):
         while (key := os.path.dirname(key)) not in (b"", b"/"):

@@ -22,6 +22,12 @@ struct TarFields {
   std::string magic{"ustar\00000", 8};
   std::string prefix{};
   int checksum_error = 0;
+  // Texts of their fields.
+  std::string uid = "0000000";
+  std::string gid = "0000000";
+  std::string mtime = "00000000000";
+  std::string dev_major{};
+  std::string dev_minor{};
 };
 
 class TarBytes {
@@ -76,14 +82,16 @@ class TarBytes {
     };
     put(0, 100, fields.name);
     put(100, 8, fields.mode);
-    put(108, 8, "0000000");
-    put(116, 8, "0000000");
+    put(108, 8, fields.uid);
+    put(116, 8, fields.gid);
     put(124, 12, fields.size.value_or(Octal(content_size)));
-    put(136, 12, Octal(0));
+    put(136, 12, fields.mtime);
     put(148, 8, "        ");
     block[156] = fields.type;
     put(157, 100, fields.link);
     put(257, 8, fields.magic);
+    put(329, 8, fields.dev_major);
+    put(337, 8, fields.dev_minor);
     put(345, 155, fields.prefix);
     int sum = fields.checksum_error;
     for (const char c : block) sum += static_cast<unsigned char>(c);
