@@ -66,7 +66,6 @@ Result<run::ArchiveSummary> InputUnpacking::Finish(const run::Patience& patience
 }
 
 Error InputUnpacking::Refused(const extract::Refusal& refusal, const run::Patience& patience) {
-  if (auto room = hooks_.check_room(); !room) return room.error();
   if (patience.stop.stop_requested()) {
     return Fail(ErrorCode::kCancelled, "unpack input " + Quoted(name_) + ": the run was stopped");
   }
@@ -75,6 +74,8 @@ Error InputUnpacking::Refused(const extract::Refusal& refusal, const run::Patien
                 "unpack input " + Quoted(name_) + ": not done in time", "INPUT_STALLED");
   }
   if (refusal.code == extract::Code::kWorker || refusal.code == extract::Code::kWrite) {
+    // Which is what ended a worker that was watched, and why one could not write.
+    if (auto room = hooks_.check_room(); !room) return room.error();
     return CannotBegin(name_, refusal.message);
   }
   code_ = extract::ToString(refusal.code);

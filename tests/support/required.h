@@ -23,6 +23,11 @@ inline bool IsRequired(const std::string& what) {
 
 }  // namespace tidewaiter::testing
 
+// Where even root may not do what a test needs, as in some containers.
+#define TW_REFUSED_TO_ROOT(message)                                 \
+  if (::tidewaiter::testing::IsRequired("root")) FAIL() << message; \
+  GTEST_SKIP() << message
+
 // For the start of a test that gives files to other users.
 #define TW_REQUIRE_ROOT()                                               \
   if (::geteuid() != 0 && ::tidewaiter::testing::IsRequired("root")) {  \
