@@ -8,6 +8,11 @@
 #include <cerrno>
 
 namespace tidewaiter {
+namespace {
+
+constexpr int kTries = 8;
+
+}  // namespace
 
 // glibc has no wrapper.
 UniqueFd OpenBeneath(int folder, const char* path, std::uint64_t flags, std::uint64_t mode) {
@@ -18,10 +23,12 @@ UniqueFd OpenBeneath(int folder, const char* path, std::uint64_t flags, std::uin
   how.mode = mode;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
   long fd = 0;
+  int left = kTries;
   do {
     fd = ::syscall(SYS_openat2, folder, path, &how, sizeof(how));
-    // EAGAIN: a rename somewhere, while it looked for the way.
-  } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+    // EAGAIN: a rename somewhere, while it looked for the way, which is soon over; or somebody's
+    // lease on the file (fcntl(2), F_SETLEASE), whose end may take a minute.
+  } while (fd < 0 && (errno == EINTR || (errno == EAGAIN && --left > 0)));
   return UniqueFd(static_cast<int>(fd));
 }
 

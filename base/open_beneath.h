@@ -10,8 +10,9 @@ namespace tidewaiter {
 
 // openat2(2) of `path` below the open folder `folder`, without symbolic links, magic links or mount
 // points on the way or at its end (RESOLVE_BENEATH and its kin), with O_CLOEXEC, O_NOFOLLOW and
-// O_NOCTTY; without O_PATH also O_NONBLOCK, so that neither a FIFO nor a device holds it up. Where
-// it fails errno says why: ELOOP a symbolic link, EXDEV another file system.
+// O_NOCTTY; without O_PATH also O_NONBLOCK, so that neither a FIFO nor a device nor a lease holds
+// it up. Where it fails errno says why: ELOOP a symbolic link, EXDEV another file system, EAGAIN a
+// file that somebody has a lease on.
 UniqueFd OpenBeneath(int folder, const char* path, std::uint64_t flags, std::uint64_t mode = 0);
 
 }  // namespace tidewaiter

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -49,6 +50,17 @@ TEST_F(OpenBeneathTest, WaitsForNobodyAtAFifo) {
   ASSERT_EQ(::mkfifo((folder_ / "fifo").c_str(), 0600), 0);
   EXPECT_EQ(Try("fifo"), 0);
   EXPECT_EQ(Try("fifo", O_WRONLY), ENXIO);
+}
+
+TEST_F(OpenBeneathTest, WaitsForNobodysLease) {
+  const UniqueFd holder(::open((folder_ / "file").c_str(), O_RDWR | O_CLOEXEC));
+  // The holder is asked by a signal to give it up.
+  const auto before = ::signal(SIGIO, SIG_IGN);
+  ASSERT_EQ(::fcntl(holder.get(), F_SETLEASE, F_WRLCK), 0);
+  EXPECT_EQ(Try("file"), EAGAIN);
+  ::fcntl(holder.get(), F_SETLEASE, F_UNLCK);
+  EXPECT_EQ(Try("file"), 0);
+  ::signal(SIGIO, before);
 }
 
 }  // namespace
