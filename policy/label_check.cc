@@ -16,6 +16,14 @@ namespace {
 constexpr std::size_t kMaxLabels = 64;
 constexpr std::size_t kMaxLabelName = 128;
 constexpr std::size_t kMaxLabelValue = 4096;
+// Of all names and values together. An engine repeats them, escaped, wherever it tells of the
+// container: in its list, in each event, when it is inspected. Control characters would be six
+// bytes each there; of the rest none more than doubles (quotes, backslashes, line feeds and tabs;
+// U+2028 becomes six bytes of three). With the default limits at most 1,024 containers exist at a
+// time, strays apart (max_runs + max_queued, and as many whose removal is overdue): at 32 KiB each
+// their labels are 32 MiB of the list, half of the longest answer that is read at once. A command
+// takes more; the list is read in pages (broker/docker/engine_api).
+constexpr std::size_t kMaxLabelBytes = std::size_t{16} << 10U;
 constexpr std::size_t kMaxTenantField = 128;
 constexpr std::size_t kMaxIdempotencyKey = 128;
 constexpr std::string_view kReserved = "io.tidewaiter";
@@ -32,6 +40,14 @@ bool IsReserved(std::string_view name) noexcept {
   return name.size() == kReserved.size() || name[kReserved.size()] == '.';
 }
 
+// A line break and a tab are ordinary in values: descriptions of several lines, as in compose files
+// and in OCI's annotations.
+bool IsLabelValue(std::string_view value) {
+  if (value.size() > kMaxLabelValue || !IsUtf8(value)) return false;
+  const auto is_plain = [](char c) { return c == '\t' || c == '\n' || !HasControl({&c, 1}); };
+  return std::all_of(value.begin(), value.end(), is_plain);
+}
+
 std::string LabelField(std::string_view name) {
   return fmt::format("labels[{}]", Quoted(name));
 }
@@ -45,6 +61,14 @@ void CheckLabels(Check& check) {
                fmt::format("at most {}", kMaxLabels));
     return;
   }
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : labels) bytes += name.size() + value.size();
+  if (bytes > kMaxLabelBytes) {
+    check.Deny(rule::kLabelTooLarge, "labels",
+               fmt::format("names and values of {} bytes in all", bytes),
+               fmt::format("at most {} bytes", kMaxLabelBytes));
+    return;
+  }
   for (const auto& [name, value] : labels) {
     if (IsReserved(name)) {
       check.Deny(rule::kLabelReserved, LabelField(name),
@@ -56,10 +80,12 @@ void CheckLabels(Check& check) {
                  fmt::format("label name {} is not valid", Quoted(name)),
                  fmt::format("1 to {} bytes of UTF-8 without control characters", kMaxLabelName));
     }
-    if (value.size() > kMaxLabelValue || !IsUtf8(value) || value.find('\0') != std::string::npos) {
+    if (!IsLabelValue(value)) {
       check.Deny(rule::kLabelValue, LabelField(name),
                  fmt::format("the value of label {} is not valid", Quoted(name)),
-                 fmt::format("at most {} bytes of UTF-8 without NUL", kMaxLabelValue));
+                 fmt::format("at most {} bytes of UTF-8 without control characters besides tab and "
+                             "line feed",
+                             kMaxLabelValue));
     }
   }
   check.run.labels = labels;

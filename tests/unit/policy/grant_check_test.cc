@@ -93,8 +93,10 @@ TEST(SeccompCheck, OnlyListedNames) {
 }
 
 TEST(LabelCheck, OrdinaryLabelsPass) {
-  const std::map<std::string, std::string> labels{
-      {"a", ""}, {"com.example.x", "y\n"}, {"io.tidewaiters", "z"}, {"x.io.tidewaiter.run", "1"}};
+  const std::map<std::string, std::string> labels{{"a", ""},
+                                                  {"com.example.x", "\tof two\nlines: \u00e9\"\\"},
+                                                  {"io.tidewaiters", "z"},
+                                                  {"x.io.tidewaiter.run", "1"}};
   EXPECT_EQ(Effective(Toml(), Labels(labels)).labels, labels);
 }
 
@@ -113,6 +115,21 @@ TEST(LabelCheck, BadNamesAndValuesAreDenied) {
   EXPECT_THAT(Ask(Toml(), Labels({{"a", "x\0"s}})), ElementsAre("label.value-invalid labels['a']"));
   EXPECT_THAT(Ask(Toml(), Labels({{"a", std::string(4097, 'x')}})),
               ElementsAre("label.value-invalid labels['a']"));
+}
+
+TEST(LabelCheck, ControlCharactersInValuesAreDenied) {
+  for (const char* value : {"\x01", "a\bb", "line\r\n", "\x1b[2J", "\x7f"}) {
+    EXPECT_THAT(Ask(Toml(), Labels({{"a", value}})),
+                ElementsAre("label.value-invalid labels['a']"));
+  }
+}
+
+TEST(LabelCheck, AllTogetherAreBounded) {
+  std::map<std::string, std::string> labels;
+  for (char name = 'a'; name < 'e'; ++name) labels[{name}] = std::string(4095, '"');
+  EXPECT_EQ(Effective(Toml(), Labels(labels)).labels, labels);
+  labels["a"] += "x";
+  EXPECT_THAT(Ask(Toml(), Labels(labels)), ElementsAre("label.too-large labels"));
 }
 
 TEST(LabelCheck, CountIsBounded) {
