@@ -2,33 +2,18 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
+#include "base/open_beneath.h"
 #include "base/printable.h"
+#include "extract/late_modes.h"
 
 namespace tidewaiter::extract {
 namespace {
-
-constexpr std::uint32_t kOwnerWrite = 0200;
-
-// glibc has no wrapper.
-int OpenBeneath(int folder, const std::string& path, std::uint64_t flags, std::uint64_t mode) {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC | O_NOFOLLOW;
-  how.mode = mode;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
-  long fd = 0;
-  do {
-    fd = ::syscall(SYS_openat2, folder, path.c_str(), &how, sizeof(how));
-  } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
-  return static_cast<int>(fd);
-}
 
 tl::unexpected<Refusal> WriteFailure(std::string_view what, const std::string& path) {
   return Refuse(Code::kWrite, fmt::format("{}: {}", what, std::strerror(errno)), Printable(path));
@@ -42,7 +27,7 @@ Expected<DirectorySink::Place> DirectorySink::PlaceOf(const std::string& path) {
   const std::string_view parent(path.data(), slash);
   if (!parent_fd_ || parent_ != parent) {
     std::string name(parent);
-    UniqueFd fd(OpenBeneath(directory_, name, O_PATH | O_DIRECTORY, 0));
+    UniqueFd fd = OpenBeneath(directory_, name.c_str(), O_PATH | O_DIRECTORY);
     if (!fd) return WriteFailure("open a folder", name);
     parent_fd_ = std::move(fd);
     parent_ = std::move(name);
@@ -54,15 +39,19 @@ Expected<void> DirectorySink::AddFolder(const std::string& path, std::uint32_t m
   auto place = PlaceOf(path);
   if (!place) return tl::unexpected(place.error());
   // mkdirat(2) follows no link at the name itself, and the folder was opened beneath.
-  if (::mkdirat(place->folder, place->name.c_str(), mode | kOwnerWrite) != 0) {
+  if (::mkdirat(place->folder, place->name.c_str(), ModeWhileFilled(mode)) != 0) {
     return WriteFailure("make a folder", path);
   }
-  if ((mode & kOwnerWrite) == 0) late_modes_.emplace_back(path, mode);
+  late_ = late_ || IsLate(mode);
   return {};
 }
 
 Expected<void> DirectorySink::SetFolderMode(const std::string& path, std::uint32_t mode) {
-  late_modes_.emplace_back(path, mode);
+  const UniqueFd folder = OpenBeneath(directory_, path.c_str(), O_RDONLY | O_DIRECTORY);
+  if (!folder || ::fchmod(folder.get(), ModeWhileFilled(mode)) != 0) {
+    return WriteFailure("set the mode of a folder", path);
+  }
+  late_ = late_ || IsLate(mode);
   return {};
 }
 
@@ -70,7 +59,7 @@ Expected<void> DirectorySink::BeginFile(const std::string& path, std::uint32_t m
                                         std::uint64_t /*size*/) {
   auto place = PlaceOf(path);
   if (!place) return tl::unexpected(place.error());
-  file_ = UniqueFd(OpenBeneath(place->folder, place->name, O_WRONLY | O_CREAT | O_EXCL, mode));
+  file_ = OpenBeneath(place->folder, place->name.c_str(), O_WRONLY | O_CREAT | O_EXCL, mode);
   if (!file_) return WriteFailure("make a file", path);
   file_path_ = path;
   return {};
@@ -96,11 +85,7 @@ Expected<void> DirectorySink::EndFile() {
 }
 
 Expected<void> DirectorySink::Finish() {
-  for (const auto& [path, mode] : late_modes_) {
-    const UniqueFd folder(OpenBeneath(directory_, path, O_RDONLY | O_DIRECTORY, 0));
-    if (!folder || ::fchmod(folder.get(), mode) != 0) return WriteFailure("protect a folder", path);
-  }
-  return {};
+  return late_ ? SettleModes(directory_) : Expected<void>();
 }
 
 }  // namespace tidewaiter::extract

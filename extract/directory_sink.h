@@ -4,10 +4,7 @@
 // touched. One thread.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "base/unique_fd.h"
 #include "extract/sink.h"
@@ -17,6 +14,7 @@ namespace tidewaiter::extract {
 class DirectorySink final : public Sink {
  public:
   // `directory` is borrowed: an open directory, best an empty one. The process's umask must be 0.
+  // At the end one descriptor is open for each folder of the deepest path.
   explicit DirectorySink(int directory) : directory_(directory) {}
 
   Expected<void> AddFolder(const std::string& path, std::uint32_t mode) override;
@@ -41,9 +39,7 @@ class DirectorySink final : public Sink {
   UniqueFd parent_fd_;
   UniqueFd file_;
   std::string file_path_;
-  // Folders that get their mode when everything in them is there: their owner may not write to
-  // them, or the archive said it late.
-  std::vector<std::pair<std::string, std::uint32_t>> late_modes_;
+  bool late_ = false;  // whether a folder waits for its mode (late_modes.h)
 };
 
 }  // namespace tidewaiter::extract

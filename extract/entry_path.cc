@@ -26,9 +26,6 @@ Expected<void> CheckComponent(std::string_view component, std::string_view name)
   if (component == "..") {
     return Refuse(Code::kDotDot, "a path that climbs by '..'", Printable(name));
   }
-  if (component.empty()) {
-    return Refuse(Code::kEmptyName, "a path with an empty component", Printable(name));
-  }
   if (component.size() > kMaxComponent) {
     return Refuse(
         Code::kComponentTooLong,
@@ -42,15 +39,21 @@ Expected<void> CheckComponent(std::string_view component, std::string_view name)
 
 Expected<std::string> ToEntryPath(std::string_view name, bool is_folder, const Limits& limits) {
   if (auto sound = CheckBytes(name); !sound) return tl::unexpected(sound.error());
+  // Programs hand the kernel what is dropped here, and fail where that is too much for it.
+  if (name.size() / 2 > limits.max_path) {
+    return Refuse(Code::kPathTooLong,
+                  fmt::format("a name of {} bytes: at most twice the {} of a path", name.size(),
+                              limits.max_path),
+                  Printable(name));
+  }
   std::string_view rest = name;
-  if (is_folder && rest.back() == '/') rest.remove_suffix(1);
   std::string path;
   std::size_t depth = 0;
   while (true) {
     const std::size_t slash = rest.find('/');
     const std::string_view component = rest.substr(0, slash);
     if (auto sound = CheckComponent(component, name); !sound) return tl::unexpected(sound.error());
-    if (component != ".") {
+    if (!component.empty() && component != ".") {
       if (!path.empty()) path += '/';
       path += component;
       ++depth;
@@ -58,7 +61,7 @@ Expected<std::string> ToEntryPath(std::string_view name, bool is_folder, const L
     if (slash == std::string_view::npos) break;
     rest.remove_prefix(slash + 1);
   }
-  if (path.empty() && !is_folder) {
+  if (!is_folder && (path.empty() || rest.empty())) {
     return Refuse(Code::kEmptyName, "a file without a name of its own", Printable(name));
   }
   // GNU tar and Python's tarfile make a folder "a" of a file "a/." and then fail at the file.

@@ -78,15 +78,17 @@ Result<void> EnterSeccomp() {
   int failed = ::seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_TSYNC, 1);
   for (const int call :
        {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(openat2), SCMP_SYS(mkdirat),
-        SCMP_SYS(fchmod), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
-        SCMP_SYS(futex), SCMP_SYS(ppoll), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
-        SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime), SCMP_SYS(getrandom)}) {
+        SCMP_SYS(getdents64), SCMP_SYS(fstat), SCMP_SYS(fchmod), SCMP_SYS(munmap), SCMP_SYS(mremap),
+        SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(futex), SCMP_SYS(ppoll), SCMP_SYS(exit_group),
+        SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime),
+        SCMP_SYS(getrandom)}) {
     failed |= ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0);
   }
-  // Memory, never code; and of its own, since what is shared does not count against RLIMIT_DATA.
-  failed |= ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
-                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-                               SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE, MAP_PRIVATE));
+  // Memory, never code; and of its own, since neither what is shared nor what grows like a stack
+  // counts against RLIMIT_DATA.
+  failed |= ::seccomp_rule_add(
+      filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+      SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_TYPE | MAP_GROWSDOWN | MAP_HUGETLB, MAP_PRIVATE));
   failed |= ::seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
                                SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
   failed |= ::seccomp_load(filter.get());

@@ -31,9 +31,9 @@ struct Sandboxed {
 // library's own beginnings of a thread need system calls that are gone then). Gone afterwards:
 // every capability, new privileges, core dumps, the sight of other files (Landlock, where the
 // kernel has it: only `directory` can be written below), and every system call but the few that
-// reading a descriptor and writing new files takes (seccomp; any other one kills the process).
-// FAILED_PRECONDITION where something could not be given up; `landlocked` says whether the kernel
-// has Landlock.
+// reading a descriptor, writing new files and listing folders takes (seccomp; any other one kills
+// the process). FAILED_PRECONDITION where something could not be given up; `landlocked` says
+// whether the kernel has Landlock.
 Result<Sandboxed> EnterSandbox(int directory, const SandboxLimits& limits,
                                const std::function<void()>& start_threads = {});
 

@@ -27,6 +27,10 @@ constexpr Field kMagic{257, 8};  // with the version
 constexpr Field kDevMajor{329, 8};
 constexpr Field kDevMinor{337, 8};
 constexpr Field kPrefix{345, 155};
+// Of star and of node-tar: a prefix that is shorter and ends in a NUL, and two times after it.
+constexpr Field kShortPrefix{345, 131};
+constexpr Field kAccessTime{476, 12};
+constexpr Field kChangeTime{488, 12};
 constexpr std::string_view kUstar("ustar\00000", 8);
 constexpr std::string_view kGnu("ustar  \0", 8);
 
@@ -133,6 +137,25 @@ std::optional<std::string_view> ParseText(std::string_view text) {
   return text.substr(0, end);
 }
 
+// Eleven octal digits and what ends them, or nothing at all.
+bool IsStarTime(std::string_view text) {
+  if (IsZero(text)) return true;
+  const std::string_view digits = text.substr(0, text.size() - 1);
+  return digits.find_first_not_of("01234567") == std::string_view::npos &&
+         (text.back() == '\0' || text.back() == ' ');
+}
+
+// The prefix of a ustar header. Times at its field's end are not looked at: every program reads the
+// prefix up to its first NUL, and who knows of the times finds numbers.
+std::optional<std::string_view> PrefixOf(std::string_view block) {
+  const std::string_view prefix = Of(block, kShortPrefix);
+  if (prefix.back() == '\0' && IsStarTime(Of(block, kAccessTime)) &&
+      IsStarTime(Of(block, kChangeTime))) {
+    return ParseText(prefix);
+  }
+  return ParseText(Of(block, kPrefix));
+}
+
 }  // namespace
 
 bool IsZero(std::string_view bytes) noexcept {
@@ -156,7 +179,7 @@ Expected<TarHeader> ParseTarHeader(std::string_view block) {
     return Refuse(Code::kNoTar, "a header of an unknown tar format");
   }
   const auto name = ParseText(Of(block, kName));
-  const auto prefix = ParseText(Of(block, kPrefix));
+  const auto prefix = ustar ? PrefixOf(block) : ParseText(Of(block, kPrefix));
   if (!name) return Refuse(Code::kNul, "a name with a NUL byte", Printable(Of(block, kName)));
   // GNU keeps times there, which others take for the beginning of the name, and where a file is
   // sparse its map: that is refused by its type.

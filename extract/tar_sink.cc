@@ -16,6 +16,10 @@ Expected<void> TarSink::AddFolder(const std::string& path, std::uint32_t mode) {
   return Header({.path = path, .is_folder = true, .mode = mode, .size = 0, .owner = owner_});
 }
 
+Expected<void> TarSink::SetFolderMode(const std::string& /*path*/, std::uint32_t /*mode*/) {
+  return {};
+}
+
 Expected<void> TarSink::BeginFile(const std::string& path, std::uint32_t mode, std::uint64_t size) {
   file_ = path;
   left_ = size;

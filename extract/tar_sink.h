@@ -24,6 +24,11 @@ class TarSink final : public Sink {
   TarSink(TarOwner owner, Output output);
 
   Expected<void> AddFolder(const std::string& path, std::uint32_t mode) override;
+  // Nothing: the folder's header is written, and a second one would be a path that comes twice,
+  // which no reader of this project accepts. Where an archive lists a folder after what is in it,
+  // its mode here is kImpliedFolderMode, while DirectorySink gives it its own. PackFolder lists
+  // each folder first.
+  Expected<void> SetFolderMode(const std::string& path, std::uint32_t mode) override;
   Expected<void> BeginFile(const std::string& path, std::uint32_t mode,
                            std::uint64_t size) override;
   // write-failed where there is more content than BeginFile said.

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 namespace tidewaiter::extract {
 
-WriteBehind::WriteBehind(Sink& folders, const std::vector<Sink*>& files) : folders_(folders) {
+WriteBehind::WriteBehind(Sink& own, const std::vector<Sink*>& files) : own_(own) {
   // All of its memory now: it may be little that is left later.
   for (Batch& batch : batches_) {
     batch.calls.reserve(kBatchCalls);
@@ -29,19 +30,22 @@ WriteBehind::~WriteBehind() {
 }
 
 Expected<void> WriteBehind::AddFolder(const std::string& path, std::uint32_t mode) {
-  return folders_.AddFolder(path, mode);
+  return own_.AddFolder(path, mode);
 }
 
 Expected<void> WriteBehind::SetFolderMode(const std::string& path, std::uint32_t mode) {
-  return folders_.SetFolderMode(path, mode);
+  return own_.SetFolderMode(path, mode);
 }
 
 Expected<void> WriteBehind::BeginFile(const std::string& path, std::uint32_t mode,
                                       std::uint64_t size) {
+  writes_itself_ = size >= kLarge;
+  if (writes_itself_) return own_.BeginFile(path, mode, size);
   return Add({.what = Call::What::kBegin, .mode = mode, .size = size}, path);
 }
 
 Expected<void> WriteBehind::Write(std::string_view piece) {
+  if (writes_itself_) return own_.Write(piece);
   while (!piece.empty()) {
     // A batch that is full was handed over; only a long path makes it longer than it should be.
     const std::string_view part = piece.substr(0, kBatchBytes - filling().bytes.size());
@@ -52,6 +56,7 @@ Expected<void> WriteBehind::Write(std::string_view piece) {
 }
 
 Expected<void> WriteBehind::EndFile() {
+  if (std::exchange(writes_itself_, false)) return own_.EndFile();
   return Add({.what = Call::What::kEnd}, {});
 }
 
@@ -63,7 +68,7 @@ Expected<void> WriteBehind::Finish() {
                         [](const Batch& batch) { return batch.busy; });
   });
   if (refused_) return tl::unexpected(*refused_);
-  return folders_.Finish();
+  return own_.Finish();
 }
 
 Expected<void> WriteBehind::Add(const Call& call, std::string_view bytes) {

@@ -22,9 +22,13 @@ namespace tidewaiter::extract {
 
 class WriteBehind final : public Sink {
  public:
-  // `folders` is called by the caller alone, each of `files` by a thread of its own, which writes
-  // whole files. All are borrowed, and write to the same place. Returns when the threads run.
-  WriteBehind(Sink& folders, const std::vector<Sink*>& files);
+  // A file from this size on is the caller's to write: what it costs to hand over so much is more
+  // than what a second processor saves, where whoever feeds the archive has use for that, too.
+  static constexpr std::uint64_t kLarge = std::uint64_t{8} << 20U;
+
+  // `own` is called by the caller alone, each of `files` by a thread of its own, which writes whole
+  // files. All are borrowed, and write to the same place. Returns when the threads run.
+  WriteBehind(Sink& own, const std::vector<Sink*>& files);
   // Joins the threads. What was not written yet, Finish not having been called, is not written.
   ~WriteBehind() override;
   WriteBehind(const WriteBehind&) = delete;
@@ -37,7 +41,7 @@ class WriteBehind final : public Sink {
                            std::uint64_t size) override;
   Expected<void> Write(std::string_view piece) override;
   Expected<void> EndFile() override;
-  // Finishes `folders` once every file is there.
+  // Finishes `own` once every file is there.
   Expected<void> Finish() override;
 
  private:
@@ -70,7 +74,8 @@ class WriteBehind final : public Sink {
   void Run(Writer& writer);
   static Expected<void> Replay(const Batch& batch, std::string& path, Sink& sink);
 
-  Sink& folders_;
+  Sink& own_;
+  bool writes_itself_ = false;  // the file that has begun
   // A ring. One that is not busy is the caller's.
   std::array<Batch, kBatches> batches_;
 

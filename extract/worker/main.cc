@@ -10,9 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <climits>
 #include <clocale>
 #include <csignal>
 #include <cstdio>
@@ -118,6 +120,8 @@ int Main(int argc, const char* const* argv) {
   std::optional<WriteBehind> sink;
   SandboxLimits sandbox;
   sandbox.file_bytes = limits.max_bytes;
+  // DirectorySink's end goes down to the deepest folder, of a path that the kernel takes.
+  sandbox.open_files += std::min<std::uint64_t>(limits.max_depth, PATH_MAX / 2);
   const auto entered = EnterSandbox(kDirectoryFd, sandbox, [&] {
     sink.emplace(folders, std::vector<Sink*>{&files, &more_files});
   });

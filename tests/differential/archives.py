@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Holds the archive worker against Python's tarfile and bsdtar, which nobody here wrote.
+"""Holds the archive worker against Python's tarfile, bsdtar and gzip, which nobody here wrote.
 
 usage: archives.py WORKER [COUNT [SEED]]
 
 Random archives, plain ones and odd ones. What the worker accepts, both others accept too, and all three find the
 same files and folders in it, content and cleaned permissions included. What both others take for plain files and
 folders of sound and different names, the worker accepts, or refuses by a code of WHY_STRICTER. A plain archive it
-always accepts. Exit status 1 where that fails for one archive, 77 where there is no bsdtar (Debian's libarchive-tools).
+always accepts. Compressed by gzip in one of many ways, whole or with one bit changed, it accepts the archive where
+gzip and Python do, never where gzip does not, and finds the same. Exit status 1 where that fails for one archive, 77
+where there is no bsdtar (Debian's libarchive-tools).
 """
 import collections
+import gzip as gziplib
 import io
 import os
 import random
@@ -18,6 +21,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 
 # Why an archive may be refused that both others read alike. Each is documented in docs/ARCHIVES.md.
 WHY_STRICTER = {
@@ -27,7 +31,7 @@ WHY_STRICTER = {
     "truncated": "both do without an end marker",
     "unknown-type": "both take it for a file, as POSIX advises; what it means, its maker alone knows",
     "nul": "both cut the name there",
-    "empty-name": "tarfile drops an empty component",
+    "path-too-long": "what both drop of a name is too much for programs that do not",
     "not-a-tar": "tarfile looks past a first block that is broken",
 }
 
@@ -73,6 +77,11 @@ def odd_number(r, size):
         lambda: r.randbytes(size),
         lambda: bytes(r.choice(b"01278 \0-") for _ in range(size)),
     ])()
+
+
+def star_prefix(prefix, *times):
+    """A prefix field with what star and node-tar keep at its end."""
+    return prefix.ljust(131, b"\0") + b"".join(time.ljust(12, b"\0") for time in times)
 
 
 def padded(content):
@@ -122,6 +131,10 @@ class Maker:
         fields = self.rng.sample(sorted(NUMBERS), self.rng.choice([1, 1, 1, 2]))
         return [(field, odd_number(self.rng, NUMBERS[field][1])) for field in fields]
 
+    def times(self):
+        """Two times as star, node-tar or nobody has them."""
+        return [self.rng.choice([b"15300602077", b"15300602077\0", b"00000000000 ", b""]) for _ in range(2)]
+
     def number_record(self):
         """A PAX record of a number that may be none."""
         return self.rng.choice([b"mtime", b"atime", b"ctime", b"uid", b"gid"]), self.rng.choice([
@@ -147,6 +160,9 @@ class Maker:
             cut = name.rfind(b"/", 0, 156)
             if 0 < cut and 0 < len(name) - cut - 1 <= 100:
                 return header(name[cut + 1:], kind, prefix=name[:cut], **args) + padded(content)
+        if form == "ustar" and len(name) <= 100:
+            return header(name, kind, prefix=self.rng.choice([b"", star_prefix(b"", *self.times())]), **args) + padded(
+                content)
         records = []
         if form == "pax" or len(name) > 100:
             records.append((b"path", name))
@@ -179,6 +195,12 @@ class Maker:
             lambda: header(b"../" + name),
             lambda: header(b"/" + name),
             lambda: header(name + b"//x"),
+            lambda: header(b".//" + name.replace(b"/", r.choice([b"//", b"/./", b"///"])), size=len(content))
+            + padded(content),
+            lambda: header(name + b"//", b"5"),
+            lambda: header(b".//", b"5"),
+            lambda: header(known.replace(b"/", b"//"), size=len(content)) + padded(content),
+            lambda: pax([(b"path", b"x" + b"/" * r.choice([2, 1000, 3000, 5000]) + name)]) + header(b"x"),
             lambda: header(name + b"/./x"),
             lambda: header(name + b"/", b"0"),
             lambda: header(name + b"/", b"\0", magic=V7),
@@ -209,6 +231,11 @@ class Maker:
             lambda: header(name, magic=b"ustar\0  "),
             lambda: header(name, prefix=b"pre\0fix", magic=GNU),
             lambda: header(name, prefix=b"prefix"),
+            lambda: header(name, prefix=star_prefix(b"prefix", *self.times())),
+            lambda: header(name, prefix=star_prefix(b"pre\0fix", *self.times())),
+            lambda: header(name, prefix=star_prefix(b"prefix", odd_number(r, 12), *self.times()[1:])),
+            lambda: header(name, prefix=star_prefix(b"p" * 130 + r.choice([b"", b"p"]), *self.times())),
+            lambda: header(name, prefix=star_prefix(b"", *self.times()), magic=r.choice([GNU, V7])),
             lambda: header(b"", r.choice([b"\0", b"0", b"5"]), prefix=b"prefix"),
             lambda: header(name + b"/.", r.choice([b"\0", b"0", b"5"])),
             lambda: pax([(b"path", name + b"/.")]) + header(known),
@@ -255,6 +282,38 @@ class Maker:
             self.plain = False
             out = out[:self.rng.randrange(len(out))]
         return out
+
+
+def gzip_member(r, data):
+    """With any of the fields that a gzip header may have."""
+    flags = r.choice([0, 0, r.randrange(32)])
+    head = b"\x1f\x8b\x08" + bytes([flags]) + r.randbytes(4) + bytes([r.choice([0, 2, 4]), r.choice([0, 3, 255])])
+    if flags & 4:
+        extra = r.randbytes(r.randrange(20))
+        head += len(extra).to_bytes(2, "little") + extra
+    for field in (8, 16):  # the file's name, a comment
+        if flags & field:
+            head += b"name of it"[:r.randrange(10)] + b"\0"
+    if flags & 2:
+        head += (zlib.crc32(head) & 0xffff).to_bytes(2, "little")
+    deflate = zlib.compressobj(r.choice([0, 1, 6, 9]), zlib.DEFLATED, -15)
+    body = deflate.compress(data) + deflate.flush()
+    return head + body + zlib.crc32(data).to_bytes(4, "little") + (len(data) % 2 ** 32).to_bytes(4, "little")
+
+
+def gzipped(r, data):
+    """Compressed in one or several members, padded or not, and in most cases one bit of it changed."""
+    cuts = sorted(r.randrange(len(data) + 1) for _ in range(r.choice([0, 0, 1, 3])))
+    out = bytearray(b"".join(gzip_member(r, data[a:b]) for a, b in zip([0, *cuts], [*cuts, len(data)])))
+    if r.random() < 0.3:
+        out += bytes(r.choice([1, 511, 512, 10240]))
+    if r.random() < 0.1:
+        out += r.choice([b"x", b"\x1f", b"\x1f\x8b\x08", bytes(512) + b"x", gzip_member(r, b"")[:-1]])
+    if r.random() < 0.8:
+        # Most of an archive is content: its ends are tried as often.
+        at = r.choice([r.randrange(len(out)), r.randrange(min(30, len(out))), len(out) - 1 - r.randrange(12)])
+        out[at] ^= 1 << r.randrange(8)
+    return bytes(out)
 
 
 def clean(mode, folder):
@@ -391,6 +450,30 @@ def check(worker, data, plain, work, counts):
     return "both others take it for plain, refused: " + code
 
 
+def check_gzip(worker, data, work, counts):
+    """What is wrong, or None."""
+    archive, ours_in = os.path.join(work, "archive.gz"), os.path.join(work, "ours")
+    shutil.rmtree(ours_in, ignore_errors=True)
+    os.mkdir(ours_in)
+    with open(archive, "wb") as file:
+        file.write(data)
+    code = by_worker(worker, archive, ours_in)
+    counts["gzip " + (code or "accepted")] += 1
+    gzip = subprocess.run(["gzip", "-dc", archive], capture_output=True, check=False)
+    if gzip.returncode != 0:
+        return None if code else "accepted, but not by gzip: " + gzip.stderr.decode()
+    if code:
+        try:
+            # gzip lets a member refer back to the one before.
+            gziplib.decompress(data)
+        except (OSError, EOFError, zlib.error):
+            return None
+        return "accepted by gzip, refused: " + code
+    ours, (tree, _) = tree_of(ours_in), by_tarfile(gzip.stdout)
+    implied = {os.path.dirname(path) for path in ours}
+    return None if tree is not None and same(ours, tree, implied) else "what gzip gives is another tree"
+
+
 def main():
     worker = sys.argv[1]
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 2000
@@ -406,6 +489,9 @@ def main():
             data = maker.make()
             plain_ones += maker.plain
             fault = check(worker, data, maker.plain, work, counts)
+            if fault is None and maker.plain:
+                data = gzipped(maker.rng, data)
+                fault = check_gzip(worker, data, work, counts)
             if fault is None:
                 continue
             wrong += 1

@@ -24,6 +24,10 @@ class StrictSink final : public Sink {
     folders_.insert(path);
     return {};
   }
+  Expected<void> SetFolderMode(const std::string& path, std::uint32_t mode) override {
+    if ((mode & ~0755U) != 0 || (mode & 0500U) != 0500U || !folders_.contains(path)) std::abort();
+    return {};
+  }
   Expected<void> BeginFile(const std::string& path, std::uint32_t mode,
                            std::uint64_t size) override {
     Place(path, mode);

@@ -175,6 +175,13 @@ TEST_F(ArchiveAttack, DataAfterTheCompressedEnd) {
             "trailing-data");
 }
 
+TEST_F(ArchiveAttack, ContentChangedUnderItsChecksum) {
+  std::string archive = Compressed(TarBytes().File("a", "pay 100 to alice").Ended(), "gzip",
+                                   "gzip:compression-level=0");
+  archive.replace(archive.find("alice"), 5, "mally");
+  EXPECT_EQ(extraction_.Refusal(archive), "corrupt");
+}
+
 TEST_F(ArchiveAttack, SpecialPermissionsAreTakenAway) {
   const auto end = extraction_.Run(TarBytes()
                                        .Add({.name = "root", .mode = "0006777"}, "x")

@@ -215,5 +215,15 @@ TEST_F(ExtractSandbox, SharedMemoryIsDeadly) {
             kKilled);
 }
 
+// Nor would what grows like a stack.
+TEST_F(ExtractSandbox, MemoryThatGrowsDownIsDeadly) {
+  EXPECT_EQ(Try([](int) {
+              void* const memory = ::mmap(nullptr, std::size_t{64} << 20U, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
+              return memory == MAP_FAILED ? -1L : 0L;
+            }),
+            kKilled);
+}
+
 }  // namespace
 }  // namespace tidewaiter::testing

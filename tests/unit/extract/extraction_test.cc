@@ -54,6 +54,15 @@ TEST(Extraction, FoldersThatAreNotListedAreMade) {
   EXPECT_EQ(sink.folders, (std::map<std::string, std::uint32_t>{{"a", 0755}, {"a/b", 0755}}));
 }
 
+TEST(Extraction, EmptyComponentsAreDropped) {
+  RecordingSink sink;
+  const auto end = ExtractBytes(
+      TarBytes().Folder(".//").Folder(".//src//").File(".//src//sub", "x").Ended(), sink);
+  ASSERT_TRUE(end) << end.error().message;
+  EXPECT_EQ(sink.files, (std::map<std::string, std::string>{{"src/sub", "x"}}));
+  EXPECT_EQ(sink.folders, (std::map<std::string, std::uint32_t>{{"src", 0755}}));
+}
+
 TEST(Extraction, AGlobalHeaderAfterTheLastEntryIsAmbiguous) {
   EXPECT_EQ(CodeOf(TarBytes().Pax({{"comment", "x"}}, 'g').File("a").Ended()), "accepted");
   EXPECT_EQ(CodeOf(TarBytes().File("a").Pax({{"comment", "x"}}, 'g').Ended()), "ambiguous");
@@ -103,6 +112,7 @@ TEST(Extraction, ASparseFileOfPaxIsRefused) {
 TEST(Extraction, WhatComesTwiceIsRefused) {
   EXPECT_EQ(CodeOf(TarBytes().File("a").File("a").Ended()), "duplicate");
   EXPECT_EQ(CodeOf(TarBytes().File("a").File("./a").Ended()), "duplicate");
+  EXPECT_EQ(CodeOf(TarBytes().File("a/b").File("a//b").Ended()), "duplicate");
   EXPECT_EQ(CodeOf(TarBytes().Folder("a/").Folder("a/").Ended()), "duplicate");
   EXPECT_EQ(CodeOf(TarBytes().Folder("./").Folder("./").Ended()), "duplicate");
 }

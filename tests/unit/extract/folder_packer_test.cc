@@ -89,6 +89,7 @@ TEST_F(PackFolderTest, NamesOfAFolderAreSortedByTheirBytes) {
       paths.push_back(path + '/');
       return {};
     }
+    Expected<void> SetFolderMode(const std::string&, std::uint32_t) override { return {}; }
     Expected<void> BeginFile(const std::string& path, std::uint32_t, std::uint64_t) override {
       paths.push_back(path);
       return {};
@@ -212,6 +213,7 @@ class MeddlingSink final : public Sink {
  public:
   explicit MeddlingSink(std::function<void()> meddle) : meddle_(std::move(meddle)) {}
   Expected<void> AddFolder(const std::string&, std::uint32_t) override { return {}; }
+  Expected<void> SetFolderMode(const std::string&, std::uint32_t) override { return {}; }
   Expected<void> BeginFile(const std::string&, std::uint32_t, std::uint64_t size) override {
     size_ = size;
     meddle_();

@@ -11,6 +11,7 @@
 
 #include "extract/tar_scanner.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/tar_bytes.h"
 #include "tests/unit/extract/recording_sink.h"
 
 namespace tidewaiter::extract {
@@ -84,6 +85,21 @@ TEST(TarSink, ItsOwnReaderReadsEveryName) {
     EXPECT_EQ(read.files.at(name), name.size() % 2 == 0 ? "" : "content of " + name);
     EXPECT_EQ(read.modes.at(name), 0644U);
   }
+}
+
+// What is written cannot be changed, and may not come twice.
+TEST(TarSink, AFolderThatIsListedLateKeepsTheModeOfOneThatIsNot) {
+  std::string archive;
+  TarSink sink({}, [&](std::string_view piece) -> Expected<void> {
+    archive += piece;
+    return {};
+  });
+  ASSERT_TRUE(ExtractBytes(
+      testing::TarBytes().File("d/f").Add({.name = "d/", .type = '5', .mode = "0000700"}).Ended(),
+      sink));
+  RecordingSink read;
+  ASSERT_TRUE(ExtractBytes(archive, read));
+  EXPECT_EQ(read.folders, (std::map<std::string, std::uint32_t>{{"d", 0755}}));
 }
 
 TEST(TarSink, EqualEntriesGiveEqualBytes) {

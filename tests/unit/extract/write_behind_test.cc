@@ -20,6 +20,7 @@ class FailingSink final : public Sink {
       : way_(way), until_(until) {}
 
   Expected<void> AddFolder(const std::string&, std::uint32_t) override { return {}; }
+  Expected<void> SetFolderMode(const std::string&, std::uint32_t) override { return {}; }
   Expected<void> BeginFile(const std::string& path, std::uint32_t, std::uint64_t) override {
     after_failure_ += failed_;
     if (path != "bad") return {};
@@ -81,6 +82,19 @@ TEST_F(WriteBehindTest, AFileLargerThanABatchIsOneThreads) {
   ASSERT_TRUE(sink.Finish());
   ASSERT_EQ(Files().size(), 4U);
   for (const auto& [name, found] : Files()) EXPECT_EQ(found, content) << name;
+}
+
+// To hand over so much costs more than it saves.
+TEST_F(WriteBehindTest, ALargeFileIsTheCallersOwnAndTheOnesAroundItAreNot) {
+  WriteBehind sink(folders_, {&one_, &two_});
+  const std::string large(WriteBehind::kLarge, 'x');
+  ASSERT_TRUE(AddFile(sink, "before", "1"));
+  ASSERT_TRUE(AddFile(sink, "large", large));
+  EXPECT_EQ(folders_.files["large"], large);
+  ASSERT_TRUE(AddFile(sink, "after", "2"));
+  ASSERT_TRUE(sink.Finish());
+  EXPECT_EQ(folders_.files.size(), 1U);
+  EXPECT_EQ(Files(), (std::map<std::string, std::string>{{"before", "1"}, {"after", "2"}}));
 }
 
 TEST_F(WriteBehindTest, AFolderIsThereBeforeTheCallReturns) {
