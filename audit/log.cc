@@ -53,13 +53,21 @@ std::string MarkOf(const RecordHeader& header) {
   return std::string(header.index_text) + '@' + std::string(header.time);
 }
 
+// One that has no record yet is known by its inode.
+std::string EmptyMarkOf(int fd) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return {};
+  return std::string(Log::kEmptyMark) + std::to_string(status.st_ino);
+}
+
 }  // namespace
 
 // Where the file cannot be read, it has no mark, and Recall is unsure of its runs.
 std::string Log::ReadMark(const LogFile& file) {
   LineReader lines(file.fd(), 0, file.size());
   const auto line = lines.Next();
-  if (!line || !*line) return {};
+  if (!line) return {};
+  if (!*line) return EmptyMarkOf(file.fd());
   const auto header = ReadHeader(**line);
   return header ? MarkOf(*header) : std::string();
 }
@@ -125,8 +133,10 @@ void Log::AppendEventually(const Record& record, std::function<void()> on_durabl
   entry->on_durable = std::move(on_durable);
   {
     auto state = state_.Lock();
-    const bool fits = state->eventual < settings_.max_eventual &&
-                      state->eventual_bytes + entry->record.size() <= settings_.max_eventual_bytes;
+    const std::size_t share = entry->record.type() == RecordType::kRunFinished ? 2 : 1;
+    const bool fits =
+        state->eventual < share * settings_.max_eventual &&
+        state->eventual_bytes + entry->record.size() <= share * settings_.max_eventual_bytes;
     if (!fits) {
       ++state->untold.lost;
       return;
@@ -185,6 +195,7 @@ Result<std::map<std::string, Log::Standing>> Log::Recall(
     if (found == standings.end()) return;
     if (type == ToString(RecordType::kRunAdmitted)) found->second.admitted = true;
     if (type == ToString(RecordType::kRunFinished)) found->second.finished = true;
+    if (type == ToString(RecordType::kRunExpired)) found->second.expired = true;
   };
   {
     // Before the file is looked at: what leaves the queue meanwhile is found there.
@@ -211,9 +222,11 @@ Result<std::map<std::string, Log::Standing>> Log::Recall(
     if (mark.empty()) mark = MarkOf(*header);
     note(header->run_id, header->type);
   }
+  const std::string when_empty = EmptyMarkOf(view.fd.get());
   for (auto& [run, standing] : standings) {
     const std::string& known = runs.at(run);
-    standing.unsure = !standing.admitted && !standing.finished && (known.empty() || known != mark);
+    const bool same = !known.empty() && (known == mark || known == when_empty);
+    standing.unsure = !standing.admitted && !standing.finished && !standing.expired && !same;
   }
   return standings;
 }

@@ -16,6 +16,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -37,6 +38,8 @@ struct LogSettings {
   std::size_t max_waiting = 8192;     // records whose callers wait; more are refused
   std::size_t max_eventual = 65'536;  // records that nobody waits for; more are counted as lost
   std::size_t max_eventual_bytes = std::size_t{128} << 20U;  // likewise
+  // Both are for a run.finished twice that: while the log cannot be written no run begins, so that
+  // there is room for the end of each that there is, whatever else was to be told meanwhile.
   std::chrono::milliseconds first_retry{100};  // after a failure; doubles up to last_retry
   std::chrono::milliseconds last_retry{5000};
   // Told on the writer's thread when Failure() appears (false) and when it has gone (true). Must
@@ -74,18 +77,20 @@ class Log {
   // called for a record that was lost because too many waited.
   void AppendEventually(const Record& record, std::function<void()> on_durable = {});
 
-  // Names the file that is the log now: the index and time of its first record. Empty while it has
-  // none.
+  // Names the file that is the log now: by the index and time of its first record, or by its inode
+  // while it has none. Empty where it cannot be read.
+  static constexpr std::string_view kEmptyMark = "empty ";
   [[nodiscard]] std::string Mark();
 
-  // Which of `runs` (each with the Mark() from before its admission) have their run.admitted and
-  // their run.finished on disk or surely queued. Reads the whole file, once for all of them. A run
-  // of which a record is being written is missing in the answer: ask again. UNAVAILABLE while a
-  // failed write has not been taken back.
+  // Which of `runs` (each with the Mark() from before its admission) have their run.admitted, their
+  // run.finished and their run.expired on disk or surely queued. Reads the whole file, once for all
+  // of them. A run of which a record is being written is missing in the answer: ask again.
+  // UNAVAILABLE while a failed write has not been taken back.
   struct Standing {
     bool admitted = false;
     bool finished = false;
-    // Neither was found, but the file is another than the one that the mark names, so the records
+    bool expired = false;
+    // None was found, but the file is another than the one that the mark names, so the records
     // may have gone with that. Always so where the mark is empty.
     bool unsure = false;
   };

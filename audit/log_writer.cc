@@ -119,7 +119,7 @@ Result<void> Log::Commit(const Batch& batch) {
   Result<void> written = file_->Append(lines);
   if (written) {
     next_index_ = index;
-    if (mark_.empty()) mark_ = ReadMark(*file_);
+    if (mark_.empty() || mark_.starts_with(kEmptyMark)) mark_ = ReadMark(*file_);
   } else if (written.error().reason == kLogReplaced) {
     state_.Lock()->fd = -1;
     file_.reset();

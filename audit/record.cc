@@ -206,10 +206,12 @@ std::string_view ToString(RecordType type) noexcept {
     case RecordType::kRunInput: return "run.input";
     case RecordType::kRunOutput: return "run.output";
     case RecordType::kRunStarted: return "run.started";
+    case RecordType::kRunAdopted: return "run.adopted";
     case RecordType::kRunFinished: return "run.finished";
     case RecordType::kRunCancelled: return "run.cancelled";
     case RecordType::kTeardownOverdue: return "teardown.overdue";
     case RecordType::kTeardownSettled: return "teardown.settled";
+    case RecordType::kRunExpired: return "run.expired";
     case RecordType::kJournalSetAside: return "journal.set_aside";
     case RecordType::kAuditTruncated: return "audit.truncated";
     case RecordType::kAuditGap: return "audit.gap";

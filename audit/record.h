@@ -30,10 +30,12 @@ enum class RecordType {
   kRunInput,
   kRunOutput,
   kRunStarted,
+  kRunAdopted,
   kRunFinished,
   kRunCancelled,
   kTeardownOverdue,
   kTeardownSettled,
+  kRunExpired,
   kJournalSetAside,
   kAuditTruncated,  // what follows are the log's own
   kAuditGap,

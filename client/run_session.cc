@@ -14,12 +14,13 @@ bool HasInput(const v1::RunSpec& spec) {
 
 }  // namespace
 
-RunSession::RunSession(Connection& connection, const v1::RunSpec& spec, bool with_stdin)
-    : connection_(connection), writes_may_wait_(with_stdin || HasInput(spec)) {
+RunSession::RunSession(Connection& connection, const v1::RunSpec& spec, Options options)
+    : connection_(connection), writes_may_wait_(options.with_stdin || HasInput(spec)) {
   stream_ = connection_.broker().Run(&context_);
   v1::RunRequest request;
   *request.mutable_start()->mutable_spec() = spec;
-  request.mutable_start()->set_stdin(with_stdin);
+  request.mutable_start()->set_stdin(options.with_stdin);
+  request.mutable_start()->set_detach(options.detach);
   // A write that fails means that the stream has ended: Next and Finish say why.
   const std::lock_guard lock(write_mutex_);
   stream_->Write(request);

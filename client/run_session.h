@@ -1,4 +1,5 @@
-// One run over the Broker.Run stream: the run lives as long as this object's stream does.
+// One run over the Broker.Run stream: the run lives as long as this object's stream does, unless it
+// is detached.
 //
 // Threads: Next and Finish from one thread; WriteInput, WriteStdin and CloseStdin from another, one
 // after another; RequestCancel and Abort from any. Nothing here touches the terminal or a signal.
@@ -27,7 +28,11 @@ class RunSession {
 
   // Sends the request; whether it is admitted is in the events. `connection` must outlive the
   // session. `with_stdin`: the container's stdin stays open until CloseStdin.
-  RunSession(Connection& connection, const v1::RunSpec& spec, bool with_stdin);
+  struct Options {
+    bool with_stdin = false;
+    bool detach = false;  // the stream ends when the container has started, and the run goes on
+  };
+  RunSession(Connection& connection, const v1::RunSpec& spec, Options options);
   // Ends the stream, and with it the run, where Finish has not been called.
   ~RunSession();
   RunSession(const RunSession&) = delete;

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +30,8 @@ namespace {
 constexpr int kOutOfTheWay = 10;
 // Of the pipe to a fed worker: it reads ahead while its owner waits for the next bytes.
 constexpr int kInputBytes = 1 << 20;
+// In one call; a piece has more of them only where somebody cut it into small ones.
+constexpr std::size_t kMostParts = 64;
 
 tl::unexpected<Refusal> Failed(std::string_view what, int error) {
   return Refuse(Code::kWorker,
@@ -36,6 +40,13 @@ tl::unexpected<Refusal> Failed(std::string_view what, int error) {
 
 UniqueFd Away(int fd) {
   return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, kOutOfTheWay));
+}
+
+// For poll(2): until the deadline, or somebody is to be asked again whether to go on.
+int NextLook(Deadline deadline) {
+  constexpr std::chrono::milliseconds kMost = std::chrono::seconds(1);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.Left());
+  return static_cast<int>(std::min(left, kMost).count());
 }
 
 std::string DescribeEnd(const siginfo_t& end) {
@@ -148,15 +159,20 @@ siginfo_t WorkerProcess::Reap() {
 WorkerProcess::Event WorkerProcess::Await(Deadline deadline) const {
   std::array<pollfd, 2> waits{{{report_.get(), POLLIN, 0}, {input_.get(), POLLOUT, 0}}};
   while (true) {
-    if (deadline.Passed() || (go_on_ && !go_on_())) return Event::kDeadline;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.Left());
-    constexpr std::chrono::milliseconds kMost = std::chrono::seconds(1);
+    if (!MayGoOn(deadline)) return Event::kDeadline;
     // A closed input's -1 is passed over (poll(2)).
-    const int ready =
-        ::poll(waits.data(), waits.size(), static_cast<int>(std::min(left, kMost).count()));
+    const int ready = ::poll(waits.data(), waits.size(), NextLook(deadline));
     // Errors and ends count as ready: the read or the write tells.
     if (ready > 0) return waits[0].revents != 0 ? Event::kReport : Event::kInput;
   }
+}
+
+bool WorkerProcess::AwaitEnd(Deadline deadline) const {
+  pollfd ended{.fd = process_.get(), .events = POLLIN, .revents = 0};
+  while (::poll(&ended, 1, NextLook(deadline)) <= 0) {
+    if (!MayGoOn(deadline)) return false;
+  }
+  return true;
 }
 
 bool WorkerProcess::TakeReport() {
@@ -170,22 +186,48 @@ bool WorkerProcess::TakeReport() {
   return sound_;
 }
 
-Expected<void> WorkerProcess::Feed(std::string_view bytes, const std::stop_token& stop,
+// vmsplice(2): the pipe refers to the bytes' own pages, which saves this process a copy of all that
+// it passes on.
+bool WorkerProcess::Lend(std::vector<std::string_view>& parts) {
+  std::array<iovec, kMostParts> vectors{};
+  const std::size_t count = std::min(parts.size(), vectors.size());
+  for (std::size_t i = 0; i < count; ++i) {
+    // The kernel reads them only, whatever the type says.
+    vectors[i] = {.iov_base = const_cast<char*>(parts[i].data()), .iov_len = parts[i].size()};
+  }
+  const ssize_t lent = ::vmsplice(input_.get(), vectors.data(), count, SPLICE_F_NONBLOCK);
+  if (lent < 0) return errno == EAGAIN || errno == EINTR;
+  fed_ += static_cast<std::uint64_t>(lent);
+  auto left = static_cast<std::size_t>(lent);
+  auto part = parts.begin();
+  for (; left > 0 && left >= part->size(); ++part) left -= part->size();
+  if (left > 0) part->remove_prefix(left);
+  parts.erase(parts.begin(), part);
+  return true;
+}
+
+void WorkerProcess::Release() {
+  int unread = 0;
+  if (::ioctl(input_.get(), FIONREAD, &unread) != 0) return;
+  const std::uint64_t read = fed_ - static_cast<std::uint64_t>(unread);
+  while (!lent_.empty() && lent_.front().end <= read) lent_.pop_front();
+}
+
+Expected<void> WorkerProcess::Feed(SharedBytes bytes, const std::stop_token& stop,
                                    Deadline deadline) {
   // What is killed closes its end of both pipes.
   const std::stop_callback<std::function<void()>> kill(stop, [this] { Kill(); });
-  while (!bytes.empty()) {
+  Release();
+  std::vector<std::string_view> parts = bytes.parts();
+  const std::uint64_t end = fed_ + bytes.size();
+  lent_.push_back({.bytes = std::move(bytes), .end = end});
+  while (!parts.empty()) {
     // At its end the worker has nothing left to read, and the archive has.
     bool ended = reader_.end().has_value();
     switch (ended ? Event::kReport : Await(deadline)) {
       case Event::kDeadline: Kill(); return Refuse(Code::kWorker, "the extraction took too long");
       case Event::kReport: ended = ended || !TakeReport(); break;
-      case Event::kInput: {
-        const ssize_t written = ::write(input_.get(), bytes.data(), bytes.size());
-        if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
-        ended = written < 0 && errno != EAGAIN && errno != EINTR;
-        break;
-      }
+      case Event::kInput: ended = !Lend(parts); break;
     }
     if (stop.stop_requested()) return Refuse(Code::kWorker, "the extraction was stopped");
     if (ended) return Refuse(Code::kWorker, "the worker ended before its archive");
@@ -205,6 +247,7 @@ Expected<Summary> WorkerProcess::Wait(const std::stop_token& stop,
     if (!in_time || !TakeReport()) break;
     if (on_progress) on_progress(reader_.progress());
   }
+  in_time = in_time && (!sound_ || AwaitEnd(deadline));
   if (!sound_ || !in_time) Kill();
   const siginfo_t status = Reap();
   kill.reset();

@@ -5,12 +5,16 @@
 
 #include <csignal>
 
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/deadline.h"
+#include "base/shared_bytes.h"
 #include "base/unique_fd.h"
 #include "extract/extraction.h"
 #include "extract/limits.h"
@@ -34,9 +38,10 @@ class WorkerProcess {
   ~WorkerProcess();
 
   // The archive's next bytes; blocks while the worker is behind, and takes in its reports
-  // meanwhile. Refusal: worker-failed where the worker has ended (then Wait says why), or where
-  // `stop` or the deadline ended it, which kills it.
-  Expected<void> Feed(std::string_view bytes, const std::stop_token& stop = {},
+  // meanwhile. They are lent to the worker, not copied, and are held until it has read them.
+  // Refusal: worker-failed where the worker has ended (then Wait says why), or where `stop` or the
+  // deadline ended it, which kills it.
+  Expected<void> Feed(SharedBytes bytes, const std::stop_token& stop = {},
                       Deadline deadline = Deadline::Never());
   // The archive's end.
   void CloseInput() { input_.Reset(); }
@@ -59,8 +64,17 @@ class WorkerProcess {
       : process_(std::move(process)), report_(std::move(report)), limits_(limits) {}
   // Waits for the report, and for room in the input as long as that is open.
   [[nodiscard]] Event Await(Deadline deadline) const;
+  // Puts what the pipe has room for into it, and takes that off `parts`. False: there is no reader.
+  bool Lend(std::vector<std::string_view>& parts);
+  // Lets go of what the worker has read.
+  void Release();
   // False where the report has ended, or makes no sense.
   bool TakeReport();
+  // Once its report has ended: whether it ends too, in time. One that was taken over may stay.
+  [[nodiscard]] bool AwaitEnd(Deadline deadline) const;
+  [[nodiscard]] bool MayGoOn(Deadline deadline) const {
+    return !deadline.Passed() && (!go_on_ || go_on_());
+  }
   // What waitid(2) tells.
   siginfo_t Reap();
   // Harmless where it has ended: a pidfd names no other process.
@@ -71,6 +85,13 @@ class WorkerProcess {
   Limits limits_;  // what it says is held against them: it may have been taken over
   std::function<bool()> go_on_;
   UniqueFd input_;  // of a fed one, until it is closed
+  struct Lent {
+    SharedBytes bytes;
+    std::uint64_t end = 0;  // of them in the archive
+  };
+  // In the pipe, still: whoever changed them would change what the worker reads.
+  std::deque<Lent> lent_;
+  std::uint64_t fed_ = 0;  // bytes that were put into the pipe
   ReportReader reader_;
   bool sound_ = true;  // what it reported
 };

@@ -97,6 +97,19 @@ v1::RunResult ToProto(const run::Outcome& outcome) {
   return out;
 }
 
+v1::OutputEnd ToProto(const run::OutputSummary& summary) {
+  v1::OutputEnd end;
+  end.set_entries(summary.archive.entries);
+  end.set_bytes(summary.archive.bytes);
+  for (const run::Omission& omission : summary.omissions) {
+    v1::Omission& added = *end.add_omissions();
+    added.set_path(omission.path);
+    added.set_code(omission.code);
+  }
+  end.set_omitted(summary.omitted);
+  return end;
+}
+
 v1::Receipt ToProto(const run::Receipt& receipt) {
   v1::Receipt out;
   for (const run::Removal& removal : receipt.removals) {

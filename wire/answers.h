@@ -20,6 +20,8 @@ namespace tidewaiter::wire {
 v1::Violation ToProto(const policy::Violation& violation);
 v1::RunResult ToProto(const run::Outcome& outcome);
 v1::Receipt ToProto(const run::Receipt& receipt);
+// Without `error`.
+v1::OutputEnd ToProto(const run::OutputSummary& summary);
 v1::RunInfo ToProto(const run::RunInfo& info);
 
 // The decision of `policy`: admitted with the effective run, or every violation.

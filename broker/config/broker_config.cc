@@ -10,6 +10,7 @@
 #include "base/printable.h"
 #include "base/toml_document.h"
 #include "base/trusted_path.h"
+#include "broker/config/loopback_address.h"
 #include "policy/quantity.h"
 
 namespace tidewaiter::config {
@@ -78,19 +79,40 @@ void ReadSize(TomlTable& table, std::string_view key, std::int64_t min, std::int
                                  policy::FormatSize(min), policy::FormatSize(max)));
 }
 
-void ReadSocketMode(TomlTable& root, BrokerConfig& config) {
-  const std::optional<std::string> text = root.String("socket_mode");
+void ReadSocketMode(TomlTable& root, std::string_view key, std::uint32_t& out) {
+  const std::optional<std::string> text = root.String(key);
   if (!text) return;
   const bool octal =
       text->size() == 4 && text->front() == '0' &&
       std::all_of(text->begin(), text->end(), [](char c) { return c >= '0' && c <= '7'; });
   const std::uint32_t mode = octal ? static_cast<std::uint32_t>(std::stoul(*text, nullptr, 8)) : 0;
   if (!octal || (mode & 0111U) != 0) {
-    root.Problem("socket_mode",
-                 fmt::format("{} is no mode of a socket: \"0660\", \"0666\"", Quoted(*text)));
+    root.Problem(key, fmt::format("{} is no mode of a socket: \"0660\", \"0666\"", Quoted(*text)));
     return;
   }
-  config.socket_mode = mode;
+  out = mode;
+}
+
+// Empty, as where a key is not given, is off. Whoever reaches a probe's address is not asked who it
+// is, so that address must not be one that others reach.
+void ReadHealth(TomlTable& root, BrokerConfig& config) {
+  if (const auto path = root.String("health_socket"); path && !path->empty()) {
+    ReadSocketPath(root, "health_socket", config.health_socket);
+    if (config.health_socket == config.socket) {
+      root.Problem("health_socket", "the same path as 'socket': probes ask on one of their own");
+    }
+  }
+  ReadSocketMode(root, "health_socket_mode", config.health_socket_mode);
+  const std::optional<std::string> tcp = root.String("health_tcp");
+  if (!tcp || tcp->empty()) return;
+  if (!ParseLoopbackAddress(*tcp)) {
+    root.Problem("health_tcp",
+                 fmt::format("{} is no loopback address with a port, as \"127.0.0.1:9177\" or "
+                             "\"[::1]:9177\"; no other is listened on",
+                             Quoted(*tcp)));
+    return;
+  }
+  config.health_tcp = *tcp;
 }
 
 void ReadLogLevel(TomlTable& root, BrokerConfig& config) {
@@ -182,6 +204,8 @@ void ReadRunSettings(TomlTable& root, BrokerConfig& config) {
   }
   config.max_runs_per_principal = std::max(1U, config.max_runs / 2);
   ReadCount(root, "max_runs_per_principal", 2 * kMostRuns, config.max_runs_per_principal);
+  ReadCount(root, "max_detached_runs_per_principal", 50'000,
+            config.max_detached_runs_per_principal);
   ReadDuration(root, "queue_timeout", milliseconds(100), hours(24), config.queue_timeout);
   ReadDuration(root, "prepare_timeout", seconds(1), hours(6), config.prepare_timeout);
   ReadDuration(root, "stop_grace", milliseconds(1), hours(1), config.stop_grace);
@@ -190,9 +214,12 @@ void ReadRunSettings(TomlTable& root, BrokerConfig& config) {
   ReadDuration(root, "output_stall", milliseconds(100), hours(1), config.output_stall);
   ReadDuration(root, "input_timeout", seconds(1), hours(6), config.input_timeout);
   ReadDuration(root, "output_timeout", seconds(1), hours(6), config.output_timeout);
+  ReadDuration(root, "retention", seconds(0), hours(24 * 366), config.retention);
   ReadDuration(root, "input_stall", milliseconds(100), hours(1), config.input_stall);
   ReadSize(root, "max_input_bytes_per_principal", 1, std::int64_t{1} << 50U,
            config.max_input_bytes_per_principal);
+  ReadSize(root, "max_kept_bytes_per_principal", 1, std::int64_t{1} << 50U,
+           config.max_kept_bytes_per_principal);
   ReadSize(root, "min_free_bytes", 0, std::int64_t{1} << 50U, config.min_free_bytes);
   ReadDuration(root, "drain_timeout", milliseconds(1), hours(24), config.drain_timeout);
   ReadDuration(root, "reap_interval", seconds(1), hours(24), config.reap_interval);
@@ -230,7 +257,8 @@ Result<BrokerConfig> ParseBrokerConfig(std::string_view toml, std::string_view f
   BrokerConfig config;
   root.RequiredInt("version", 1, 1);
   ReadSocketPath(root, "socket", config.socket);
-  ReadSocketMode(root, config);
+  ReadSocketMode(root, "socket_mode", config.socket_mode);
+  ReadHealth(root, config);
   ReadPath(root, "policy", config.policy);
   config.shadow_policy = NextTo(config.policy);
   ReadPath(root, "shadow_policy", config.shadow_policy);

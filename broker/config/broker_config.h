@@ -24,6 +24,11 @@ struct BrokerConfig {
   // Permission bits of a socket that the broker makes itself. Everyone may connect by default: who
   // calls is the kernel's word, and a uid that is no principal is closed before a byte is read.
   std::uint32_t socket_mode = 0666;
+  // Where probes ask over HTTP whether the broker lives and serves (broker/daemon/health_answer.h):
+  // a second socket, and a loopback address "127.0.0.1:PORT" or "[::1]:PORT". Empty: none.
+  std::string health_socket;
+  std::uint32_t health_socket_mode = 0666;
+  std::string health_tcp;
   std::string policy = "/etc/tidewaiter/policy.toml";
   // A policy that is tried beside that one (docs/POLICY.md, "Trying a policy"); where the file is
   // not there, none is. Not given: beside the policy, ".next" before its ".toml".
@@ -46,6 +51,10 @@ struct BrokerConfig {
   std::chrono::milliseconds input_timeout{std::chrono::minutes(10)};
   std::chrono::milliseconds output_timeout{std::chrono::minutes(10)};
   std::chrono::milliseconds input_stall{std::chrono::seconds(30)};
+  std::chrono::milliseconds retention{std::chrono::hours(1)};
+  std::uint32_t max_detached_runs_per_principal = 10'000;
+  // What the logs and archives of one principal's detached runs may hold together.
+  std::int64_t max_kept_bytes_per_principal = std::int64_t{16} << 30U;
   // What the inputs of one principal's unfinished runs may hold together, once unpacked.
   std::int64_t max_input_bytes_per_principal = std::int64_t{16} << 30U;
   // A run with inputs or outputs begins, and goes on, only while state_dir's file system has so

@@ -23,10 +23,12 @@ RecordType TypeOf(AuditEvent::Type type) {
     case AuditEvent::Type::kRunInput: return RecordType::kRunInput;
     case AuditEvent::Type::kRunOutput: return RecordType::kRunOutput;
     case AuditEvent::Type::kRunStarted: return RecordType::kRunStarted;
+    case AuditEvent::Type::kRunAdopted: return RecordType::kRunAdopted;
     case AuditEvent::Type::kRunFinished: return RecordType::kRunFinished;
     case AuditEvent::Type::kRunCancelled: return RecordType::kRunCancelled;
     case AuditEvent::Type::kTeardownOverdue: return RecordType::kTeardownOverdue;
     case AuditEvent::Type::kTeardownSettled: return RecordType::kTeardownSettled;
+    case AuditEvent::Type::kRunExpired: return RecordType::kRunExpired;
     case AuditEvent::Type::kJournalSetAside: return RecordType::kJournalSetAside;
   }
   return RecordType::kBrokerStarted;
@@ -213,8 +215,10 @@ Result<std::map<RunId, run::AuditSink::Standing>> AuditWriter::Recall(
   TW_ASSIGN(const auto found, log_.Recall(ids));
   std::map<RunId, Standing> standings;
   for (const auto& [id, standing] : found) {
-    standings[RunId(id)] = Standing{
-        .admitted = standing.admitted, .finished = standing.finished, .unsure = standing.unsure};
+    standings[RunId(id)] = Standing{.admitted = standing.admitted,
+                                    .finished = standing.finished,
+                                    .expired = standing.expired,
+                                    .unsure = standing.unsure};
   }
   return standings;
 }

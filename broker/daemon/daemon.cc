@@ -14,6 +14,9 @@
 #include "broker/daemon/audit_writer.h"
 #include "broker/daemon/diagnostics.h"
 #include "broker/daemon/health.h"
+#include "broker/daemon/health_server.h"
+#include "broker/daemon/health_watch.h"
+#include "broker/daemon/leak_check.h"
 #include "broker/daemon/policy_reload.h"
 #include "broker/daemon/settings.h"
 #include "broker/docker/docker_backend.h"
@@ -54,6 +57,7 @@ std::vector<std::string> KeptPaths(const Preparation& preparation) {
   std::vector<std::string> kept{preparation.config_path, config.policy, config.state_dir,
                                 config.audit_dir,        config.socket, config.docker.socket,
                                 config.shadow_policy};
+  if (!config.health_socket.empty()) kept.push_back(config.health_socket);
   if (!config.registry.auth_file.empty()) kept.push_back(config.registry.auth_file);
   if (!config.registry.ca_file.empty()) kept.push_back(config.registry.ca_file);
   return kept;
@@ -91,8 +95,11 @@ struct Daemon::Parts {
   run::Environment environment;
   std::unique_ptr<run::RunRegistry> registry;
   std::unique_ptr<Diagnostics> diagnostics;
+  std::unique_ptr<LeakCheck> leak_check;
   std::unique_ptr<PolicyReload> reload;
   std::unique_ptr<rpc::Server> server;
+  std::unique_ptr<HealthWatch> health_watch;
+  std::unique_ptr<HealthServer> health_server;
   // One reload under way, and one that waits and will see what the disk has then. Ends first: what
   // it runs uses the rest.
   std::unique_ptr<rpc::Worker> reloads;
@@ -100,6 +107,7 @@ struct Daemon::Parts {
   Result<void> OpenState();
   Result<void> ConnectBackend();
   Result<void> Serve();
+  Result<void> AnswerProbes(HealthSockets sockets);
   void Announce();
   bool SubmitReload(const std::optional<run::Caller>& by, const std::string& how,
                     rpc::PolicyReloadDone done);
@@ -115,6 +123,8 @@ Result<void> Daemon::Parts::OpenState() {
                         .worker = extract::WorkerBesideThisProgram(),
                         .max_input_bytes_per_principal =
                             static_cast<std::uint64_t>(config.max_input_bytes_per_principal),
+                        .max_kept_bytes_per_principal =
+                            static_cast<std::uint64_t>(config.max_kept_bytes_per_principal),
                         .min_free_bytes = static_cast<std::uint64_t>(config.min_free_bytes),
                         .limits = {}}));
   audit::LogSettings settings;
@@ -156,6 +166,8 @@ Result<void> Daemon::Parts::Serve() {
                                                        .worker = extract::WorkerBesideThisProgram(),
                                                        .state_dir = config.state_dir,
                                                        .audit_dir = config.audit_dir});
+  leak_check = std::make_unique<LeakCheck>(LeakCheck::Parts{
+      .environment = &environment, .registry = registry.get(), .state_dir = config.state_dir});
   reload =
       std::make_unique<PolicyReload>(PolicyReload::Parts{.config_path = preparation.config_path,
                                                          .config = &config,
@@ -165,6 +177,8 @@ Result<void> Daemon::Parts::Serve() {
   reloads = std::make_unique<rpc::Worker>(1, 1);
   TW_ASSIGN(rpc::ListeningSocket socket,
             rpc::ListeningSocket::Open(config.socket, config.socket_mode));
+  // What can fail comes before the first run can.
+  TW_ASSIGN(HealthSockets probes, OpenHealthSockets(config));
   const std::string place = socket.activated() ? "the socket of systemd" : config.socket;
   TW_ASSIGN(
       server,
@@ -174,15 +188,39 @@ Result<void> Daemon::Parts::Serve() {
            .environment = &environment,
            .audit_log = audit_log.get(),
            .diagnose = [this](bool for_operator) { return diagnostics->Run(for_operator); },
+           .find_leaks = [this] { return leak_check->Run(); },
            .reload_policy =
                [this](const run::Caller& caller, rpc::PolicyReloadDone done) {
                  return SubmitReload(caller, "ReloadPolicy", std::move(done));
                },
            .refused =
                [this](const Error& error) { log.Write(LogLevel::kWarning, error.message); }}));
+  TW_TRY(AnswerProbes(std::move(probes)));
   health.Tell([this](bool serving) { server->SetServing(serving); });
   log.Write(LogLevel::kInfo, fmt::format("tidewaiterd {} serves on {}, broker {}",
                                          TIDEWAITER_VERSION, place, environment.broker_id.value()));
+  return Ok();
+}
+
+Result<void> Daemon::Parts::AnswerProbes(HealthSockets sockets) {
+  const config::BrokerConfig& config = preparation.config;
+  if (config.health_socket.empty() && config.health_tcp.empty()) return Ok();
+  health_watch = std::make_unique<HealthWatch>(
+      *loop, HealthWatch::Settings{.engine_interval = config.docker.ping_interval}, [this] {
+        return backend->Describe(Deadline::After(preparation.config.docker.check_timeout))
+            .has_value();
+      });
+  const auto report = [this] {
+    const Health::Standing standing = health.Now();
+    const run::RunRegistry::Counts counts = registry->Count();
+    return HealthReport{.loop_turns = health_watch->LoopTurns(),
+                        .stopping = standing.stopping,
+                        .audit_works = standing.audit_works,
+                        .engine_answers = health_watch->EngineAnswers(),
+                        .overdue = counts.overdue + counts.strays + counts.kept_overdue,
+                        .compares = !counts.comparison_fails};
+  };
+  TW_ASSIGN(health_server, HealthServer::Start(std::move(sockets), {}, report));
   return Ok();
 }
 
@@ -227,12 +265,13 @@ bool Daemon::ReloadPolicy(const std::optional<run::Caller>& by, const std::strin
 void Daemon::Drain() {
   parts_->reload->Stop();
   parts_->health.SetStopping();
-  const std::size_t stopped =
+  const run::RunRegistry::Ended ended =
       parts_->registry->Shutdown(Deadline::After(parts_->preparation.config.drain_timeout));
-  if (stopped > 0) {
-    parts_->log.Write(LogLevel::kWarning,
-                      fmt::format("stopped {} run(s) before their end", stopped));
-  }
+  const std::uint32_t overdue = parts_->registry->Count().overdue;
+  parts_->log.Write(ended.stopped > 0 || overdue > 0 ? LogLevel::kWarning : LogLevel::kInfo,
+                    fmt::format("drained: {} run(s) stopped before their end, {} detached and {} "
+                                "overdue left to the next broker",
+                                ended.stopped, ended.left, overdue));
 }
 
 void Daemon::StopNow() {
@@ -251,8 +290,11 @@ Daemon::~Daemon() {
   parts_->reload->Stop();
   parts_->registry->Shutdown(Deadline::After(std::chrono::seconds(0)));
   parts_->health.Tell({});
+  parts_->leak_check->Stop();
   parts_->server->Shutdown(Deadline::After(kServerPatience));
   parts_->server.reset();
+  parts_->health_server.reset();
+  parts_->health_watch.reset();
   parts_->registry.reset();
   parts_->audit_writer->AppendEventually(Event(run::AuditEvent::Type::kBrokerStopped));
   if (const auto drained = parts_->audit_log->Drain(Deadline::After(kAuditPatience)); !drained) {

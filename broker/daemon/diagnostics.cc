@@ -126,9 +126,17 @@ v1::DiagnoseResponse Diagnostics::Run(bool for_operator) const {
   const run::RunRegistry::Counts counts = parts_.registry->Count();
   response.set_active_runs(counts.active);
   response.set_queued_runs(counts.queued);
-  Add(response, "reaper", counts.overdue == 0,
-      fmt::format("{} removal(s) overdue{}", counts.overdue,
-                  counts.overdue == 0 ? "" : ": retried until they succeed; see the log"));
+  const bool settled = counts.overdue == 0 && counts.strays == 0 && counts.kept_overdue == 0;
+  std::string overdue = fmt::format("{} removal(s) overdue", counts.overdue);
+  if (counts.strays > 0) overdue += fmt::format(", and {} of what no run knows", counts.strays);
+  if (counts.kept_overdue > 0) {
+    overdue += fmt::format(", and {} of kept runs whose retention is over", counts.kept_overdue);
+  }
+  if (!settled) overdue += ": retried until they succeed; see the log and doctor --leaks";
+  if (counts.comparison_fails) {
+    overdue += "; the comparison with the engine fails, so that strays stay: see the log";
+  }
+  Add(response, "reaper", settled && !counts.comparison_fails, std::move(overdue));
   return response;
 }
 

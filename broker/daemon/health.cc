@@ -22,4 +22,8 @@ void Health::SetStopping() {
   state->Update();
 }
 
+Health::Standing Health::Now() {
+  return *state_.Lock();
+}
+
 }  // namespace tidewaiter::daemon

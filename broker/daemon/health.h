@@ -1,5 +1,5 @@
-// What grpc.health.v1 says: SERVING as long as a run could be admitted, so not while the broker
-// stops, nor while the audit log cannot be written. Thread: any.
+// What grpc.health.v1 says, and /readyz with it: SERVING as long as a run could be admitted, so not
+// while the broker stops, nor while the audit log cannot be written. Thread: any.
 #pragma once
 
 #include <functional>
@@ -17,10 +17,14 @@ class Health {
   void SetAuditWorks(bool works);
   void SetStopping();
 
- private:
-  struct State {
+  struct Standing {
     bool audit_works = true;
     bool stopping = false;
+  };
+  [[nodiscard]] Standing Now();
+
+ private:
+  struct State : Standing {
     std::function<void(bool)> tell;
     void Update() const {
       if (tell) tell(audit_works && !stopping);

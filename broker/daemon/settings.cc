@@ -1,6 +1,7 @@
 #include "broker/daemon/settings.h"
 
 #include "broker/files/ownership.h"
+#include "broker/run/detached_run.h"
 
 namespace tidewaiter::daemon {
 namespace {
@@ -23,6 +24,8 @@ run::RunSettings ToRunSettings(const config::BrokerConfig& config) {
           .input_timeout = config.input_timeout,
           .output_timeout = config.output_timeout,
           .input_stall = config.input_stall,
+          .retention = config.retention,
+          .max_detached_per_principal = config.max_detached_runs_per_principal,
           .reap_interval = config.reap_interval,
           .reap_retry_min = config.reap_retry_min,
           .reap_retry_max = config.reap_retry_max};
@@ -68,9 +71,9 @@ rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
 
 std::chrono::milliseconds LongestDrain(const config::BrokerConfig& config) {
   // A create that was sent is waited for (twice: network and container); then SIGTERM, SIGKILL, the
-  // rest of the output, the removal, the record.
+  // rest of the output, the removal, the record, the run's directory.
   return config.drain_timeout + 2 * config.docker.create_timeout + 3 * config.stop_grace +
-         config.teardown_timeout + config.audit_deadline + kSlack;
+         run::DetachedRun::kFlush + 2 * config.teardown_timeout + config.audit_deadline + kSlack;
 }
 
 std::chrono::milliseconds LongestEnd(const config::BrokerConfig& config) {

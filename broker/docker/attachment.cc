@@ -15,6 +15,8 @@ Result<std::unique_ptr<EngineAttachment>> EngineAttachment::Open(
   callbacks.on_data = [self](std::span<const std::byte> data) { return self->OnData(data); };
   callbacks.on_end = [self](std::optional<Error> error) { self->OnEnd(std::move(error)); };
   callbacks.on_room = [self] { self->OnRoom(); };
+  // Whoever is slow to read learns of the end late; when it was, tells what it came with.
+  callbacks.on_hang_up = [self] { self->on_end_(); };
   TW_ASSIGN(attachment->stream_,
             io::DuplexStream::Open(loop, unix_socket, target, std::move(callbacks), patience.stop,
                                    patience.deadline));

@@ -24,7 +24,8 @@ class EngineAttachment final : public run::Attachment {
   EngineAttachment(OnlyOpen, run::OutputSink& sink, bool with_stdin, std::function<void()> on_end)
       : sink_(sink), with_stdin_(with_stdin), on_end_(std::move(on_end)) {}
   // Connects to `target` (EngineApi::AttachTarget) and blocks until the engine has attached.
-  // `on_end`: called once on the loop's thread when the engine's side has ended.
+  // `on_end`: called on the loop's thread when the engine's side has ended: once, or twice where
+  // that is before the last of the output has been read, and then.
   static Result<std::unique_ptr<EngineAttachment>> Open(io::EventLoop& loop,
                                                         const std::string& unix_socket,
                                                         const std::string& target,

@@ -4,6 +4,7 @@
 
 #include "base/printable.h"
 #include "broker/docker/labels.h"
+#include "broker/docker/log_driver.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -91,7 +92,7 @@ Json HostConfig(const ContainerRequest& request) {
       {"CgroupnsMode", "private"},
       {"Init", true},
       {"IpcMode", "private"},
-      {"LogConfig", {{"Type", "none"}, {"Config", Json::object()}}},
+      {"LogConfig", request.keeps_log ? KeptLogConfig(run.limits.log_bytes) : NoLogConfig()},
       {"Memory", run.limits.memory_bytes},
       {"MemorySwap", run.limits.memory_bytes},  // memory and swap together: no swap
       {"NanoCpus", run.limits.cpu_millis * 1'000'000},

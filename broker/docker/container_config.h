@@ -24,13 +24,15 @@ struct ContainerRequest {
   std::string_view seccomp_profile;  // JSON text; empty: the engine's default profile
   const run::MountSources& sources;
   bool with_stdin = false;
+  bool keeps_log = false;
 };
 
 // The hardened container. `command` is the whole argv: it replaces the image's ENTRYPOINT and CMD,
 // so that what was admitted is what is executed; an empty one leaves the image's own. The binds are
 // not recursive: the policy has checked one path, and an engine before 25 would leave file systems
 // mounted below it writable in a read-only bind. Output goes to the attached stream alone (log
-// driver "none"), so that no container can fill the disk with its log.
+// driver "none"), so that no container can fill the disk with its log; where it is to be kept, so
+// much of it as log_driver.h says.
 // Errors: INVALID_ARGUMENT for mounts of a kind that DockerBackend::Unsupported refuses.
 Result<Json> ContainerBody(const ContainerRequest& request);
 

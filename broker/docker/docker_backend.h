@@ -38,9 +38,13 @@ class DockerBackend final : public run::Backend {
   Result<std::unique_ptr<run::Container>> Create(const Creation& creation,
                                                  std::vector<run::Resource>& resources,
                                                  const run::Patience& patience) override;
+  Result<run::Adopted> Adopt(const run::Resource& container, const RunId& run_id,
+                             const run::Patience& patience) override;
   run::Removal Remove(const run::Resource& resource, const RunId& run_id,
                       Deadline deadline) override;
-  Result<std::vector<Owned>> ListOwned(Deadline deadline) override;
+  void ExpectLate(const run::Resource& resource, std::chrono::milliseconds elapsed) override;
+  Result<std::vector<Owned>> ListOwned(const run::Patience& patience) override;
+  Result<std::vector<Labelled>> ListLabelled(Deadline deadline) override;
   Result<std::string> Describe(Deadline deadline) override;
 
  private:

@@ -22,6 +22,16 @@ std::optional<int> CommandFailure(std::string_view engine_message) {
   return std::nullopt;
 }
 
+std::optional<run::ContainerExit> FailedCommand(std::string_view engine_message) {
+  const std::optional<int> code = CommandFailure(engine_message);
+  if (!code) return std::nullopt;
+  run::ContainerExit exit;
+  exit.exit_code = *code;
+  exit.command_failed = true;
+  exit.message = Printable(engine_message, 400);
+  return exit;
+}
+
 Result<std::unique_ptr<run::Attachment>> DockerContainer::Attach(run::OutputSink& sink,
                                                                  bool with_stdin,
                                                                  const run::Patience& patience) {
@@ -46,14 +56,9 @@ Result<std::unique_ptr<run::Attachment>> DockerContainer::Attach(run::OutputSink
 Result<void> DockerContainer::Start(const run::Patience& patience) {
   TW_ASSIGN(const EngineAnswer answer, api_.StartContainer(id_, patience));
   if (answer.status == 204 || answer.status == 304) return Ok();
-  const std::string message = EngineMessage(answer);
-  const std::optional<int> code = CommandFailure(message);
-  if (!code) return EngineRefusal(answer, "start container " + Quoted(id_));
-  run::ContainerExit exit;
-  exit.exit_code = *code;
-  exit.command_failed = true;
-  exit.message = Printable(message, 400);
-  exited().Set(std::move(exit));
+  std::optional<run::ContainerExit> exit = FailedCommand(EngineMessage(answer));
+  if (!exit) return EngineRefusal(answer, "start container " + Quoted(id_));
+  exited().Set(*std::move(exit));
   return Ok();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <utility>
 
 #include "base/printable.h"
@@ -10,6 +11,21 @@ namespace tidewaiter::docker {
 namespace {
 
 using Retry = EngineCall::Retry;
+
+// The engine repeats what a run asked for, and its image, in JSON, where a control character takes
+// six bytes. Of one container it tells, when inspected: the command twice (256 KiB, or the
+// image's), the environment (256 KiB, and the image's), labels (16 KiB, and the image's), up to 64
+// mounts twice (two paths each) and a seccomp profile (a file of 1 MiB). What is an image's fits
+// into the 4 MiB that are read of the image.
+constexpr std::size_t kMaxOfImage = std::size_t{4} << 20U;
+constexpr std::size_t kMaxOfContainer = std::size_t{32} << 20U;
+constexpr std::size_t kMaxOfNetwork = std::size_t{4} << 20U;
+// In a list each is shorter: the command once, no environment, no profile. Still some 40 of the
+// longest commands fill it, and any number of containers may be there.
+constexpr std::size_t kMaxList = std::size_t{64} << 20U;
+constexpr std::size_t kMostOnPage = 256;
+constexpr std::size_t kMostListed = 100'000;
+constexpr std::string_view kListContainers = "list containers of brokers";
 
 std::string Subject(std::string_view verb, std::string_view object) {
   return std::string(verb) + " " + Quoted(object, 200);
@@ -50,6 +66,10 @@ Result<EngineInfo> EngineApi::Info(const run::Patience& patience) {
   if (const Json& runtimes = At(*info, {"Runtimes"}); runtimes.is_object()) {
     for (const auto& [name, ignored] : runtimes.items()) out.runtimes.push_back(name);
   }
+  const auto drivers = AsStrings(At(*info, {"Plugins", "Log"}));
+  for (const std::string& driver : drivers.value_or(std::vector<std::string>{})) {
+    if (driver == "local") out.keeps_logs = true;
+  }
   const auto options = AsStrings(At(*info, {"SecurityOptions"}));
   for (const std::string& option : options.value_or(std::vector<std::string>{})) {
     if (option.starts_with("name=seccomp") && option.find("unconfined") == std::string::npos) {
@@ -69,11 +89,12 @@ Result<void> EngineApi::Ping(const run::Patience& patience) {
 }
 
 Result<std::optional<Json>> EngineApi::Inspect(std::string path, std::string subject,
-                                               const run::Patience& patience) {
-  TW_ASSIGN(
-      const EngineAnswer answer,
-      client_.Do({.path = std::move(path), .subject = subject, .budget = settings_.call_timeout},
-                 patience));
+                                               std::size_t most, const run::Patience& patience) {
+  TW_ASSIGN(const EngineAnswer answer, client_.Do({.path = std::move(path),
+                                                   .subject = subject,
+                                                   .budget = settings_.call_timeout,
+                                                   .max_response_bytes = most},
+                                                  patience));
   if (answer.status == 404) return std::optional<Json>();
   if (answer.status != 200) return EngineRefusal(answer, subject);
   std::optional<Json> body = ParseJson(answer.body);
@@ -84,18 +105,19 @@ Result<std::optional<Json>> EngineApi::Inspect(std::string path, std::string sub
 Result<std::optional<Json>> EngineApi::InspectImage(std::string_view reference,
                                                     const run::Patience& patience) {
   return Inspect("/images/" + UrlEncode(reference, true) + "/json",
-                 Subject("inspect image", reference), patience);
+                 Subject("inspect image", reference), kMaxOfImage, patience);
 }
 
 Result<std::optional<Json>> EngineApi::InspectNetwork(std::string_view which,
                                                       const run::Patience& patience) {
-  return Inspect("/networks/" + UrlEncode(which), Subject("inspect network", which), patience);
+  return Inspect("/networks/" + UrlEncode(which), Subject("inspect network", which), kMaxOfNetwork,
+                 patience);
 }
 
 Result<std::optional<Json>> EngineApi::InspectContainer(std::string_view which,
                                                         const run::Patience& patience) {
   return Inspect("/containers/" + UrlEncode(which) + "/json", Subject("inspect container", which),
-                 patience);
+                 kMaxOfContainer, patience);
 }
 
 Result<std::string> EngineApi::Create(EngineCall call, const run::Patience& patience) {
@@ -140,16 +162,24 @@ Result<EngineAnswer> EngineApi::StartContainer(std::string_view id, const run::P
 
 Result<bool> EngineApi::KillContainer(std::string_view id, std::string_view signal,
                                       const run::Patience& patience) {
-  const std::string subject = Subject("signal container", id);
-  TW_ASSIGN(const EngineAnswer answer, client_.Do({.method = "POST",
-                                                   .path = "/containers/" + UrlEncode(id) +
-                                                           "/kill?signal=" + UrlEncode(signal),
-                                                   .subject = subject,
-                                                   .budget = settings_.call_timeout},
-                                                  patience));
-  if (answer.status == 204) return true;
-  if (answer.status == 404 || answer.status == 409) return false;
-  return EngineRefusal(answer, subject);
+  EngineCall call{
+      .method = "POST",
+      .path = "/containers/" + UrlEncode(id) + "/kill?signal=" + UrlEncode(signal),
+      .subject = Subject("signal container", id),
+      .retry = Retry::kUnlessReached,
+      .budget = settings_.call_timeout,
+  };
+  Result<EngineAnswer> answer = client_.Do(call, patience);
+  const bool in_doubt = !answer && answer.error().code == ErrorCode::kUnavailable;
+  if (in_doubt) {
+    call.retry = Retry::kSafe;
+    answer = client_.Do(call, patience);
+  }
+  if (!answer) return std::move(answer).error();
+  if (answer->status == 204) return true;
+  // Where the first answer was lost, this signal may be why it runs no more.
+  if (answer->status == 404 || answer->status == 409) return in_doubt;
+  return EngineRefusal(*answer, call.subject);
 }
 
 Result<bool> EngineApi::DeleteContainer(std::string_view id, const run::Patience& patience) {
@@ -181,7 +211,7 @@ Result<Json> EngineApi::List(std::string path, std::string subject, const run::P
   TW_ASSIGN(const EngineAnswer answer, client_.Do({.path = std::move(path),
                                                    .subject = subject,
                                                    .budget = settings_.call_timeout,
-                                                   .max_response_bytes = std::size_t{64} << 20U},
+                                                   .max_response_bytes = kMaxList},
                                                   patience));
   if (answer.status != 200) return EngineRefusal(answer, subject);
   std::optional<Json> body = ParseJson(answer.body);
@@ -189,14 +219,60 @@ Result<Json> EngineApi::List(std::string path, std::string subject, const run::P
   return *std::move(body);
 }
 
-Result<Json> EngineApi::ListContainers(std::string_view label, const run::Patience& patience) {
-  return List("/containers/json?all=1&filters=" + Filters({{"label", Json::array({label})}}),
-              "list this broker's containers", patience);
+Result<Json> EngineApi::ListPage(std::string_view label, std::string_view before, std::size_t most,
+                                 const run::Patience& patience) {
+  Json filters{{"label", Json::array({label})}};
+  if (!before.empty()) filters["before"] = Json::array({before});
+  return List(
+      "/containers/json?all=1&limit=" + std::to_string(most) + "&filters=" + Filters(filters),
+      std::string(kListContainers), patience);
+}
+
+Result<bool> EngineApi::IsListed(std::string_view id, const run::Patience& patience) {
+  TW_ASSIGN(const Json found,
+            List("/containers/json?all=1&filters=" + Filters({{"id", Json::array({id})}}),
+                 std::string(kListContainers), patience));
+  return !found.empty();
+}
+
+// Each page begins after the last one of the page before, by its id. Where that has been removed
+// meanwhile (20.10 answers 500 then), the one before it serves as well: nothing that is there and
+// older can be missed, since what lies between the two is gone.
+Result<void> EngineApi::ListContainers(std::string_view label, const run::Patience& patience,
+                                       const std::function<void(const Json&)>& on_container) {
+  std::vector<std::string> told;  // the last one is where the next page begins
+  std::set<std::string> seen;
+  std::size_t most = kMostOnPage;
+  for (;;) {
+    const std::string before = told.empty() ? std::string() : told.back();
+    const Result<Json> page = ListPage(label, before, most, patience);
+    if (!page && page.error().code == ErrorCode::kResourceExhausted && most > 1) {
+      most /= 2;
+      continue;
+    }
+    if (!page) {
+      if (before.empty() || page.error().Reason() != "ENGINE_ERROR") return page.error();
+      TW_ASSIGN(const bool is_there, IsListed(before, patience));
+      if (is_there) return page.error();
+      told.pop_back();
+      continue;
+    }
+    const std::size_t earlier = seen.size();
+    for (const Json& container : *page) {
+      std::string id = TextAt(container, "Id");
+      if (!IsEngineId(id) || !seen.insert(id).second) continue;
+      on_container(container);
+      told.push_back(std::move(id));
+    }
+    if (seen.size() > kMostListed) return InvalidAnswer(kListContainers, "there is no end of them");
+    if (page->size() < most) return Ok();
+    if (seen.size() == earlier) return InvalidAnswer(kListContainers, "a page says nothing new");
+  }
 }
 
 Result<Json> EngineApi::ListNetworks(std::string_view label, const run::Patience& patience) {
   return List("/networks?filters=" + Filters({{"label", Json::array({label})}}),
-              "list this broker's networks", patience);
+              "list networks of brokers", patience);
 }
 
 Result<void> EngineApi::StreamEvents(std::string_view label, std::string_view since,
@@ -213,6 +289,21 @@ Result<void> EngineApi::StreamEvents(std::string_view label, std::string_view si
                 {.path = std::move(path), .subject = subject, .budget = settings_.check_timeout},
                 std::chrono::milliseconds(0), patience, std::move(on_open), std::move(on_data)));
   if (answer.status != 200) return EngineRefusal(answer, subject);
+  return Ok();
+}
+
+// Never with follow=1: the answer then ends when the container does, without what it wrote last
+// (seen with 20.10).
+Result<void> EngineApi::ReadLog(std::string_view id, std::string_view since,
+                                std::chrono::milliseconds silence, const run::Patience& patience,
+                                const std::function<bool(std::string_view)>& on_data) {
+  std::string path = "/containers/" + UrlEncode(id) + "/logs?stdout=1&stderr=1&timestamps=1";
+  if (!since.empty()) path += "&since=" + UrlEncode(since);
+  // Nothing comes, not even the header, before the first message.
+  const EngineCall call{
+      .path = std::move(path), .subject = Subject("read log of container", id), .budget = silence};
+  TW_ASSIGN(const EngineAnswer answer, client_.Read(call, silence, patience, on_data));
+  if (answer.status != 200) return EngineRefusal(answer, call.subject);
   return Ok();
 }
 

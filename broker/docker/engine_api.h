@@ -3,6 +3,7 @@
 // for a refusal and ENGINE_INVALID_ANSWER for an answer of another shape.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ struct EngineInfo {
   bool runs_linux = false;
   // Filters containers by its built-in seccomp profile, or one that its administrator chose.
   bool seccomp = false;
+  // Has the log driver "local".
+  bool keeps_logs = false;
 };
 
 // Whether `text` is an id as this engine makes them: 64 lower-case hex digits.
@@ -57,7 +60,8 @@ class EngineApi {
   // twice: a container that has already run must not run again.
   Result<EngineAnswer> StartContainer(std::string_view id, const run::Patience& patience);
 
-  // False: it is not running, or is gone. `signal`: "SIGTERM" or "SIGKILL".
+  // False: it was not running, or was gone, before the signal could reach it. `signal`: "SIGTERM"
+  // or "SIGKILL".
   Result<bool> KillContainer(std::string_view id, std::string_view signal,
                              const run::Patience& patience);
 
@@ -66,8 +70,11 @@ class EngineApi {
   Result<bool> DeleteContainer(std::string_view id, const run::Patience& patience);
   Result<bool> DeleteNetwork(std::string_view id, const run::Patience& patience);
 
-  // Those that carry `label` ("name=value"), running or not.
-  Result<Json> ListContainers(std::string_view label, const run::Patience& patience);
+  // Tells of each container that carries `label` ("name" or "name=value"), running or not, once,
+  // the newest first. However long the whole list is: it is read in pages. Of one that is made or
+  // removed meanwhile it may tell or not. After an error it has told of a part.
+  Result<void> ListContainers(std::string_view label, const run::Patience& patience,
+                              const std::function<void(const Json&)>& on_container);
   Result<Json> ListNetworks(std::string_view label, const run::Patience& patience);
 
   // The `die`, `oom` and `destroy` events of containers that carry `label`, a JSON object per line,
@@ -77,6 +84,14 @@ class EngineApi {
   Result<void> StreamEvents(std::string_view label, std::string_view since,
                             const run::Patience& patience, std::function<void()> on_open,
                             std::function<bool(std::string_view)> on_data);
+
+  // What the engine has kept of a container's output, as log_messages.h describes it, on the
+  // calling thread and at its pace, until `on_data` returns false. `since`: as StreamEvents.
+  // `silence`: how long the engine may take to find something to answer. NOT_FOUND where there is
+  // no container.
+  Result<void> ReadLog(std::string_view id, std::string_view since,
+                       std::chrono::milliseconds silence, const run::Patience& patience,
+                       const std::function<bool(std::string_view)>& on_data);
 
   // Pulls `name` at `tag` (a tag or a digest). `auth`: X-Registry-Auth, or empty. `on_data` gets
   // progress as JSON lines, an error among them where it fails after it began. Other than 200 is
@@ -91,9 +106,13 @@ class EngineApi {
   [[nodiscard]] const std::string& socket() const noexcept { return client_.socket(); }
 
  private:
-  Result<std::optional<Json>> Inspect(std::string path, std::string subject,
+  Result<std::optional<Json>> Inspect(std::string path, std::string subject, std::size_t most,
                                       const run::Patience& patience);
   Result<Json> List(std::string path, std::string subject, const run::Patience& patience);
+  // `label`: or empty. `before`: an id, or empty.
+  Result<Json> ListPage(std::string_view label, std::string_view before, std::size_t most,
+                        const run::Patience& patience);
+  Result<bool> IsListed(std::string_view id, const run::Patience& patience);
   Result<std::string> Create(EngineCall call, const run::Patience& patience);
 
   EngineClient& client_;

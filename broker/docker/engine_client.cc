@@ -7,6 +7,7 @@
 
 #include "base/printable.h"
 #include "broker/docker/pause.h"
+#include "broker/io/http_reader.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -90,20 +91,50 @@ io::HttpRequest EngineClient::Request(const EngineCall& call, const EngineVersio
   return request;
 }
 
-Result<EngineAnswer> EngineClient::Do(const EngineCall& call, const run::Patience& patience) {
+template <typename T>
+Result<T> EngineClient::Attempt(
+    const EngineCall& call, const run::Patience& patience,
+    const std::function<Result<T>(const EngineVersion&, Deadline)>& ask) {
   const run::Patience budget{.stop = patience.stop,
                              .deadline = patience.deadline.Sooner(Deadline::After(call.budget))};
   for (std::size_t attempt = 0;; ++attempt) {
     TW_ASSIGN(const EngineVersion version, Version(patience, budget.deadline));
-    Result<io::HttpResponse> answer =
-        http_.Fetch(Request(call, version), budget.stop, budget.deadline);
-    if (answer) return EngineAnswer{.status = answer->status, .body = std::move(answer->body)};
+    Result<T> answer = ask(version, budget.deadline);
+    if (answer) return answer;
     const bool again =
         answer.error().code == ErrorCode::kUnavailable && attempt < kRetryWaits.size() &&
         (call.retry == EngineCall::Retry::kSafe || answer.error().Reason() == "CONNECT_FAILED");
     const Error error = Unreached(answer.error(), call.subject, patience);
     if (!again || !Pause(kRetryWaits.at(attempt), budget)) return error;
   }
+}
+
+Result<EngineAnswer> EngineClient::Do(const EngineCall& call, const run::Patience& patience) {
+  TW_ASSIGN(io::HttpResponse answer,
+            Attempt<io::HttpResponse>(
+                call, patience, [&](const EngineVersion& version, Deadline deadline) {
+                  return http_.Fetch(Request(call, version), patience.stop, deadline);
+                }));
+  return EngineAnswer{.status = answer.status, .body = std::move(answer.body)};
+}
+
+Result<EngineAnswer> EngineClient::Read(const EngineCall& call, milliseconds silence,
+                                        const run::Patience& patience,
+                                        const std::function<bool(std::string_view)>& on_data) {
+  TW_ASSIGN(
+      io::HttpReader reader,
+      Attempt<io::HttpReader>(call, patience, [&](const EngineVersion& version, Deadline deadline) {
+        return io::HttpReader::Get(socket_, version.Prefix() + call.path, patience.stop, deadline);
+      }));
+  bool wanted = true;
+  while (wanted) {
+    const Result<bool> more =
+        reader.Read([&](std::string_view data) { wanted = wanted && on_data(data); },
+                    patience.deadline.Sooner(Deadline::After(silence)));
+    if (!more) return Unreached(more.error(), call.subject, patience);
+    if (!*more) break;
+  }
+  return EngineAnswer{.status = reader.status(), .body = reader.refusal()};
 }
 
 Result<EngineAnswer> EngineClient::Stream(const EngineCall& call, milliseconds silence,

@@ -74,9 +74,21 @@ class EngineClient {
                               const run::Patience& patience, std::function<void()> on_open,
                               std::function<bool(std::string_view)> on_data);
 
+  // As Stream, on the calling thread and at its pace: `on_data` may block. Retried until the
+  // answer's header has come, as Do. The call's budget is the header's; then `silence` is allowed
+  // at a time.
+  Result<EngineAnswer> Read(const EngineCall& call, std::chrono::milliseconds silence,
+                            const run::Patience& patience,
+                            const std::function<bool(std::string_view)>& on_data);
+
   [[nodiscard]] const std::string& socket() const noexcept { return socket_; }
 
  private:
+  // What `ask` answers to the version and the deadline of one attempt; tried again as call.retry
+  // says.
+  template <typename T>
+  Result<T> Attempt(const EngineCall& call, const run::Patience& patience,
+                    const std::function<Result<T>(const EngineVersion&, Deadline)>& ask);
   io::HttpRequest Request(const EngineCall& call, const EngineVersion& version) const;
   // `budget` is a call's own; `patience` its caller's.
   Result<EngineVersion> Version(const run::Patience& patience, Deadline budget);

@@ -1,15 +1,13 @@
 #include "broker/docker/engine_event.h"
 
 #include <charconv>
-#include <limits>
 
 #include "broker/docker/engine_client.h"
+#include "broker/docker/engine_time.h"
 #include "broker/docker/json.h"
 
 namespace tidewaiter::docker {
 namespace {
-
-constexpr std::int64_t kNanos = 1'000'000'000;
 
 std::optional<std::int32_t> ReadExitCode(const std::string& text) {
   std::int32_t code = 0;
@@ -17,13 +15,6 @@ std::optional<std::int32_t> ReadExitCode(const std::string& text) {
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   if (code < 0 || code > kMaxExitCode) return std::nullopt;
   return code;
-}
-
-std::string Since(std::int64_t time_nanos) {
-  if (time_nanos <= 0) return {};
-  std::string fraction = std::to_string(time_nanos % kNanos);
-  fraction.insert(0, 9 - fraction.size(), '0');
-  return std::to_string(time_nanos / kNanos) + "." + fraction;
 }
 
 }  // namespace
@@ -34,7 +25,8 @@ Result<EngineEvent> ParseEngineEvent(std::string_view line) {
   if (!json || !json->is_object()) return InvalidAnswer(kSubject, "a line is no JSON object");
   EngineEvent event;
   event.container_id = TextAt(At(*json, {"Actor"}), "ID");
-  event.since = Since(AsInt(At(*json, {"timeNano"})).value_or(0));
+  const std::chrono::nanoseconds time(AsInt(At(*json, {"timeNano"})).value_or(0));
+  event.since = SinceText(EngineTime(time));
   const std::string action = TextAt(*json, "Action");
   if (action.empty()) return InvalidAnswer(kSubject, "a line names no action");
   if (TextAt(*json, "Type") != "container") return event;

@@ -17,7 +17,8 @@ constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kCheckAgain{50};
 // From the end of a container's streams to the event that tells of its own.
 constexpr milliseconds kEventDelay{1000};
-// An event repeats the container's labels (policy: 64 of 4 KiB; image: 64 KiB), escaped.
+// An event repeats the container's labels (policy: 16 KiB; image: 64 KiB), escaped: up to
+// twice and six times as long.
 constexpr std::size_t kMaxEventLine = std::size_t{4} << 20U;
 constexpr std::int32_t kKilled = 128 + 9;
 
@@ -36,10 +37,10 @@ run::ContainerExit Ended(std::int32_t exit_code, bool oom_killed) {
 
 }  // namespace
 
-ExitWatcher::Watch::Watch(ExitWatcher& owner, std::string container_id, bool forgeable)
+ExitWatcher::Watch::Watch(ExitWatcher& owner, const Watched& watched)
     : owner_(owner),
-      container_id_(std::move(container_id)),
-      state_(std::make_shared<State>(forgeable)) {}
+      container_id_(watched.container_id),
+      state_(std::make_shared<State>(watched)) {}
 
 ExitWatcher::Watch::~Watch() {
   owner_.shared_.Lock()->watches.erase(container_id_);
@@ -50,11 +51,21 @@ void ExitWatcher::Watch::NotRunning() {
 }
 
 void ExitWatcher::Watch::StreamsEnded() {
+  bool following = false;
   {
-    const auto shared = owner_.shared_.Lock();
+    auto shared = owner_.shared_.Lock();
+    if (state_->streams_ended) return;
     state_->streams_ended = true;
+    state_->streams_ended_at = Clock::now();
+    if (shared->broke_off && Clock::now() - *shared->broke_off < kEventDelay) state_->CutOff();
+    following = shared->following;
   }
-  owner_.CheckAt(container_id_, Clock::now() + kEventDelay);
+  owner_.CheckAt(container_id_, Clock::now() + (following ? kEventDelay : milliseconds(0)));
+}
+
+bool ExitWatcher::Watch::StreamsCutOff() {
+  const auto shared = owner_.shared_.Lock();
+  return state_->cut_off;
 }
 
 ExitWatcher::ExitWatcher(EngineApi& api, const DockerSettings& settings,
@@ -70,14 +81,13 @@ ExitWatcher::~ExitWatcher() {
   checker_.request_stop();
 }
 
-std::unique_ptr<ExitWatcher::Watch> ExitWatcher::Add(std::string container_id, bool forgeable) {
-  auto watch = std::make_unique<Watch>(*this, container_id, forgeable);
+std::unique_ptr<ExitWatcher::Watch> ExitWatcher::Add(const Watched& watched) {
+  auto watch = std::make_unique<Watch>(*this, watched);
   {
     auto shared = shared_.Lock();
     // With nothing to watch for, nobody listened for signs of life.
     if (shared->watches.empty()) shared->asked = Clock::now();
-    shared->alive = Clock::now();  // it has just made the container
-    shared->watches.insert_or_assign(std::move(container_id), watch->state_);
+    shared->watches.insert_or_assign(watched.container_id, watch->state_);
   }
   changed_.notify_all();
   return watch;
@@ -132,6 +142,7 @@ Error ExitWatcher::FollowOnce(const std::stop_token& stop) {
   const std::stop_callback end_with_us(stop, [&stream] { stream.request_stop(); });
   LineSplitter lines(kMaxEventLine);
   std::size_t oversized = 0;
+  bool broken_off = true;  // by the engine
   const Result<void> ended = api_.StreamEvents(
       label, since, {.stop = stream.get_token(), .deadline = Deadline::Never()},
       [this] {
@@ -149,10 +160,14 @@ Error ExitWatcher::FollowOnce(const std::stop_token& stop) {
           shared->asked = Clock::now();
           shared->alive = Clock::now();
         }
-        if (!lines.Feed(data, [this](std::string_view line) { return OnLine(line); })) return false;
+        if (!lines.Feed(data, [this](std::string_view line) { return OnLine(line); })) {
+          broken_off = false;
+          return false;
+        }
         if (lines.oversized() != std::exchange(oversized, lines.oversized())) CheckAll();
         return true;
       });
+  if (broken_off && !stream.stop_requested()) OnBrokenOff();
   if (!ended && ended.error().code != ErrorCode::kCancelled) return ended.error();
   return Fail(ErrorCode::kUnavailable,
               ended ? "follow the engine's events: the stream ended"
@@ -212,6 +227,17 @@ void ExitWatcher::CheckAll() {
     }
   }
   changed_.notify_all();
+}
+
+// An engine that ends takes its events' stream and those of the containers with it, in any order.
+// It may be back before it can be asked.
+void ExitWatcher::OnBrokenOff() {
+  auto shared = shared_.Lock();
+  const Clock::time_point now = Clock::now();
+  shared->broke_off = now;
+  for (const auto& [id, watch] : shared->watches) {
+    if (watch->streams_ended && now - watch->streams_ended_at < kEventDelay) watch->CutOff();
+  }
 }
 
 void ExitWatcher::CheckAt(const std::string& id, Clock::time_point when) {
@@ -289,12 +315,14 @@ std::optional<milliseconds> ExitWatcher::CheckOne(const std::string& id,
     // Silent about this one (see DockerContainer::EndIsWithheld), or about everything.
     if (container.error().code == ErrorCode::kDeadlineExceeded) return settings_.ping_interval;
     if (container.error().code == ErrorCode::kUnavailable) {
+      if (watch->streams_ended && !watch->answered_since) watch->CutOff();
       // Where the stream broke too, its return asks again.
       return shared->following ? std::optional(kCheckAgain) : std::nullopt;
     }
     // Any other error is this container's own, until it has lasted.
     if (!watch->failing_since) watch->failing_since = Clock::now();
-    if (Clock::now() - *watch->failing_since < settings_.event_loss_limit) {
+    const auto failing = Clock::now() - *watch->failing_since;
+    if (watch->outlasts_engine || failing < settings_.event_loss_limit) {
       return settings_.event_retry_max;
     }
     run::ContainerExit lost;
@@ -303,6 +331,7 @@ std::optional<milliseconds> ExitWatcher::CheckOne(const std::string& id,
     return std::nullopt;
   }
   watch->failing_since.reset();
+  watch->answered_since = watch->streams_ended;
   shared->alive = Clock::now();
   if (!*container) {
     if (watch->died_with) {
@@ -342,8 +371,9 @@ std::optional<milliseconds> ExitWatcher::CheckOne(const std::string& id,
 
 void ExitWatcher::GiveUpWhereSilent(const Error& error) {
   auto shared = shared_.Lock();
-  if (Clock::now() - shared->alive < settings_.event_loss_limit) return;
   for (const auto& [id, watch] : shared->watches) {
+    const Clock::time_point alive = std::max(shared->alive, watch->since);
+    if (watch->outlasts_engine || Clock::now() - alive < settings_.event_loss_limit) continue;
     run::ContainerExit lost;
     lost.lost = error;
     watch->exited.Set(std::move(lost));

@@ -31,10 +31,20 @@ class ExitWatcher {
   using Clock = Deadline::Clock;
 
  public:
+  struct Watched {
+    std::string container_id;
+    // Its labels can overwrite the exit code in its event (see EngineEvent::exit_code): the engine
+    // is then asked for the code.
+    bool forgeable = false;
+    // Who waits for it has a time limit and can wait: an engine that is away for long has not lost
+    // it.
+    bool outlasts_engine = false;
+  };
+
   // One container under watch, until it is destroyed.
   class Watch {
    public:
-    Watch(ExitWatcher& owner, std::string container_id, bool forgeable);
+    Watch(ExitWatcher& owner, const Watched& watched);
     ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
@@ -42,24 +52,35 @@ class ExitWatcher {
 
     // Signs that it has ended, whose event should be on its way. Should it have been missed, the
     // engine is asked: at once where it says that the container does not run, a moment later where
-    // only the container's streams have ended. Any thread; never blocks.
+    // only the container's streams have ended, of which the first time counts. Any thread; never
+    // blocks.
     void NotRunning();
     void StreamsEnded();
+    // Whether they ended with the engine, whatever became of the container: its events ended about
+    // then, too, or it was away when it was asked.
+    [[nodiscard]] bool StreamsCutOff();
 
    private:
     friend class ExitWatcher;
     struct State {
-      explicit State(bool is_forgeable) : forgeable(is_forgeable) {}
-      const bool forgeable;  // a label of the container can overwrite the exit code in its event
+      explicit State(const Watched& watched)
+          : forgeable(watched.forgeable), outlasts_engine(watched.outlasts_engine) {}
+      const bool forgeable;
+      const bool outlasts_engine;
       Completion<run::ContainerExit> exited;
       // The rest under the watcher's lock.
+      Clock::time_point since = Clock::now();  // the engine was there then
       bool out_of_memory = false;
       bool died = false;                      // an event said so
       std::optional<std::int32_t> died_with;  // and how, while that is being checked
       bool streams_ended = false;
+      Clock::time_point streams_ended_at;
+      bool answered_since = false;  // the engine, when asked after that
+      bool cut_off = false;
       bool asked_for_cause = false;                    // again, of one that was killed
       int checks_left = 20;                            // of one that died and is still said to run
       std::optional<Clock::time_point> failing_since;  // questions about it: an error each time
+      void CutOff() { cut_off = cut_off || !exited.Peek(); }
     };
     ExitWatcher& owner_;
     const std::string container_id_;
@@ -73,9 +94,8 @@ class ExitWatcher {
   ExitWatcher(const ExitWatcher&) = delete;
   ExitWatcher& operator=(const ExitWatcher&) = delete;
 
-  // To be called before the container is started, so that its end cannot be missed. `forgeable`:
-  // see EngineEvent::exit_code; the engine is then asked for the code.
-  std::unique_ptr<Watch> Add(std::string container_id, bool forgeable);
+  // To be called before the container is started, so that its end cannot be missed.
+  std::unique_ptr<Watch> Add(const Watched& watched);
 
   // Waits until the stream is open. The error is the last attempt's.
   Result<void> WaitUntilFollowing(const run::Patience& patience);
@@ -90,7 +110,8 @@ class ExitWatcher {
     Clock::time_point asked;  // when the engine last gave a sign of life, or was asked for one
     std::string since;        // where a new stream begins
     std::optional<Error> last_error;
-    Clock::time_point alive = Clock::now();  // when the engine last gave a sign of life
+    Clock::time_point alive = Clock::now();      // when the engine last gave a sign of life
+    std::optional<Clock::time_point> broke_off;  // when it last ended a stream of events
   };
 
   void FollowLoop(const std::stop_token& stop);
@@ -99,6 +120,7 @@ class ExitWatcher {
   bool OnLine(std::string_view line);
   void OnEvent(Shared& shared, const EngineEvent& event);
   void CheckAll();
+  void OnBrokenOff();
   void CheckAt(const std::string& id, Clock::time_point when);
   [[nodiscard]] std::vector<std::string> TakeDue();
   [[nodiscard]] Clock::time_point NextWork(const Shared& shared) const;

@@ -29,6 +29,9 @@ class LogFrames {
   // For the end of the stream: an error where it ended inside a frame.
   [[nodiscard]] Result<void> Finish() const;
 
+  // Within the sink: how much of the frame is still to come after what it was given.
+  [[nodiscard]] std::uint32_t left_in_frame() const noexcept { return payload_left_; }
+
  private:
   static constexpr std::size_t kHeaderBytes = 8;
   enum class Target { kStdout, kStderr, kEngineError };

@@ -23,13 +23,14 @@ std::string_view NameOf(Kind kind) {
 
 }  // namespace
 
-void Remover::ExpectLater(const run::Resource& resource, Deadline expected) {
-  const auto given_up = std::max(expected.when(), Deadline::Clock::now());
-  const Deadline until = Deadline::At(given_up + settings_.settle_time);
+void Remover::ExpectLater(const run::Resource& resource, Deadline given_up) {
+  const Deadline until = Deadline::At(given_up.when() + settings_.settle_time);
   auto unsettled = unsettled_.Lock();
-  std::erase_if(unsettled->until, [](const auto& entry) { return entry.second.Passed(); });
   if (unsettled->until.size() >= kMaxUnsettled) {
-    unsettled->others_until = until;
+    std::erase_if(unsettled->until, [](const auto& entry) { return entry.second.Passed(); });
+  }
+  if (unsettled->until.size() >= kMaxUnsettled) {
+    unsettled->others_until = Deadline::At(std::max(unsettled->others_until.when(), until.when()));
   } else {
     unsettled->until.insert_or_assign(Key(resource.kind, resource.name), until);
   }

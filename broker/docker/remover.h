@@ -23,10 +23,11 @@ class Remover {
   // run::Backend::Remove.
   run::Removal Remove(const run::Resource& resource, const RunId& run_id, Deadline deadline);
 
-  // A create under that name was sent and its answer lost. Until settings.settle_time after
-  // `expected`, when the create would have been given up at the latest, Remove does not take "no
-  // such thing" for an answer: the engine may still be making it.
-  void ExpectLater(const run::Resource& resource, Deadline expected);
+  // A create under that name was sent and its answer lost, by this process or by a former one.
+  // Until settings.settle_time after `given_up`, when the create has been or will be given up at
+  // the latest, Remove does not take "no such thing" for an answer: the engine may still be making
+  // it.
+  void ExpectLater(const run::Resource& resource, Deadline given_up);
 
  private:
   using Key = std::pair<run::Resource::Kind, std::string>;

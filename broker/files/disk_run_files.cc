@@ -10,6 +10,8 @@
 
 #include "base/printable.h"
 #include "broker/files/input_unpacking.h"
+#include "broker/files/kept_archive.h"
+#include "broker/files/log_content.h"
 #include "broker/files/output_archive.h"
 #include "broker/files/ownership.h"
 
@@ -19,6 +21,8 @@ namespace {
 // For the runs that are under way, and the journal and the log of those to come.
 constexpr std::uint64_t kMinFreeFiles = 20'000;
 
+constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+
 Error OutputFailed(const std::string& what, const std::string& name, int error) {
   Error failed = ErrnoError(error, fmt::format("{} output {}", what, Quoted(name)));
   failed.reason = "OUTPUT_FAILED";
@@ -27,23 +31,45 @@ Error OutputFailed(const std::string& what, const std::string& name, int error) 
 
 }  // namespace
 
-DiskRunFiles::DiskRunFiles(Settings settings, UniqueFd runs)
+DiskRunFiles::DiskRunFiles(Settings settings, UniqueFd runs, UniqueFd kept)
     : settings_(std::move(settings)),
       runs_(std::move(runs)),
-      share_(settings_.max_input_bytes_per_principal) {}
+      kept_(std::move(kept)),
+      inputs_(settings_.max_input_bytes_per_principal, {.verb = "take an input",
+                                                        .what = "of inputs",
+                                                        .setting = "max_input_bytes_per_principal",
+                                                        .reason = "INPUT_QUOTA"}),
+      kept_share_(settings_.max_kept_bytes_per_principal,
+                  {.verb = "keep what the run leaves behind",
+                   .what = "of output",
+                   .setting = "max_kept_bytes_per_principal; retention frees some",
+                   .reason = "KEPT_QUOTA"}) {}
 
 Result<std::unique_ptr<DiskRunFiles>> DiskRunFiles::Open(Settings settings) {
-  const std::string path = settings.state_dir + "/runs";
-  UniqueFd runs(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!runs) return ErrnoError(errno, "open " + Quoted(path));
-  return std::unique_ptr<DiskRunFiles>(new DiskRunFiles(std::move(settings), std::move(runs)));
+  const auto open = [&](const char* name) -> Result<UniqueFd> {
+    const std::string path = settings.state_dir + "/" + name;
+    UniqueFd fd(::open(path.c_str(), kFolder));
+    if (!fd) return ErrnoError(errno, "open " + Quoted(path));
+    return fd;
+  };
+  TW_ASSIGN(UniqueFd runs, open("runs"));
+  TW_ASSIGN(UniqueFd kept, open("kept"));
+  return std::unique_ptr<DiskRunFiles>(
+      new DiskRunFiles(std::move(settings), std::move(runs), std::move(kept)));
+}
+
+Result<UniqueFd> DiskRunFiles::OpenRun(const RunId& run_id) const {
+  // It may move from the first to the second, never back.
+  for (const UniqueFd* parent : {&runs_, &kept_}) {
+    UniqueFd run(::openat(parent->get(), run_id.value().c_str(), kFolder));
+    if (run) return run;
+  }
+  return ErrnoError(errno, "open the directory of run " + Quoted(run_id.value()));
 }
 
 Result<UniqueFd> DiskRunFiles::OpenFolder(const RunId& run_id, const char* kind) const {
   const std::string what = fmt::format("open {} of run {}", kind, Quoted(run_id.value()));
-  constexpr int kFolder = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-  const UniqueFd run(::openat(runs_.get(), run_id.value().c_str(), kFolder));
-  if (!run) return ErrnoError(errno, what);
+  TW_ASSIGN(const UniqueFd run, OpenRun(run_id));
   if (::mkdirat(run.get(), kind, 0700) != 0 && errno != EEXIST) return ErrnoError(errno, what);
   UniqueFd folder(::openat(run.get(), kind, kFolder));
   if (!folder) return ErrnoError(errno, what);
@@ -54,14 +80,14 @@ Result<std::unique_ptr<run::InputReceiver>> DiskRunFiles::Receive(const Owner& o
                                                                   const std::string& name,
                                                                   std::uint64_t max_bytes) {
   TW_TRY(CheckRoom(max_bytes));
-  TW_TRY(share_.Take(owner.run_id, owner.principal, max_bytes));
+  TW_TRY(inputs_.Take(owner.run_id, owner.principal, max_bytes));
   TW_ASSIGN(UniqueFd inputs, OpenFolder(owner.run_id, run::kInputsFolder));
   extract::Limits limits = settings_.limits;
   limits.max_bytes = max_bytes;
   InputUnpacking::Hooks hooks{
       .check_room = [this] { return CheckRoom(0); },
       .on_done = [this, run_id = owner.run_id,
-                  max_bytes](std::uint64_t used) { share_.Settle(run_id, max_bytes, used); }};
+                  max_bytes](std::uint64_t used) { inputs_.Settle(run_id, max_bytes, used); }};
   TW_ASSIGN(auto unpacking, InputUnpacking::Start(settings_.worker, std::move(inputs), name,
                                                   owner.user, limits, std::move(hooks)));
   return std::unique_ptr<run::InputReceiver>(std::move(unpacking));
@@ -90,7 +116,8 @@ Result<void> DiskRunFiles::PrepareOutput(const Owner& owner, const std::string& 
   TW_TRY(CheckRoom(0));
   TW_ASSIGN(const UniqueFd outputs, OpenFolder(owner.run_id, run::kOutputsFolder));
   if (::mkdirat(outputs.get(), name.c_str(), 0700) != 0) return OutputFailed("make", name, errno);
-  return GiveTree(outputs.get(), name, owner.user, settings_.limits, Deadline::Never());
+  TW_TRY(GiveTree(outputs.get(), name, owner.user, settings_.limits, Deadline::Never()));
+  return Ok();
 }
 
 Result<run::OutputSummary> DiskRunFiles::Send(const RunId& run_id, const std::string& name,
@@ -100,6 +127,86 @@ Result<run::OutputSummary> DiskRunFiles::Send(const RunId& run_id, const std::st
   extract::Limits limits = settings_.limits;
   limits.max_bytes = max_bytes;
   return SendOutput(outputs.get(), name, limits, write, patience);
+}
+
+Result<std::unique_ptr<run::RunLog>> DiskRunFiles::OpenLog(
+    const RunId& run_id, std::uint64_t max_bytes, std::function<void(std::uint64_t)> on_growth) {
+  TW_ASSIGN(const UniqueFd run, OpenRun(run_id));
+  constexpr int kFresh = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd file(::openat(run.get(), run::kLogFile, kFresh, 0600));
+  if (!file) return ErrnoError(errno, "make the log of run " + Quoted(run_id.value()));
+  return spool_.Open(std::move(file), max_bytes, std::move(on_growth));
+}
+
+Result<run::RunFiles::ResumedLog> DiskRunFiles::ResumeLog(
+    const RunId& run_id, std::uint64_t max_bytes, std::function<void(std::uint64_t)> on_growth) {
+  const std::string what = "go on with the log of run " + Quoted(run_id.value());
+  TW_ASSIGN(const UniqueFd run, OpenRun(run_id));
+  constexpr int kGoOn = O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd file(::openat(run.get(), run::kLogFile, kGoOn, 0600));
+  if (!file) return ErrnoError(errno, what);
+  TW_ASSIGN(const LogContent content, MeasureLog(file.get()));
+  if (::ftruncate(file.get(), static_cast<off_t>(content.size)) != 0) {
+    return ErrnoError(errno, what);
+  }
+  return ResumedLog{
+      .log = spool_.Open(std::move(file), max_bytes, std::move(on_growth), content.size),
+      .has = content.has,
+      .size = content.size};
+}
+
+std::uint64_t DiskRunFiles::LogSize(const RunId& run_id) {
+  const auto run = OpenRun(run_id);
+  struct stat status {};
+  if (!run || ::fstatat(run->get(), run::kLogFile, &status, AT_SYMLINK_NOFOLLOW) != 0) return 0;
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+Result<std::string> DiskRunFiles::ReadLog(const RunId& run_id, std::uint64_t offset,
+                                          std::size_t max_bytes) {
+  const std::string what = "read the log of run " + Quoted(run_id.value());
+  TW_ASSIGN(const UniqueFd run, OpenRun(run_id));
+  const UniqueFd file(::openat(run.get(), run::kLogFile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file) return ErrnoError(errno, what);
+  std::string bytes(max_bytes, '\0');
+  std::size_t got = 0;
+  while (got < max_bytes) {
+    const ssize_t more =
+        ::pread(file.get(), bytes.data() + got, max_bytes - got, static_cast<off_t>(offset + got));
+    if (more < 0 && errno == EINTR) continue;
+    if (more < 0) return ErrnoError(errno, what);
+    if (more == 0) break;
+    got += static_cast<std::size_t>(more);
+  }
+  bytes.resize(got);
+  return bytes;
+}
+
+Result<std::unique_ptr<run::ArchiveKeeper>> DiskRunFiles::KeepArchive(const RunId& run_id,
+                                                                      const std::string& name) {
+  TW_ASSIGN(const UniqueFd folder, OpenFolder(run_id, run::kArchivesFolder));
+  return MakeKeptArchive(folder.get(), name, [this] { return CheckRoom(0); });
+}
+
+Result<void> DiskRunFiles::SendArchive(const RunId& run_id, const std::string& name,
+                                       const Write& write, const run::Patience& patience) {
+  TW_ASSIGN(const UniqueFd run, OpenRun(run_id));
+  return SendKeptArchive(run.get(), name, write, patience);
+}
+
+Result<void> DiskRunFiles::Reserve(const RunId& run_id, const std::string& principal,
+                                   std::uint64_t bytes) {
+  return kept_share_.Take(run_id, principal, bytes);
+}
+
+void DiskRunFiles::Kept(const RunId& run_id, const std::string& principal, std::uint64_t bytes) {
+  inputs_.Forget(run_id);
+  kept_share_.Set(run_id, principal, bytes);
+}
+
+void DiskRunFiles::Forget(const RunId& run_id) {
+  inputs_.Forget(run_id);
+  kept_share_.Forget(run_id);
 }
 
 run::MountSources DiskRunFiles::Sources(const RunId& run_id) const {

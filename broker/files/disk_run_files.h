@@ -1,11 +1,14 @@
-// The files of runs on disk: STATE_DIR/runs/RUN_ID/inputs/NAME and .../outputs/NAME. Nobody but
-// root and the broker reaches them there; the engine binds them into the container. Thread: any.
+// The files of runs on disk: STATE_DIR/runs/RUN_ID/inputs/NAME and .../outputs/NAME, which the
+// engine binds into the container; of detached ones .../log and .../archives/NAME.tar, too. What is
+// kept lies in STATE_DIR/kept/RUN_ID. Nobody but root and the broker reaches them there. Thread:
+// any.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "base/unique_fd.h"
+#include "broker/files/log_spool.h"
 #include "broker/files/principal_share.h"
 #include "broker/run/run_files.h"
 #include "extract/limits.h"
@@ -18,11 +21,13 @@ class DiskRunFiles final : public run::RunFiles {
     std::string state_dir;
     std::string worker;  // path of tidewaiter-extract
     std::uint64_t max_input_bytes_per_principal = std::uint64_t{16} << 30U;
+    // Of logs and archives of detached runs.
+    std::uint64_t max_kept_bytes_per_principal = std::uint64_t{16} << 30U;
     std::uint64_t min_free_bytes = std::uint64_t{1} << 30U;  // of state_dir's file system
     extract::Limits limits;  // of an archive; max_bytes is the run's
   };
 
-  // The journal's folder `runs` must be there. Errors: errno's.
+  // The journal's folders `runs` and `kept` must be there. Errors: errno's.
   static Result<std::unique_ptr<DiskRunFiles>> Open(Settings settings);
 
   Result<std::unique_ptr<run::InputReceiver>> Receive(const Owner& owner, const std::string& name,
@@ -34,17 +39,37 @@ class DiskRunFiles final : public run::RunFiles {
   Result<run::OutputSummary> Send(const RunId& run_id, const std::string& name,
                                   std::uint64_t max_bytes, const Write& write,
                                   const run::Patience& patience) override;
+  Result<std::unique_ptr<run::RunLog>> OpenLog(
+      const RunId& run_id, std::uint64_t max_bytes,
+      std::function<void(std::uint64_t)> on_growth) override;
+  Result<ResumedLog> ResumeLog(const RunId& run_id, std::uint64_t max_bytes,
+                               std::function<void(std::uint64_t)> on_growth) override;
+  [[nodiscard]] std::uint64_t LogSize(const RunId& run_id) override;
+  Result<std::string> ReadLog(const RunId& run_id, std::uint64_t offset,
+                              std::size_t max_bytes) override;
+  Result<std::unique_ptr<run::ArchiveKeeper>> KeepArchive(const RunId& run_id,
+                                                          const std::string& name) override;
+  Result<void> SendArchive(const RunId& run_id, const std::string& name, const Write& write,
+                           const run::Patience& patience) override;
+  Result<void> Reserve(const RunId& run_id, const std::string& principal,
+                       std::uint64_t bytes) override;
+  void Kept(const RunId& run_id, const std::string& principal, std::uint64_t bytes) override;
   [[nodiscard]] run::MountSources Sources(const RunId& run_id) const override;
-  void Forget(const RunId& run_id) override { share_.Forget(run_id); }
+  void Forget(const RunId& run_id) override;
 
  private:
-  DiskRunFiles(Settings settings, UniqueFd runs);
+  DiskRunFiles(Settings settings, UniqueFd runs, UniqueFd kept);
+  // The run's directory, in `runs` or `kept`.
+  [[nodiscard]] Result<UniqueFd> OpenRun(const RunId& run_id) const;
   // The folder `kind` of the run's directory, open; made where it is missing.
   [[nodiscard]] Result<UniqueFd> OpenFolder(const RunId& run_id, const char* kind) const;
 
   const Settings settings_;
   const UniqueFd runs_;
-  PrincipalShare share_;
+  const UniqueFd kept_;
+  LogSpool spool_;
+  PrincipalShare inputs_;
+  PrincipalShare kept_share_;
 };
 
 }  // namespace tidewaiter::files

@@ -40,9 +40,9 @@ Result<std::unique_ptr<InputUnpacking>> InputUnpacking::Start(
                                                             *std::move(started), std::move(hooks)));
 }
 
-Result<void> InputUnpacking::Write(std::string_view piece, const run::Patience& patience) {
+Result<void> InputUnpacking::Write(const SharedBytes& piece, const run::Patience& patience) {
   TW_TRY(hooks_.check_room());
-  hash_.Add(piece);
+  for (const std::string_view part : piece.parts()) hash_.Add(part);
   archive_bytes_ += piece.size();
   if (auto fed = worker_.Feed(piece, patience.stop, patience.deadline); fed) return Ok();
   // It has ended before the archive: it says why.
@@ -55,10 +55,11 @@ Result<run::ArchiveSummary> InputUnpacking::Finish(const run::Patience& patience
   worker_.CloseInput();
   auto end = worker_.Wait(patience.stop, {}, patience.deadline);
   if (!end) return Refused(end.error(), patience);
-  if (auto given = GiveTree(inputs_.get(), name_, user_, limits_, patience.deadline); !given) {
-    return CannotBegin(name_, given.error().message);
-  }
-  hooks_.on_done(end->bytes + end->entries * kEntryBytes);
+  const auto given = GiveTree(inputs_.get(), name_, user_, limits_, patience.deadline);
+  if (!given) return CannotBegin(name_, given.error().message);
+  // As it lies there: the worker counts no folders that the archive does not list, and may have
+  // been taken over.
+  hooks_.on_done(given->bytes + given->entries * kEntryBytes);
   return run::ArchiveSummary{.entries = end->entries,
                              .bytes = end->bytes,
                              .archive_bytes = archive_bytes_,

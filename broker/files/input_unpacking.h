@@ -26,7 +26,7 @@ class InputUnpacking final : public run::InputReceiver {
                                                        const policy::UserId& user,
                                                        const extract::Limits& limits, Hooks hooks);
 
-  Result<void> Write(std::string_view piece, const run::Patience& patience) override;
+  Result<void> Write(const SharedBytes& piece, const run::Patience& patience) override;
   Result<run::ArchiveSummary> Finish(const run::Patience& patience) override;
   [[nodiscard]] std::string code() const override { return code_; }
 

@@ -33,9 +33,10 @@ Result<Listing> Open(int parent, const char* name) {
 
 enum class Kind { kFile, kFolder, kOther };
 
-Kind KindOf(int parent, const char* name) {
+Kind KindOf(int parent, const char* name, std::uint64_t& bytes) {
   struct stat status {};
   if (::fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0) return Kind::kOther;
+  bytes = static_cast<std::uint64_t>(status.st_size);
   if (S_ISDIR(status.st_mode)) return Kind::kFolder;
   // A second name could be that of a file elsewhere.
   return S_ISREG(status.st_mode) && status.st_nlink == 1 ? Kind::kFile : Kind::kOther;
@@ -55,11 +56,11 @@ bool MayGiveTo(const policy::UserId& user) {
   return (sets[0].effective & (1U << CAP_CHOWN)) != 0;
 }
 
-Result<void> GiveTree(int parent, const std::string& name, const policy::UserId& user,
-                      const extract::Limits& limits, Deadline deadline) {
-  if (user.uid == ::geteuid() && user.gid == ::getegid()) return Ok();
+Result<TreeContent> GiveTree(int parent, const std::string& name, const policy::UserId& user,
+                             const extract::Limits& limits, Deadline deadline) {
+  const bool own = user.uid == ::geteuid() && user.gid == ::getegid();
   const auto give = [&](int folder, const char* what) -> Result<void> {
-    if (::fchownat(folder, what, user.uid, user.gid, AT_SYMLINK_NOFOLLOW) == 0) return Ok();
+    if (own || ::fchownat(folder, what, user.uid, user.gid, AT_SYMLINK_NOFOLLOW) == 0) return Ok();
     return ErrnoError(errno, "give " + Quoted(what) + " to the run's user");
   };
   struct Folder {
@@ -67,7 +68,7 @@ Result<void> GiveTree(int parent, const std::string& name, const policy::UserId&
     std::string name;
   };
   std::vector<Folder> open;
-  std::uint64_t entries = 0;
+  TreeContent content;
   TW_ASSIGN(Listing top, Open(parent, name.c_str()));
   open.push_back({std::move(top), name});
   while (!open.empty()) {
@@ -86,9 +87,14 @@ Result<void> GiveTree(int parent, const std::string& name, const policy::UserId&
     }
     const std::string_view found = entry->d_name;
     if (found == "." || found == "..") continue;
-    if (++entries > limits.max_entries) return NotOfAnArchive(name, "too many files and folders");
-    switch (KindOf(here, entry->d_name)) {
-      case Kind::kFile: TW_TRY(give(here, entry->d_name)); break;
+    if (++content.entries > limits.max_entries)
+      return NotOfAnArchive(name, "too many files and folders");
+    std::uint64_t bytes = 0;
+    switch (KindOf(here, entry->d_name, bytes)) {
+      case Kind::kFile:
+        content.bytes += bytes;
+        TW_TRY(give(here, entry->d_name));
+        break;
       case Kind::kFolder: {
         if (open.size() > limits.max_depth) return NotOfAnArchive(name, "folders too deep");
         TW_ASSIGN(Listing below, Open(here, entry->d_name));
@@ -98,7 +104,7 @@ Result<void> GiveTree(int parent, const std::string& name, const policy::UserId&
       case Kind::kOther: return NotOfAnArchive(name, "neither a file nor a folder is in it");
     }
   }
-  return Ok();
+  return content;
 }
 
 }  // namespace tidewaiter::files

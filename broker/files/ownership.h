@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 
 #include "base/deadline.h"
@@ -16,11 +17,17 @@ namespace tidewaiter::files {
 // Whether this process may give files to anybody (CAP_CHOWN), or at least to `user`: itself.
 bool MayGiveTo(const policy::UserId& user);
 
+// What a tree is, as it lies there.
+struct TreeContent {
+  std::uint64_t entries = 0;  // files and folders in it
+  std::uint64_t bytes = 0;    // of the files' content
+};
+
 // Gives the folder `name` in `parent`, and everything in it, to `user`. For a tree that nobody else
-// reaches yet. Nothing is done where it is the process's own user. Errors: errno's;
+// reaches yet. Where it is the process's own user, it is only looked at. Errors: errno's;
 // DEADLINE_EXCEEDED; INTERNAL where the tree is deeper or has more entries than `limits` let it,
 // or something that no archive makes: whoever made it is not to be believed.
-Result<void> GiveTree(int parent, const std::string& name, const policy::UserId& user,
-                      const extract::Limits& limits, Deadline deadline);
+Result<TreeContent> GiveTree(int parent, const std::string& name, const policy::UserId& user,
+                             const extract::Limits& limits, Deadline deadline);
 
 }  // namespace tidewaiter::files

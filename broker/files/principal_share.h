@@ -1,4 +1,4 @@
-// How many bytes the inputs of each principal's runs hold, within a bound. Thread-safe.
+// How many bytes each principal's runs hold of something, within a bound. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,23 @@ namespace tidewaiter::files {
 
 class PrincipalShare {
  public:
-  explicit PrincipalShare(std::uint64_t max_bytes) : max_bytes_(max_bytes) {}
+  // For the message of a refusal.
+  struct Words {
+    const char* verb;     // "take an input"
+    const char* what;     // "of inputs"
+    const char* setting;  // where the bound stands
+    const char* reason;
+  };
+  PrincipalShare(std::uint64_t max_bytes, const Words& words)
+      : max_bytes_(max_bytes), words_(words) {}
 
-  // Before an input is unpacked: what it may take, at most `wanted`. RESOURCE_EXHAUSTED
-  // (INPUT_QUOTA) where that is less. Every Take is followed by Settle.
+  // Before anything is written: what it may come to, at most `wanted`. RESOURCE_EXHAUSTED where
+  // that is more than is left. Every Take is followed by Settle, Set or Forget.
   Result<void> Take(const RunId& run_id, const std::string& principal, std::uint64_t wanted);
   // What it has come to, in place of the `wanted` that was taken.
   void Settle(const RunId& run_id, std::uint64_t wanted, std::uint64_t used);
+  // What all of the run has come to, whether anything was taken for it or not.
+  void Set(const RunId& run_id, const std::string& principal, std::uint64_t bytes);
   // The run's files are gone.
   void Forget(const RunId& run_id);
 
@@ -28,8 +38,15 @@ class PrincipalShare {
     std::string principal;
     std::uint64_t bytes = 0;
   };
+  struct State {
+    std::map<RunId, Held> runs;
+    std::map<std::string, std::uint64_t> totals;  // by principal; none of zero
+  };
+  static void Change(State& state, Held& run, std::uint64_t bytes);
+
   const std::uint64_t max_bytes_;
-  Guarded<std::map<RunId, Held>> runs_;
+  const Words words_;
+  Guarded<State> state_;
 };
 
 }  // namespace tidewaiter::files

@@ -95,6 +95,9 @@ void Connection::Close() {
 void Connection::OnReady(std::uint32_t events) {
   if (write_blocked_ && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) Flush();
   if (closed_) return;
+  if (reading_ == Reading::kPaused && (events & EPOLLHUP) != 0 && callbacks_.on_hang_up) {
+    callbacks_.on_hang_up();
+  }
   // A hang-up is found by reading, after what came before it.
   if (reading_ == Reading::kOn && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) Read();
 }
@@ -124,8 +127,10 @@ void Connection::EndReading(std::optional<Error> error) {
 }
 
 void Connection::UpdateWatch() {
-  const std::uint32_t events =
-      (reading_ == Reading::kOn ? EPOLLIN : 0U) | (write_blocked_ ? EPOLLOUT : 0U);
+  std::uint32_t events = write_blocked_ ? EPOLLOUT : 0U;
+  if (reading_ == Reading::kOn) events |= EPOLLIN;
+  // Only that it is gone, and only once: it stays so until somebody reads on.
+  if (reading_ == Reading::kPaused && callbacks_.on_hang_up) events |= EPOLLRDHUP | EPOLLET;
   const Result<void> armed = loop_.Rearm(fd_.get(), events);
   // Out of memory in the kernel: without events the stream would stand still for ever.
   if (!armed && reading_ != Reading::kEnded) {

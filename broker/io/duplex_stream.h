@@ -27,6 +27,9 @@ class DuplexStream {
     std::function<void(std::optional<Error>)> on_end;
     // There is room in the write queue again.
     std::function<void()> on_room;
+    // The other side is gone, and more may be read than was: while the reading is paused. Perhaps
+    // more than once. Optional.
+    std::function<void()> on_hang_up{};
   };
 
   // Connects to `unix_socket`, sends `POST target HTTP/1.1` with `Connection: Upgrade`, and blocks

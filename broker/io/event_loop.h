@@ -29,7 +29,8 @@ class EventLoop {
 
   // The following on the loop's thread only.
 
-  // Calls `ready(epoll events)` while any of `events` (EPOLLIN, EPOLLOUT) holds, level-triggered.
+  // Calls `ready(epoll events)` while any of `events` (EPOLLIN, EPOLLOUT, EPOLLRDHUP) holds, level-
+  // triggered; with EPOLLET once each time one of them comes true.
   // One watch per fd. With no events nothing is reported, a hang-up neither: a paused connection
   // whose peer is gone must not keep the loop awake.
   virtual Result<void> Watch(int fd, std::uint32_t events,

@@ -54,6 +54,19 @@ std::optional<int> StatusOf(std::string_view line) {
   return status;
 }
 
+// What follows the first line, to the blank line at the end.
+std::optional<HttpHeaders> ReadFields(std::string_view text) {
+  HttpHeaders headers;
+  for (;;) {
+    const std::optional<std::string_view> line = NextLine(text);
+    if (!line) return std::nullopt;
+    if (line->empty()) return text.empty() ? std::optional(std::move(headers)) : std::nullopt;
+    std::optional<HttpHeaders::value_type> header = ParseHttpHeader(*line);
+    if (!header) return std::nullopt;
+    headers.push_back(*std::move(header));
+  }
+}
+
 }  // namespace
 
 bool IsHttpToken(std::string_view text) noexcept {
@@ -77,15 +90,35 @@ std::optional<HttpHead> ParseHttpHead(std::string_view text) {
   if (!first) return std::nullopt;
   const std::optional<int> status = StatusOf(*first);
   if (!status) return std::nullopt;
-  HttpHead head{.status = *status, .headers = {}};
-  for (;;) {
-    const std::optional<std::string_view> line = NextLine(text);
-    if (!line) return std::nullopt;
-    if (line->empty()) return text.empty() ? std::optional(std::move(head)) : std::nullopt;
-    std::optional<HttpHeaders::value_type> header = ParseHttpHeader(*line);
-    if (!header) return std::nullopt;
-    head.headers.push_back(*std::move(header));
-  }
+  std::optional<HttpHeaders> headers = ReadFields(text);
+  if (!headers) return std::nullopt;
+  return HttpHead{.status = *status, .headers = *std::move(headers)};
+}
+
+std::optional<HttpRequestHead> ParseHttpRequestHead(std::string_view text) {
+  const std::optional<std::string_view> first = NextLine(text);
+  if (!first) return std::nullopt;
+  const std::size_t target_at = first->find(' ');
+  const std::size_t version_at = first->rfind(' ');
+  if (target_at == std::string_view::npos || target_at == version_at) return std::nullopt;
+  const std::string_view method = first->substr(0, target_at);
+  const std::string_view target = first->substr(target_at + 1, version_at - target_at - 1);
+  const std::string_view version = first->substr(version_at + 1);
+  const bool is_path =
+      target.starts_with('/') &&
+      std::all_of(target.begin(), target.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  const bool is_http = version.size() == std::string_view("HTTP/1.x").size() &&
+                       version.starts_with("HTTP/1.") && IsDigit(version.back());
+  if (!IsHttpToken(method) || !is_path || !is_http) return std::nullopt;
+  std::optional<HttpHeaders> headers = ReadFields(text);
+  if (!headers) return std::nullopt;
+  const std::size_t query_at = std::min(target.find('?'), target.size());
+  const std::string_view query = target.substr(query_at);
+  return HttpRequestHead{.method = std::string(method),
+                         .path = std::string(target.substr(0, query_at)),
+                         .query = std::string(query.empty() ? query : query.substr(1)),
+                         .minor = version.back() - '0',
+                         .headers = *std::move(headers)};
 }
 
 std::string_view FindHeader(const HttpHeaders& headers, std::string_view name) noexcept {

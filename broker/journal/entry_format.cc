@@ -1,30 +1,22 @@
 #include "broker/journal/entry_format.h"
 
-#include <openssl/sha.h>
-
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <utility>
 
 #include "base/printable.h"
+#include "broker/journal/sealed_file.h"
 #include "run_entry.pb.h"
 
 namespace tidewaiter::journal {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
+using std::chrono::milliseconds;
+
 constexpr int kMaxResources = 1024;
-
-std::string Sha256(const std::string& bytes) {
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  // OpenSSL speaks unsigned char.
-  ::SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-           reinterpret_cast<unsigned char*>(digest.data()));
-  return digest;
-}
-
-Error Unreadable(std::string cause) {
-  return Fail(ErrorCode::kFailedPrecondition, std::move(cause), "JOURNAL_UNREADABLE");
-}
 
 Resource::Kind ToProto(run::Resource::Kind kind) {
   switch (kind) {
@@ -40,6 +32,77 @@ std::optional<run::Resource::Kind> FromProto(Resource::Kind kind) {
   return std::nullopt;
 }
 
+Launch ToProto(const run::Launch& launch) {
+  Launch message;
+  message.set_at_millis(
+      std::chrono::duration_cast<milliseconds>(launch.at.time_since_epoch()).count());
+  message.set_boot_id(launch.boot_id);
+  message.set_boottime_millis(launch.since_boot.count());
+  return message;
+}
+
+run::Launch FromProto(const Launch& message) {
+  return {.at = std::chrono::system_clock::time_point(milliseconds(message.at_millis())),
+          .boot_id = message.boot_id(),
+          .since_boot = milliseconds(message.boottime_millis())};
+}
+
+Detachment ToProto(const run::Detachment& detachment) {
+  Detachment message;
+  message.set_idempotency_key(detachment.idempotency_key);
+  for (const std::string& name : detachment.outputs) message.add_outputs(name);
+  message.set_output_bytes(detachment.output_bytes);
+  message.set_log_bytes(detachment.log_bytes);
+  message.set_timeout_millis(detachment.timeout.count());
+  message.set_tenant_challenge(detachment.tenant.challenge);
+  message.set_tenant_job(detachment.tenant.job);
+  message.set_tenant_task(detachment.tenant.task);
+  message.set_cancelled_by(detachment.cancelled_by);
+  if (detachment.launch) *message.mutable_launch() = ToProto(*detachment.launch);
+  return message;
+}
+
+run::Detachment FromProto(const Detachment& message) {
+  run::Detachment detachment{.idempotency_key = message.idempotency_key(),
+                             .outputs = {message.outputs().begin(), message.outputs().end()},
+                             .output_bytes = message.output_bytes(),
+                             .log_bytes = message.log_bytes(),
+                             .timeout = milliseconds(message.timeout_millis()),
+                             .tenant = {.challenge = message.tenant_challenge(),
+                                        .job = message.tenant_job(),
+                                        .task = message.tenant_task()},
+                             .launch = {},
+                             .cancelled_by = message.cancelled_by()};
+  if (message.has_launch()) detachment.launch = FromProto(message.launch());
+  return detachment;
+}
+
+// Others would overflow where they are added up, or made the nanoseconds of a clock.
+bool IsPossible(const Launch& message) {
+  return IsTime(message.at_millis()) && IsTime(message.boottime_millis());
+}
+
+bool IsPossible(const Detachment& message) {
+  constexpr std::int64_t kMaxBytes = std::numeric_limits<std::int64_t>::max() / 2;
+  const auto is_size = [](std::int64_t bytes) { return bytes >= 0 && bytes <= kMaxBytes; };
+  return is_size(message.output_bytes()) && is_size(message.log_bytes()) &&
+         IsTime(message.timeout_millis()) && IsPossible(message.launch());
+}
+
+bool IsPossible(const RunEntry& message) {
+  return IsPossible(message.detachment()) && IsPossible(message.left_at());
+}
+
+bool AllUtf8(const run::Detachment& detachment) {
+  const policy::Tenant& tenant = detachment.tenant;
+  for (const std::string* text : {&detachment.idempotency_key, &tenant.challenge, &tenant.job,
+                                  &tenant.task, &detachment.cancelled_by}) {
+    if (!IsUtf8(*text)) return false;
+  }
+  return std::all_of(detachment.outputs.begin(), detachment.outputs.end(),
+                     [](const std::string& name) { return IsUtf8(name); });
+}
+
 bool AllUtf8(const run::JournalEntry& entry) {
   for (const std::string* text :
        {&entry.run_id.value(), &entry.broker_id.value(), &entry.backend, &entry.caller.principal,
@@ -47,6 +110,7 @@ bool AllUtf8(const run::JournalEntry& entry) {
         &entry.requested_image, &entry.resolved.digest, &entry.resolved.image_id}) {
     if (!IsUtf8(*text)) return false;
   }
+  if (entry.detachment && !AllUtf8(*entry.detachment)) return false;
   for (const run::Resource& resource : entry.resources) {
     if (!IsUtf8(resource.name) || !IsUtf8(resource.id)) return false;
   }
@@ -83,11 +147,15 @@ Result<std::string> FormatEntry(const run::JournalEntry& entry) {
   message.set_resolved_digest(entry.resolved.digest);
   message.set_image_id(entry.resolved.image_id);
 
-  RunEntryFile file;
-  file.set_version(kVersion);
-  file.set_entry(message.SerializeAsString());
-  file.set_sha256(Sha256(file.entry()));
-  std::string bytes = file.SerializeAsString();
+  if (entry.detachment) *message.mutable_detachment() = ToProto(*entry.detachment);
+  if (entry.left_at) *message.mutable_left_at() = ToProto(*entry.left_at);
+  if (!IsPossible(message)) {
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "write journal of run " + Quoted(entry.run_id.value()) + ": an impossible time or size");
+  }
+
+  std::string bytes = Seal(message.SerializeAsString());
   if (bytes.size() > kMaxEntryBytes || message.resources_size() > kMaxResources) {
     return Fail(ErrorCode::kInvalidArgument,
                 "write journal of run " + Quoted(entry.run_id.value()) + ": too large");
@@ -96,21 +164,9 @@ Result<std::string> FormatEntry(const run::JournalEntry& entry) {
 }
 
 Result<run::JournalEntry> ParseEntry(std::string_view bytes) {
-  if (bytes.size() > kMaxEntryBytes) return Unreadable("too large");
-  RunEntryFile file;
-  if (!file.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return Unreadable("torn or no journal file");
-  }
-  // The version first: another one may have its checksum elsewhere.
-  if (file.version() > kVersion) {
-    return Unreadable("format version " + std::to_string(file.version()) +
-                      ", this broker reads version " + std::to_string(kVersion));
-  }
-  if (file.version() != kVersion || file.sha256() != Sha256(file.entry())) {
-    return Unreadable("torn: its checksum does not match");
-  }
+  TW_ASSIGN(const std::string sealed, Unseal(bytes));
   RunEntry message;
-  if (!message.ParseFromString(file.entry())) return Unreadable("no journal entry");
+  if (!message.ParseFromString(sealed)) return Unreadable("no journal entry");
   if (message.resources_size() > kMaxResources) return Unreadable("too many resources");
 
   run::JournalEntry entry;
@@ -133,6 +189,11 @@ Result<run::JournalEntry> ParseEntry(std::string_view bytes) {
   entry.log_mark = message.log_mark();
   entry.requested_image = message.requested_image();
   entry.resolved = {.digest = message.resolved_digest(), .image_id = message.image_id()};
+  if (!IsPossible(message)) return Unreadable("an impossible time or size");
+  if (message.has_left_at()) entry.left_at = FromProto(message.left_at());
+  if (message.has_detachment()) {
+    entry.detachment = FromProto(message.detachment());
+  }
   return entry;
 }
 

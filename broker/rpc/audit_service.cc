@@ -11,7 +11,6 @@
 #include "audit/query.h"
 #include "audit/tail.h"
 #include "base/printable.h"
-#include "broker/rpc/audit_stream.h"
 #include "broker/rpc/ended_stream.h"
 #include "broker/rpc/error_details.h"
 
@@ -58,12 +57,18 @@ Result<audit::Filter> ToFilter(const v1::AuditFilter& filter) {
   return out;
 }
 
+bool Send(AuditStream& stream, std::string_view line) {
+  v1::AuditRecord record;
+  record.set_json(std::string(line));
+  return stream.Send(std::move(record));
+}
+
 grpc::Status QueryNow(audit::Log& log, const audit::Filter& filter, std::uint64_t limit,
                       AuditStream& stream) {
   const Result<audit::DurableView> view = log.View();
   if (!view) return ToStatus(view.error());
   const auto summary = audit::Query(view->fd.get(), view->size, filter, limit,
-                                    [&](std::string_view line) { return stream.Send(line); });
+                                    [&](std::string_view line) { return Send(stream, line); });
   return summary ? grpc::Status::OK : ToStatus(summary.error());
 }
 
@@ -74,7 +79,7 @@ grpc::Status TailNow(audit::Log& log, const audit::Filter& filter, bool from_sta
   while (true) {
     const auto line = tail->Next(stream.stop(), Deadline::Never());
     if (!line) return ToStatus(line.error());
-    if (!line->has_value() || !stream.Send(**line)) break;
+    if (!line->has_value() || !Send(stream, **line)) break;
   }
   return ToStatus(Fail(ErrorCode::kUnavailable, "follow the audit log: the broker is stopping",
                        "SHUTTING_DOWN"));

@@ -10,6 +10,7 @@
 
 #include "audit/log.h"
 #include "base/guarded.h"
+#include "broker/rpc/blocking_stream.h"
 #include "broker/rpc/identity.h"
 #include "broker/rpc/message_bound.h"
 #include "broker/rpc/principal_places.h"
@@ -18,7 +19,8 @@
 
 namespace tidewaiter::rpc {
 
-class AuditStream;
+// Writes records on a reader's thread.
+using AuditStream = BlockingStream<v1::AuditRecord>;
 
 class AuditService final : public v1::Audit::CallbackService {
  public:

@@ -24,11 +24,6 @@ grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const grp
   return reactor;
 }
 
-grpc::Status NoDetachedRuns() {
-  return ToStatus(Fail(ErrorCode::kUnimplemented,
-                       "serve a detached run: this version has none; use Run", "NOT_IMPLEMENTED"));
-}
-
 }  // namespace
 
 tl::expected<Identity, grpc::Status> BrokerService::Identify(
@@ -39,8 +34,7 @@ tl::expected<Identity, grpc::Status> BrokerService::Identify(
   return identity;
 }
 
-grpc::ServerBidiReactor<v1::RunRequest, v1::RunEvent>* BrokerService::Run(
-    grpc::CallbackServerContext* context) {
+RunReactorBase* BrokerService::Run(grpc::CallbackServerContext* context) {
   auto identity = parts_.identifier->Identify(context->peer());
   if (!identity) return EndedStream<RunReactorBase>::With(identity.error());
   if (!identity->principal->roles.run) {
@@ -48,8 +42,10 @@ grpc::ServerBidiReactor<v1::RunRequest, v1::RunEvent>* BrokerService::Run(
   }
   return RunReactor::Start(
       *context, *std::move(identity),
-      [registry = parts_.registry](run::RunRequest request) {
-        return registry->Launch(std::move(request));
+      [registry = parts_.registry](run::RunRequest request) -> Result<RunStream::Launched> {
+        if (request.detached) return LaunchDetached(*registry, std::move(request));
+        TW_ASSIGN(auto handle, registry->Launch(std::move(request)));
+        return RunStream::Launched{.handle = std::move(handle), .existing = {}};
       },
       parts_.stream);
 }
@@ -153,6 +149,16 @@ grpc::ServerUnaryReactor* BrokerService::Diagnose(grpc::CallbackServerContext* c
   if (!roles.run && !roles.operate) {
     return Answer(context, RoleMissing(identified->caller.principal, "run"));
   }
+  if (request->leaks()) {
+    if (!roles.operate)
+      return Answer(context, RoleMissing(identified->caller.principal, "operate"));
+    return Offload(context, *identified, [&find_leaks = parts_.find_leaks, response] {
+      Result<v1::DiagnoseResponse> found = find_leaks();
+      if (!found) return ToStatus(found.error());
+      *response = *std::move(found);
+      return grpc::Status::OK;
+    });
+  }
   return Offload(context, *identified,
                  [&diagnose = parts_.diagnose, for_operator = roles.operate, response] {
                    *response = diagnose(for_operator);
@@ -197,23 +203,40 @@ grpc::ServerUnaryReactor* BrokerService::Offload(grpc::CallbackServerContext* co
 }
 
 grpc::ServerUnaryReactor* BrokerService::Start(grpc::CallbackServerContext* context,
-                                               const v1::StartRequest*, v1::StartResponse*) {
-  return Answer(context, NoDetachedRuns());
+                                               const v1::StartRequest* request,
+                                               v1::StartResponse* response) {
+  const auto identity = Identify(*context, *request);
+  if (!identity) return Answer(context, identity.error());
+  if (!identity->principal->roles.run) {
+    return Answer(context, RoleMissing(identity->caller.principal, "run"));
+  }
+  return detached_.Start(*context, *identity, *request, *response);
 }
 
-grpc::ServerWriteReactor<v1::RunEvent>* BrokerService::Attach(grpc::CallbackServerContext*,
-                                                              const v1::AttachRequest*) {
-  return EndedStream<grpc::ServerWriteReactor<v1::RunEvent>>::With(NoDetachedRuns());
+grpc::ServerWriteReactor<v1::RunEvent>* BrokerService::Attach(grpc::CallbackServerContext* context,
+                                                              const v1::AttachRequest* request) {
+  auto identity = Identify(*context, *request);
+  if (!identity) {
+    return EndedStream<grpc::ServerWriteReactor<v1::RunEvent>>::With(identity.error());
+  }
+  return detached_.Attach(*context, *std::move(identity), *request);
 }
 
 grpc::ServerUnaryReactor* BrokerService::Wait(grpc::CallbackServerContext* context,
-                                              const v1::WaitRequest*, v1::WaitResponse*) {
-  return Answer(context, NoDetachedRuns());
+                                              const v1::WaitRequest* request,
+                                              v1::WaitResponse* response) {
+  auto identity = Identify(*context, *request);
+  if (!identity) return Answer(context, identity.error());
+  return detached_.Wait(*std::move(identity), *request, *response);
 }
 
-grpc::ServerWriteReactor<v1::FetchResponse>* BrokerService::Fetch(grpc::CallbackServerContext*,
-                                                                  const v1::FetchRequest*) {
-  return EndedStream<grpc::ServerWriteReactor<v1::FetchResponse>>::With(NoDetachedRuns());
+grpc::ServerWriteReactor<v1::FetchResponse>* BrokerService::Fetch(
+    grpc::CallbackServerContext* context, const v1::FetchRequest* request) {
+  auto identity = Identify(*context, *request);
+  if (!identity) {
+    return EndedStream<grpc::ServerWriteReactor<v1::FetchResponse>>::With(identity.error());
+  }
+  return detached_.Fetch(*context, *std::move(identity), *request);
 }
 
 }  // namespace tidewaiter::rpc

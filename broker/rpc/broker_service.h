@@ -6,8 +6,10 @@
 #include <memory>
 #include <string>
 
+#include "broker/rpc/detached_calls.h"
 #include "broker/rpc/identity.h"
 #include "broker/rpc/principal_places.h"
+#include "broker/rpc/run_reactor.h"
 #include "broker/rpc/run_stream.h"
 #include "broker/rpc/worker.h"
 #include "broker/run/environment.h"
@@ -23,7 +25,15 @@ inline constexpr std::size_t kMaxBlockingCalls = 8;
 using PolicyReloadDone = std::function<void(const v1::ReloadPolicyResponse&)>;
 using PolicyReloader = std::function<bool(const run::Caller&, PolicyReloadDone done)>;
 
-class BrokerService final : public v1::Broker::CallbackService {
+// Every method with messages that are parsed, but for Run (RunReactor).
+using BrokerMethods = v1::Broker::WithRawCallbackMethod_Run<v1::Broker::WithCallbackMethod_Explain<
+    v1::Broker::WithCallbackMethod_List<v1::Broker::WithCallbackMethod_Get<
+        v1::Broker::WithCallbackMethod_Cancel<v1::Broker::WithCallbackMethod_Diagnose<
+            v1::Broker::WithCallbackMethod_ReloadPolicy<v1::Broker::WithCallbackMethod_Start<
+                v1::Broker::WithCallbackMethod_Attach<v1::Broker::WithCallbackMethod_Wait<
+                    v1::Broker::WithCallbackMethod_Fetch<v1::Broker::Service>>>>>>>>>>>;
+
+class BrokerService final : public BrokerMethods {
  public:
   struct Parts {
     // All borrowed; they must outlive the server.
@@ -33,14 +43,20 @@ class BrokerService final : public v1::Broker::CallbackService {
     Worker* worker = nullptr;
     // What `doctor` shows; blocks, so it is called on the worker.
     std::function<v1::DiagnoseResponse(bool for_operator)> diagnose;
+    // What `doctor --leaks` shows; likewise.
+    std::function<Result<v1::DiagnoseResponse>()> find_leaks;
     // Does not block: `done` is told on another thread. False: two wait already.
     PolicyReloader reload_policy;
     RunStream::Settings stream;  // its bound is every request's
   };
-  explicit BrokerService(Parts parts) : parts_(std::move(parts)) {}
+  explicit BrokerService(Parts parts)
+      : parts_(std::move(parts)),
+        detached_({.identifier = parts_.identifier,
+                   .registry = parts_.registry,
+                   .environment = parts_.environment,
+                   .stall = parts_.stream.linger}) {}
 
-  grpc::ServerBidiReactor<v1::RunRequest, v1::RunEvent>* Run(
-      grpc::CallbackServerContext* context) override;
+  RunReactorBase* Run(grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* Explain(grpc::CallbackServerContext* context,
                                     const v1::ExplainRequest* request,
                                     v1::ExplainResponse* response) override;
@@ -57,15 +73,19 @@ class BrokerService final : public v1::Broker::CallbackService {
   grpc::ServerUnaryReactor* ReloadPolicy(grpc::CallbackServerContext* context,
                                          const v1::ReloadPolicyRequest* request,
                                          v1::ReloadPolicyResponse* response) override;
-  // Detached runs: not in this version.
-  grpc::ServerUnaryReactor* Start(grpc::CallbackServerContext* context, const v1::StartRequest*,
-                                  v1::StartResponse*) override;
+  grpc::ServerUnaryReactor* Start(grpc::CallbackServerContext* context,
+                                  const v1::StartRequest* request,
+                                  v1::StartResponse* response) override;
   grpc::ServerWriteReactor<v1::RunEvent>* Attach(grpc::CallbackServerContext* context,
-                                                 const v1::AttachRequest*) override;
-  grpc::ServerUnaryReactor* Wait(grpc::CallbackServerContext* context, const v1::WaitRequest*,
-                                 v1::WaitResponse*) override;
+                                                 const v1::AttachRequest* request) override;
+  grpc::ServerUnaryReactor* Wait(grpc::CallbackServerContext* context,
+                                 const v1::WaitRequest* request,
+                                 v1::WaitResponse* response) override;
   grpc::ServerWriteReactor<v1::FetchResponse>* Fetch(grpc::CallbackServerContext* context,
-                                                     const v1::FetchRequest*) override;
+                                                     const v1::FetchRequest* request) override;
+
+  // Ends every call that waits for a detached run. Before the server is shut down.
+  void Stop() noexcept { detached_.Stop(); }
 
  private:
   // Who calls, where the request is no larger than it may be.
@@ -79,6 +99,7 @@ class BrokerService final : public v1::Broker::CallbackService {
 
   const Parts parts_;
   PrincipalPlaces blocking_{kMaxBlockingCalls};
+  DetachedCalls detached_;
 };
 
 }  // namespace tidewaiter::rpc

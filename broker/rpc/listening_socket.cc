@@ -118,7 +118,10 @@ Result<ListeningSocket> ListeningSocket::Open(const std::string& path, std::uint
     TW_ASSIGN(UniqueFd fd, TakePassedSocket(count));
     return ListeningSocket(UniqueFd(), std::move(fd), {}, 0, 0);
   }
+  return Bind(path, mode);
+}
 
+Result<ListeningSocket> ListeningSocket::Bind(const std::string& path, std::uint32_t mode) {
   const std::string what = fmt::format("listen on {}", Quoted(path));
   if (path.empty() || path.size() >= sizeof(sockaddr_un::sun_path)) {
     return Fail(ErrorCode::kInvalidArgument, what + ": a socket's path has 1 to 107 bytes");

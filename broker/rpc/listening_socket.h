@@ -21,6 +21,8 @@ class ListeningSocket {
   // would let two hold it. Errors: ALREADY_EXISTS (SOCKET_IN_USE: something listens or holds the
   // lock, or it is no socket); errno's.
   static Result<ListeningSocket> Open(const std::string& path, std::uint32_t mode);
+  // The same, always a new one.
+  static Result<ListeningSocket> Bind(const std::string& path, std::uint32_t mode);
 
   ListeningSocket(ListeningSocket&&) noexcept = default;
   ListeningSocket& operator=(ListeningSocket&&) = delete;

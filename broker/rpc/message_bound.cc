@@ -17,7 +17,10 @@ int MessageBound::transport_bytes() const noexcept {
 
 std::optional<grpc::Status> MessageBound::Refusal(
     const google::protobuf::MessageLite& message) const {
-  const std::size_t bytes = message.ByteSizeLong();
+  return Refusal(message.ByteSizeLong());
+}
+
+std::optional<grpc::Status> MessageBound::Refusal(std::size_t bytes) const {
   if (bytes <= max_bytes_) return std::nullopt;
   return PermanentStatus(
       Fail(ErrorCode::kResourceExhausted,

@@ -22,6 +22,8 @@ class MessageBound {
   // Nothing, or RESOURCE_EXHAUSTED (MESSAGE_TOO_LARGE) without a RetryInfo.
   [[nodiscard]] std::optional<grpc::Status> Refusal(
       const google::protobuf::MessageLite& message) const;
+  // Of a request of so many bytes.
+  [[nodiscard]] std::optional<grpc::Status> Refusal(std::size_t bytes) const;
 
  private:
   std::size_t max_bytes_ = std::size_t{4} << 20U;

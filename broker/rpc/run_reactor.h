@@ -4,6 +4,7 @@
 
 #include <grpcpp/alarm.h>
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <memory>
@@ -13,7 +14,8 @@
 
 namespace tidewaiter::rpc {
 
-using RunReactorBase = grpc::ServerBidiReactor<v1::RunRequest, v1::RunEvent>;
+// Of messages as they are on the wire: what is uploaded is taken out of them without a copy.
+using RunReactorBase = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 class RunReactor final : public RunReactorBase, private StreamPort {
  public:
@@ -24,24 +26,22 @@ class RunReactor final : public RunReactorBase, private StreamPort {
   RunReactor(grpc::CallbackServerContext& context, Identity identity, RunStream::Launcher launcher,
              RunStream::Settings settings);
 
-  void OnReadDone(bool ok) noexcept override { stream_->OnRead(ok, std::move(request_)); }
+  void OnReadDone(bool ok) noexcept override;
   void OnWriteDone(bool ok) noexcept override { stream_->OnWritten(ok); }
   void OnCancel() noexcept override { stream_->OnCancelled(); }
   void OnDone() noexcept override;
 
  private:
-  void Read() override {
-    request_ = {};  // most streams never say more than one thing
-    StartRead(&request_);
-  }
-  void Write(const v1::RunEvent& event) override { StartWrite(&event); }
+  void Read() override { StartRead(&request_); }
+  void Write(const v1::RunEvent& event) override;
   void Finish(const grpc::Status& status) override { RunReactorBase::Finish(status); }
   void Cancel() override { context_.TryCancel(); }
   void Linger(std::chrono::milliseconds time) override;
 
   grpc::CallbackServerContext& context_;
   const ConnectionTable::Lease lease_;
-  v1::RunRequest request_;
+  grpc::ByteBuffer request_;
+  grpc::ByteBuffer event_;
   std::shared_ptr<RunStream> stream_;
   std::shared_ptr<RunReactor> self_;
   grpc::Alarm alarm_;

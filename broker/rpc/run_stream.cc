@@ -34,37 +34,55 @@ std::function<void()> RunStream::ReadOn() {
   };
 }
 
-void RunStream::OnRead(bool ok, v1::RunRequest request) {
-  if (!ok) return OnReadEnd();
-  if (const auto refusal = settings_.bound.Refusal(request)) return Close(*refusal);
+void RunStream::OnRead(const v1::RunRequest& request, std::size_t bytes) {
+  Take(bytes, [&] { return OnMessage(request); });
+}
+
+void RunStream::OnInput(run::UploadPiece piece, std::size_t bytes) {
+  Take(bytes, [&] { return OnPiece(std::move(piece)); });
+}
+
+void RunStream::OnUnreadable() {
+  Violate("a message that is no RunRequest");
+}
+
+void RunStream::Take(std::size_t bytes, const std::function<bool()>& take) {
+  if (const auto refusal = settings_.bound.Refusal(bytes)) return Close(*refusal);
   {
     // Before the message is looked at: room may come up while it is.
     const std::lock_guard lock(mutex_);
     read_paused_ = true;
   }
-  bool read_on = false;
-  using Message = v1::RunRequest::MessageCase;
-  switch (request.message_case()) {
-    case Message::kStart: read_on = OnStart(request.start()); break;
-    case Message::kStdin: read_on = OnStdin(request.stdin()); break;
-    case Message::kStdinEnd:
-      read_on = MayComeNow("an end of stdin");
-      if (read_on) stdin_->Finish();
-      break;
-    case Message::kCancel: read_on = OnCancelMessage(); break;
-    case Message::kInput: read_on = OnInput(std::move(*request.mutable_input())); break;
-    case Message::MESSAGE_NOT_SET:
-      read_on = Violate("a message that this version does not know");
-      break;
-  }
-  if (!read_on) return;
+  if (!take()) return;
   const std::lock_guard lock(mutex_);
   if (std::exchange(read_paused_, false)) ReadLocked();
+}
+
+bool RunStream::OnMessage(const v1::RunRequest& request) {
+  using Message = v1::RunRequest::MessageCase;
+  switch (request.message_case()) {
+    case Message::kStart: return OnStart(request.start());
+    case Message::kStdin: return OnStdin(request.stdin());
+    case Message::kStdinEnd:
+      if (!MayComeNow("an end of stdin")) return false;
+      stdin_->Finish();
+      return true;
+    case Message::kCancel: return OnCancelMessage();
+    case Message::kInput: {
+      const v1::InputPiece& piece = request.input();
+      return OnPiece(
+          {.name = piece.name(), .data = SharedBytes(piece.data()), .last = piece.last()});
+    }
+    case Message::MESSAGE_NOT_SET: return Violate("a message that this version does not know");
+  }
+  return false;
 }
 
 bool RunStream::OnStart(const v1::StartRun& start) {
   if (std::exchange(started_, true)) return Violate("a second start");
   with_stdin_ = start.stdin();
+  detached_ = start.detach();
+  if (with_stdin_ && detached_) return Violate("a start with both stdin and detach");
   Result<policy::RunSpec> spec = wire::FromProto(start.spec());
   if (!spec) {
     Close(ToStatus(spec.error()));
@@ -74,44 +92,53 @@ bool RunStream::OnStart(const v1::StartRun& start) {
     const auto* input = std::get_if<policy::InputMount>(&mount.source);
     if (input != nullptr) inputs_left_.insert(input->name);
   }
-  if (!inputs_left_.empty()) uploads_ = std::make_shared<UploadPipe>(ReadOn());
+  if (!inputs_left_.empty()) {
+    auto uploads = std::make_shared<UploadPipe>(ReadOn());
+    const std::lock_guard lock(mutex_);
+    uploads_ = std::move(uploads);
+  }
   auto handle = launcher_({.caller = caller_,
                            .spec = *std::move(spec),
                            .with_stdin = with_stdin_,
                            .observer = shared_from_this(),
-                           .uploads = uploads_});
+                           .uploads = uploads_,
+                           .detached = detached_});
   if (!handle) {
     Close(ToStatus(handle.error()));
     return false;
+  }
+  if (handle->existing) {
+    OnExisting(*handle->existing);
+    return true;
   }
   {
     const std::lock_guard lock(mutex_);
     if (final_ && !closed_) return true;  // the run is over already
     if (!closed_) {
-      handle_ = *std::move(handle);
+      handle_ = std::move(handle->handle);
       return true;
     }
   }
-  (*handle)->RequestStop({.kind = run::StopCause::Kind::kClientGone, .by = {}});
+  // A detached run goes on without its client, but not without its inputs.
+  if (uploads_) uploads_->Finish();
+  handle->handle->RequestStop({.kind = run::StopCause::Kind::kClientGone, .by = {}});
   return false;
 }
 
-bool RunStream::OnInput(v1::InputPiece piece) {
-  if (!inputs_left_.contains(piece.name())) {
-    return Violate("a piece of input " + Quoted(piece.name()) + ", which is none, or has ended");
+bool RunStream::OnPiece(run::UploadPiece piece) {
+  if (!inputs_left_.contains(piece.name)) {
+    return Violate("a piece of input " + Quoted(piece.name) + ", which is none, or has ended");
   }
-  if (!input_.empty() && piece.name() != input_) {
-    return Violate("a piece of input " + Quoted(piece.name()) + " before the end of " +
+  if (!input_.empty() && piece.name != input_) {
+    return Violate("a piece of input " + Quoted(piece.name) + " before the end of " +
                    Quoted(input_));
   }
-  if (piece.data().size() > kMaxUploadMessage) {
+  if (piece.data.size() > kMaxUploadMessage) {
     return Violate("more than 1 MiB of an input in one message");
   }
-  input_ = piece.last() ? std::string() : piece.name();
-  if (piece.last()) inputs_left_.erase(piece.name());
-  return uploads_->Offer({.name = std::move(*piece.mutable_name()),
-                          .data = std::move(*piece.mutable_data()),
-                          .last = piece.last()});
+  input_ = piece.last ? std::string() : piece.name;
+  if (piece.last) inputs_left_.erase(piece.name);
+  return uploads_->Offer(std::move(piece));
 }
 
 bool RunStream::MayComeNow(std::string_view what) {
@@ -139,7 +166,6 @@ bool RunStream::OnCancelMessage() {
   return true;
 }
 
-// A half-close: the client has nothing more to say. OnCancelled tells where it is gone.
 void RunStream::OnReadEnd() {
   if (started_) {
     stdin_->Finish();
@@ -187,15 +213,19 @@ void RunStream::OnLingered() {
 
 void RunStream::Close(const grpc::Status& status) {
   std::shared_ptr<run::RunHandle> handle;
+  std::shared_ptr<UploadPipe> uploads;
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    uploads = uploads_;
     queue_.Clear();
     if (!final_) final_ = status;
     handle = std::move(handle_);
     PumpLocked();
   }
   if (handle) handle->RequestStop({.kind = run::StopCause::Kind::kClientGone, .by = {}});
+  // A detached run does not stop for that, and must not wait for what will not come.
+  if (uploads) uploads->Finish();
   Resume();
 }
 

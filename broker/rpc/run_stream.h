@@ -43,7 +43,12 @@ class StreamPort {
 
 class RunStream final : public run::RunObserver, public std::enable_shared_from_this<RunStream> {
  public:
-  using Launcher = std::function<Result<std::shared_ptr<run::RunHandle>>(run::RunRequest)>;
+  struct Launched {
+    std::shared_ptr<run::RunHandle> handle;
+    // In its place: the detached run that the caller has begun before.
+    std::optional<RunId> existing;
+  };
+  using Launcher = std::function<Result<Launched>(run::RunRequest)>;
 
   struct Settings {
     // How long a client may take nothing after its run has ended.
@@ -56,7 +61,13 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
 
   // The reactor's side. Open begins the first read; `port` is used until Finish.
   void Open(StreamPort& port);
-  void OnRead(bool ok, v1::RunRequest request);
+  // `bytes`: what the message had on the wire.
+  void OnRead(const v1::RunRequest& request, std::size_t bytes);
+  // In place of OnRead, for a message that is an input's piece.
+  void OnInput(run::UploadPiece piece, std::size_t bytes);
+  void OnUnreadable();
+  // A half-close: the client has nothing more to say. OnCancelled tells where it is gone.
+  void OnReadEnd();
   void OnWritten(bool ok);
   void OnCancelled();
   void OnLingered();
@@ -72,28 +83,31 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
   void OnQueued(std::uint32_t ahead) override;
   void OnStarted(const run::ResolvedImage& image, const std::string& container_id) override;
   void OnTruncated(std::int64_t dropped_bytes, std::string_view reason) override;
-  bool OnOutputPiece(const std::string& name, std::string_view data) override;
-  void OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
-                   std::string_view error) override;
+  Result<bool> OnOutputPiece(const std::string& name, std::string_view data) override;
+  Result<void> OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
+                           std::string_view error) override;
   void OnOutcome(const run::Outcome& outcome) override;
   void OnReceipt(const run::Receipt& receipt) override;
   void OnRefused(const Error& error) override;
   void OnAttached(run::Attachment& attachment) override;
-  void OnAttachmentClosing() override;
+  Loss OnAttachmentClosing() override;
   void OnDone() override;
 
  private:
+  // What each message goes through.
+  void Take(std::size_t bytes, const std::function<bool()>& take);
   // Each returns whether the next message may be read at once.
   bool OnStart(const v1::StartRun& start);
-  bool OnInput(v1::InputPiece piece);
+  bool OnMessage(const v1::RunRequest& request);
+  bool OnPiece(run::UploadPiece piece);
   bool OnStdin(const std::string& data);
   bool OnCancelMessage();
   // Whether something of stdin may come at this point; ends the call where not.
   bool MayComeNow(std::string_view what);
-  void OnReadEnd();
   // For a pipe that has room again.
   std::function<void()> ReadOn();
   bool Violate(std::string_view what);
+  void OnExisting(const RunId& run_id);
 
   void Send(v1::RunEvent event);
   void ReadLocked();
@@ -111,6 +125,7 @@ class RunStream final : public run::RunObserver, public std::enable_shared_from_
   // Of the reader: reads come one at a time.
   bool started_ = false;
   bool with_stdin_ = false;
+  bool detached_ = false;
   std::set<std::string> inputs_left_;  // whose archives have not ended
   std::string input_;                  // whose archive has begun and not ended
 

@@ -73,6 +73,18 @@ void RunStream::OnAdmitted(const RunId& run_id, const policy::AdmittedRun& admit
   Send(std::move(event));
 }
 
+void RunStream::OnExisting(const RunId& run_id) {
+  v1::RunEvent event;
+  event.mutable_admitted()->set_run_id(run_id.value());
+  event.mutable_admitted()->set_existing(true);
+  Send(std::move(event));
+  {
+    const std::lock_guard lock(mutex_);
+    answer_ = grpc::Status::OK;
+  }
+  OnDone();
+}
+
 void RunStream::OnQueued(std::uint32_t ahead) {
   v1::RunEvent event;
   event.mutable_queued()->set_ahead(ahead);
@@ -85,6 +97,7 @@ void RunStream::OnStarted(const run::ResolvedImage& image, const std::string& co
   event.mutable_started()->set_image_id(image.image_id);
   event.mutable_started()->set_container_id(container_id);
   const std::lock_guard lock(mutex_);
+  if (detached_) answer_ = grpc::Status::OK;  // nothing more comes here
   if (closed_) return;
   queue_.ReleaseOutput(std::move(event));
   PumpLocked();
@@ -97,7 +110,7 @@ void RunStream::OnTruncated(std::int64_t dropped_bytes, std::string_view reason)
   Send(std::move(event));
 }
 
-bool RunStream::OnOutputPiece(const std::string& name, std::string_view data) {
+Result<bool> RunStream::OnOutputPiece(const std::string& name, std::string_view data) {
   const std::lock_guard lock(mutex_);
   if (closed_) return true;
   const bool go_on = queue_.PushPiece(name, data);
@@ -106,21 +119,14 @@ bool RunStream::OnOutputPiece(const std::string& name, std::string_view data) {
   return go_on;
 }
 
-void RunStream::OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
-                            std::string_view error) {
+Result<void> RunStream::OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
+                                    std::string_view error) {
   v1::RunEvent event;
   event.mutable_output_piece()->set_name(name);
-  v1::OutputEnd& end = *event.mutable_output_piece()->mutable_end();
-  end.set_entries(summary.archive.entries);
-  end.set_bytes(summary.archive.bytes);
-  for (const run::Omission& omission : summary.omissions) {
-    v1::Omission& added = *end.add_omissions();
-    added.set_path(omission.path);
-    added.set_code(omission.code);
-  }
-  end.set_omitted(summary.omitted);
-  end.set_error(std::string(error));
+  *event.mutable_output_piece()->mutable_end() = wire::ToProto(summary);
+  event.mutable_output_piece()->mutable_end()->set_error(std::string(error));
   Send(std::move(event));
+  return Ok();
 }
 
 void RunStream::OnOutcome(const run::Outcome& outcome) {
@@ -149,8 +155,9 @@ void RunStream::OnAttached(run::Attachment& attachment) {
   stdin_->Attach(attachment);
 }
 
-void RunStream::OnAttachmentClosing() {
+RunStream::Loss RunStream::OnAttachmentClosing() {
   stdin_->Detach();
+  return {};
 }
 
 void RunStream::OnDone() {

@@ -41,6 +41,7 @@ struct ServerParts {
   const run::Environment* environment = nullptr;
   audit::Log* audit_log = nullptr;
   std::function<v1::DiagnoseResponse(bool for_operator)> diagnose;
+  std::function<Result<v1::DiagnoseResponse>()> find_leaks;
   PolicyReloader reload_policy;
   std::function<void(const Error&)> refused;  // a connection; for the log
 };

@@ -4,8 +4,8 @@
 
 namespace tidewaiter::run {
 
-ActiveRun::ActiveRun(RunId run_id, Caller caller, AuditSink& audit)
-    : run_id_(std::move(run_id)), caller_(std::move(caller)), audit_(audit) {
+ActiveRun::ActiveRun(RunId run_id, Caller caller, AuditSink& audit, bool detached)
+    : run_id_(std::move(run_id)), caller_(std::move(caller)), audit_(audit), detached_(detached) {
   auto info = info_.Lock();
   info->run_id = run_id_;
   info->principal = caller_.principal;
@@ -46,6 +46,19 @@ void ActiveRun::MarkAdmitted(const std::string& image, const policy::Tenant& ten
   }
 }
 
+void ActiveRun::MarkAdopted(const std::string& image, const policy::Tenant& tenant,
+                            std::chrono::system_clock::time_point started_at) {
+  {
+    auto info = info_.Lock();
+    info->image = image;
+    info->tenant = tenant;
+    info->admitted_at = started_at;
+    info->started_at = started_at;
+    info->state = RunState::kRunning;
+  }
+  stopping_.Lock()->admitted = true;
+}
+
 void ActiveRun::EnterState(RunState state) {
   info_.Lock()->state = state;
 }
@@ -55,9 +68,19 @@ void ActiveRun::SetContainer(const std::string& container_id) {
 }
 
 void ActiveRun::MarkStarted() {
-  auto info = info_.Lock();
-  info->state = RunState::kRunning;
-  info->started_at = std::chrono::system_clock::now();
+  {
+    auto info = info_.Lock();
+    info->state = RunState::kRunning;
+    info->started_at = std::chrono::system_clock::now();
+  }
+  if (stopping_.Lock()->leaves) Stop({.kind = StopCause::Kind::kShutdown, .by = {}}, caller_);
+}
+
+void ActiveRun::LeaveOnceStarted() {
+  stopping_.Lock()->leaves = true;
+  if (state() == RunState::kRunning) {
+    Stop({.kind = StopCause::Kind::kShutdown, .by = {}}, caller_);
+  }
 }
 
 void ActiveRun::RefuseStops() {

@@ -63,7 +63,9 @@ struct AuditEvent {
     kRunInput,   // an archive was unpacked, or refused
     kRunOutput,  // an archive was returned, or broke off
     kRunStarted,
+    kRunAdopted,       // a former broker had started it
     kRunFinished,      // exactly one per kRunAdmitted
+    kRunExpired,       // what was kept of a detached run has been removed
     kRunCancelled,     // who asked for it; the run's kRunFinished follows
     kTeardownOverdue,  // a removal is being retried
     kTeardownSettled,  // and has succeeded
@@ -100,9 +102,9 @@ class AuditSink {
 
   // For what must not be lost and must not wait, as the records of a teardown: queued in order
   // (also with those of Append), written as soon as the log can be written again. At most 65,536
-  // are held; the oldest are never dropped, the log says how many later ones were. `on_durable`,
-  // where not empty, is called once, on any thread, when the record is on disk; never where it was
-  // dropped. It must not block.
+  // are held, and as many more kRunFinished; the oldest are never dropped, the log says how many
+  // later ones were. `on_durable`, where not empty, is called once, on any thread, when the record
+  // is on disk; never where it was dropped. It must not block.
   virtual void AppendEventually(const AuditEvent& event, std::function<void()> on_durable) = 0;
   void AppendEventually(const AuditEvent& event) { AppendEventually(event, {}); }
 
@@ -110,12 +112,13 @@ class AuditSink {
   // still the one that Recall reads.
   [[nodiscard]] virtual std::string Mark() = 0;
 
-  // What the log knows of a run: whether its kRunAdmitted and its kRunFinished are on disk or still
-  // queued.
+  // What the log knows of a run: whether its kRunAdmitted, its kRunFinished and its kRunExpired are
+  // on disk or still queued.
   struct Standing {
     bool admitted = false;
     bool finished = false;
-    // Neither is there, but what was the log at the run's mark was moved away since: they may have
+    bool expired = false;
+    // None is there, but what was the log at the run's mark was moved away since: they may have
     // been in that.
     bool unsure = false;
     friend bool operator==(const Standing&, const Standing&) = default;

@@ -3,6 +3,7 @@
 // once.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -91,6 +92,16 @@ class Attachment {
   virtual void CloseStdin() = 0;
 };
 
+// How much of a container's output somebody has, from its beginning on.
+struct LogPosition {
+  std::uint64_t stdout_bytes = 0;
+  std::uint64_t stderr_bytes = 0;
+  friend bool operator==(const LogPosition&, const LogPosition&) = default;
+};
+
+// Called on the reading thread, which it may hold up. False: no more.
+using LogTaker = std::function<bool(OutputStream, std::span<const std::byte>)>;
+
 // A created container on its way through one run. Destroying it stops listening; it removes
 // nothing.
 class Container {
@@ -112,6 +123,38 @@ class Container {
   // until the rest of its output has been read. For a container whose output nobody has taken for
   // long; blocks for a few seconds where the answer is yes.
   virtual bool EndIsWithheld(const Patience& patience) = 0;
+  // Whether the Attachment ended, without an error, only because the engine went away: some of the
+  // output may be missing. To be asked once it has ended and `exited` is set, or later again.
+  virtual bool StreamsCutOff() = 0;
+  // Hands over what the engine has kept (Creation::keeps_log) of the output beyond `position`, in
+  // order, and moves `position` along: after an error, too, it tells what `take` was given, and a
+  // further call goes on there. True: that was all that there was when the call began; false:
+  // `take` wanted no more. For a container whose Attachment went with a former broker, or with the
+  // engine, again and again while it runs, and once after its end, when the log is whole. Before, a
+  // last line that has no end yet may be missing: an engine keeps whole lines, or pieces of 16 KiB.
+  // Where the very last line of a stream is longer than that, 20.10 does not tell whether it had an
+  // end: none is handed over. One thread at a time. Errors: NOT_FOUND (removed), LOG_NOT_KEPT (it
+  // was created without), and LOG_INCOMPLETE where the engine may have dropped the beginning, now
+  // and ever after.
+  virtual Result<bool> ReadLog(LogPosition& position, const LogTaker& take,
+                               const Patience& patience) = 0;
+};
+
+// A container that a former broker created, as the engine knows it now.
+struct Adopted {
+  enum class State {
+    kCreated,  // never started, or its start failed for a reason that is not its command
+    kRunning,  // `exited` will tell when it ends
+    kEnded,    // `exited` is set; also where its command could not be run
+  };
+  State state = State::kRunning;
+  std::unique_ptr<Container> container;
+  std::string image_id;
+  // By the engine's clock, where it tells them. Of a container that ended at once the end may be
+  // told as a little earlier than the start (seen with 20.10).
+  std::optional<std::chrono::system_clock::time_point> started_at;
+  std::optional<std::chrono::system_clock::time_point> finished_at;
+  std::string start_error;  // of kCreated: the engine's words about a start that failed, or ""
 };
 
 class Backend {
@@ -147,24 +190,50 @@ class Backend {
     const ResolvedImage& image;
     const MountSources& sources;
     bool with_stdin = false;
+    // The engine keeps the output, for Container::ReadLog. UNSUPPORTED where it cannot.
+    bool keeps_log = false;
   };
   virtual Result<std::unique_ptr<Container>> Create(const Creation& creation,
                                                     std::vector<Resource>& resources,
                                                     const Patience& patience) = 0;
+
+  // Takes over a container that Create made in a former broker. `container`: as the journal has it;
+  // found by its id, or by its name where the id is not known. Changes nothing. Errors: NOT_FOUND
+  // where there is none (any more), FOREIGN_CONTAINER where its labels are not this broker's and
+  // this run's; others, as ENGINE_UNAVAILABLE, say nothing about it, and asking again may help.
+  virtual Result<Adopted> Adopt(const Resource& container, const RunId& run_id,
+                                const Patience& patience) = 0;
 
   // Removes one resource, by id where known, else by its name after checking that its labels say
   // that it is this broker's and this run's; then confirms that it is absent. Already absent is
   // success. A foreign thing under that name is left alone and counts as absent.
   virtual Removal Remove(const Resource& resource, const RunId& run_id, Deadline deadline) = 0;
 
+  // A former broker may have asked the engine for it right before it ended, without hearing the
+  // answer: for a while Remove does not take its absence for granted. `elapsed`: since that broker
+  // was known to be gone. For what the journal knows by its name only; does not block.
+  virtual void ExpectLate(const Resource& resource, std::chrono::milliseconds elapsed) = 0;
+
   // Every resource on the engine that carries this broker's id, with its run. For the reaper.
   struct Owned {
     Resource resource;
     RunId run_id;
   };
-  virtual Result<std::vector<Owned>> ListOwned(Deadline deadline) = 0;
+  // However many there are: the list is as long as it takes, within the patience.
+  virtual Result<std::vector<Owned>> ListOwned(const Patience& patience) = 0;
 
-  // The engine's version, for diagnostics ("docker 20.10.24, API 1.41").
+  // Every resource on the engine that carries the label of a broker, of this one or another, with
+  // what its labels say, which anyone may have written. For diagnostics: nothing is done by it.
+  struct Labelled {
+    Resource resource;
+    std::string broker_id;
+    std::string run_id;
+    friend bool operator==(const Labelled&, const Labelled&) = default;
+  };
+  virtual Result<std::vector<Labelled>> ListLabelled(Deadline deadline) = 0;
+
+  // The engine's version, for diagnostics ("docker 20.10.24, API 1.41"); asks whether it answers
+  // now.
   virtual Result<std::string> Describe(Deadline deadline) = 0;
 };
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "base/strong_id.h"
 #include "broker/run/audit_sink.h"
 #include "broker/run/backend.h"
+#include "broker/run/outcome.h"
 #include "broker/run/policies_in_force.h"
 #include "broker/run/run_files.h"
 #include "broker/run/run_journal.h"
@@ -39,6 +41,10 @@ struct RunSettings {
   std::chrono::milliseconds output_timeout{std::chrono::minutes(10)};
   // How long a client may send nothing of an input that is waited for.
   std::chrono::milliseconds input_stall{std::chrono::seconds(30)};
+  // How long the log, the outputs and the result of a detached run are kept after its end.
+  std::chrono::milliseconds retention{std::chrono::hours(1)};
+  // Of one principal: unfinished and kept.
+  std::uint32_t max_detached_per_principal = 10'000;
   // How often the engine's labelled resources are compared with the runs that are known.
   std::chrono::milliseconds reap_interval{std::chrono::seconds(60)};
   // Pauses between two attempts at an overdue removal: doubled from the first to the second,
@@ -60,6 +66,12 @@ struct Environment {
   PoliciesInForce* policies = nullptr;
   const policy::HostPaths* host_paths = nullptr;
   Log* log = nullptr;  // may stay null: nothing is logged then
+  // Told of each detached run that is kept from now on. Set by the registry.
+  std::function<void(const KeptRun&)> on_kept;
+  // Of each detached run that the reaper has tried to finish: nobody is to wait until it has.
+  std::function<void(const RunId&, const Outcome&, const Receipt&)> on_attempted;
+  // Of each detached run of a former process that was not admitted after all. As on_kept.
+  std::function<void(const RunId&)> on_forgotten;
 };
 
 }  // namespace tidewaiter::run

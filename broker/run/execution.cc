@@ -1,39 +1,24 @@
 #include "broker/run/execution.h"
 
 #include <algorithm>
-#include <csignal>
 #include <utility>
 
 #include "base/printable.h"
 #include "broker/run/run_inputs.h"
 #include "broker/run/run_outputs.h"
+#include "broker/run/stop_container.h"
 
 namespace tidewaiter::run {
 namespace {
 
 using Clock = Deadline::Clock;
 
-// Between two looks at how full the disk is, while a run may fill it.
-constexpr std::chrono::milliseconds kDiskInterval(200);
-
 // Reasons of v1.Truncated.
 constexpr std::string_view kStreamLost = "ENGINE_STREAM_LOST";
 constexpr std::string_view kRunStopped = "RUN_STOPPED";
 
-Outcome FromExit(const ContainerExit& exit) {
-  Outcome outcome;
-  outcome.exit_code = exit.exit_code;
-  outcome.oom_killed = exit.oom_killed;
-  outcome.message = exit.message;
-  if (exit.lost) {
-    outcome.kind = Outcome::Kind::kFailed;
-    outcome.exit_code = 0;
-    outcome.message = exit.lost->message;
-    outcome.reason = exit.lost->Reason();
-  } else {
-    outcome.kind = exit.command_failed ? Outcome::Kind::kCommandFailed : Outcome::Kind::kExited;
-  }
-  return outcome;
+bool StreamLost(Container& container, Attachment& attachment) {
+  return attachment.ended().Peek().value_or(std::nullopt) || container.StreamsCutOff();
 }
 
 }  // namespace
@@ -64,13 +49,27 @@ Execution::Execution(const Environment& environment, Backend& backend, const Run
       request_(request),
       run_(run),
       observer_(*request.observer),
-      has_outputs_(HasOutputs(admitted.effective())) {}
+      has_outputs_(!OutputsOf(admitted.effective()).names.empty()),
+      disk_(environment, has_outputs_ || request.detached) {}
 
-Outcome Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
+Ending Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
+  Outcome outcome = RunNow(entry, resources);
+  return {.outcome = std::move(outcome),
+          .image = std::move(image_),
+          .container_id = std::move(container_id_),
+          .dropped_output_bytes = dropped_output_bytes_,
+          .truncated = std::string(truncated_),
+          .outputs = std::move(outputs_),
+          .container_ended = ended_,
+          .note = std::move(note_)};
+}
+
+Outcome Execution::RunNow(JournalEntry& entry, std::vector<Resource>& resources) {
   const policy::EffectiveRun& effective = admitted_.effective();
   const std::stop_token stop = run_.stop_token();
   auto inputs = TakeInputs(environment_, facts_, effective, request_.uploads.get(), stop);
   if (!inputs) return Failed(inputs.error());
+  if (auto room = ReserveRoom(); !room) return Failed(room.error());
   if (auto made = PrepareOutputs(environment_, facts_, effective); !made) {
     return Failed(made.error());
   }
@@ -79,8 +78,8 @@ Outcome Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
   if (!image) return Failed(image.error());
   image_ = *std::move(image);
   entry.resolved = image_;
-  // Only for the record of a run that a crash ends: nothing depends on it.
-  static_cast<void>(environment_.journal->Update(entry));
+  // For the record of a run that a crash ends; and what is not written so has made nothing.
+  if (auto noted = environment_.journal->Update(entry); !noted) return Failed(noted.error());
   if (const auto cause = run_.stop_cause()) return StoppedBy(*cause);
 
   resources = entry.resources;  // from here on they may exist, whatever Create says
@@ -91,33 +90,46 @@ Outcome Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
                                     .principal = facts_.caller.principal,
                                     .image = image_,
                                     .sources = sources,
-                                    .with_stdin = request_.with_stdin},
+                                    .with_stdin = request_.with_stdin,
+                                    .keeps_log = request_.detached},
                                    resources, patience);
   if (!container) return Failed(container.error());
   container_id_ = (*container)->id();
   run_.SetContainer(container_id_);
+  if (auto noted = NoteLaunch(entry, resources); !noted) return Failed(noted.error());
 
   OutputLimiter output(observer_, effective.limits.log_bytes);
   auto attachment = (*container)->Attach(output, request_.with_stdin, patience);
   if (!attachment) return Failed(attachment.error());
   observer_.OnAttached(**attachment);
-  Outcome outcome = StartAndWait(**container, **attachment, output, patience);
-  observer_.OnAttachmentClosing();
-  if ((*attachment)->ended().Peek().value_or(std::nullopt)) output_lost_ = kStreamLost;
+  Outcome outcome = StartAndWait(**container, *attachment, output, entry, patience);
+  if (!left_) ReadRestOfLog(**container, *attachment, output);
+  const RunObserver::Loss loss = observer_.OnAttachmentClosing();
   attachment->reset();  // no output from here on
-  TellTruncation(output);
+  if (!left_) TellTruncation(output);
+  log_.reset();  // with its container
+  if (left_) return outcome;
+  if (!loss.reason.empty()) TellTruncated(loss.bytes, loss.reason);
+  dropped_output_bytes_ += loss.bytes;
   ReturnOutputs(outcome);
+  // The next broker finds the container as it is, reads its log and packs its outputs.
+  left_ = ShutsDownDetached() && (MissesOutputs(outputs_) || output_lost_ == kRunStopped);
   return outcome;
 }
 
-// A run that writes outputs is bounded by nothing but this. Who of several fills the disk is not
-// known: all are stopped, which is better than a host whose disk is full.
-bool Execution::DiskIsLow() {
-  if (!has_outputs_) return false;
-  auto room = environment_.files->CheckRoom(0);
-  if (room || room.error().Reason() != "DISK_LOW") return false;
-  disk_low_ = std::move(room).error();
-  return true;
+// For what is kept of a detached run, before the engine hears of it.
+Result<void> Execution::ReserveRoom() {
+  if (!request_.detached) return Ok();
+  const policy::Limits& limits = admitted_.effective().limits;
+  auto bytes = static_cast<std::uint64_t>(limits.log_bytes);
+  if (has_outputs_) bytes += static_cast<std::uint64_t>(limits.output_bytes);
+  TW_TRY(environment_.files->CheckRoom(bytes));
+  return environment_.files->Reserve(facts_.run_id, facts_.caller.principal, bytes);
+}
+
+bool Execution::ShutsDownDetached() {
+  const auto cause = run_.stop_cause();
+  return request_.detached && cause && cause->kind == StopCause::Kind::kShutdown;
 }
 
 // Not of a container that may still write, nor to somebody who has called the run off.
@@ -126,12 +138,29 @@ void Execution::ReturnOutputs(const Outcome& outcome) {
   const bool wanted = outcome.kind == Kind::kExited || outcome.kind == Kind::kTimedOut ||
                       outcome.kind == Kind::kCommandFailed;
   if (!wanted || !ended_) return;
-  SendOutputs(environment_, facts_, admitted_.effective(), observer_, run_.stop_token());
+  outputs_ = SendOutputs(environment_, facts_, OutputsOf(admitted_.effective()), observer_,
+                         run_.stop_token());
 }
 
-Outcome Execution::StartAndWait(Container& container, Attachment& attachment, OutputLimiter& output,
+// From here on the container may run, and the next broker, if this one dies, is to go on with it.
+// What is not written so is taken for one that never ran, and its key for free: so it must not.
+Result<void> Execution::NoteLaunch(JournalEntry& entry, const std::vector<Resource>& resources) {
+  if (!entry.detachment) return Ok();
+  entry.resources = resources;
+  entry.detachment->launch = Launch::Now();
+  const auto noted = environment_.journal->Update(entry);
+  if (!noted) entry.detachment->launch.reset();
+  return noted;
+}
+
+Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
+                                OutputLimiter& output, JournalEntry& entry,
                                 const Patience& patience) {
-  if (auto started = container.Start(patience); !started) return Failed(started.error());
+  if (auto started = container.Start(patience); !started) {
+    // It may have been started all the same: the next broker finds out.
+    left_ = ShutsDownDetached();
+    return Failed(started.error());
+  }
   const Clock::time_point begin = Clock::now();
   std::optional<ContainerExit> exit = container.exited().Peek();
   if (!exit || !exit->command_failed) {
@@ -140,30 +169,62 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
     observer_.OnStarted(image_, container_id_);
   }
 
-  exit = AwaitExit(container, output);
+  exit = AwaitExit(container, attachment, output);
   Outcome outcome;
   if (exit) {
     outcome = FromExit(*exit);
   } else {
     const auto cause = run_.stop_cause();
     if (cause && cause->kind == StopCause::Kind::kClientGone) return StoppedBy(*cause);
+    left_ = ShutsDownDetached();
+    if (left_) return StoppedBy(*cause);
     // An engine that withholds an exit neither tells of it nor takes a signal before this.
     if (output.ClientFull()) output.DropRest();
-    const Stopped stopped = Stop(container);
+    const bool filled = disk_.error().has_value();
+    note_ = std::make_shared<CancelNote>(environment_, cause, entry);
+    const Stopped stopped = StopContainer(container, settings_.stop_grace, disk_);
     exit = stopped.exit;
     if (exit && stopped.by_itself) {
       outcome = FromExit(*exit);  // only the news of it came late
     } else {
       outcome.kind = Outcome::Kind::kTimedOut;
       if (cause) outcome = StoppedBy(*cause);
-      if (disk_low_) outcome = Failed(*disk_low_);
+      if (filled) outcome = Failed(*disk_.error());
       if (exit) outcome.exit_code = exit->exit_code;
     }
   }
   ended_ = exit && !exit->lost;
   outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
-  AwaitOutput(attachment, output, exit);
+  if (!log_) AwaitOutput(*attachment, output, exit);
   return outcome;
+}
+
+// The stream of a detached run broke, or ended with the engine, which may be there again and the
+// container with it: what is missing is in the engine's log.
+void Execution::ReadLogInstead(Container& container, AttachmentPtr& attachment,
+                               const OutputLimiter& output) {
+  if (log_ || !request_.detached || output.dropping() || !StreamLost(container, *attachment)) {
+    return;
+  }
+  attachment.reset();
+  log_.emplace(container, observer_, output.passed(), admitted_.effective().limits.log_bytes,
+               settings_.output_stall);
+}
+
+// Once the container has ended.
+void Execution::ReadRestOfLog(Container& container, AttachmentPtr& attachment,
+                              const OutputLimiter& output) {
+  if (!log_ && StreamLost(container, *attachment)) output_lost_ = kStreamLost;
+  if (ended_) ReadLogInstead(container, attachment, output);
+  if (!log_) return;
+  output_lost_ = kStreamLost;
+  if (!ended_) return;
+  const auto stop = run_.stop_cause() ? std::stop_token() : run_.stop_token();
+  if (log_->ReadRest(stop)) {
+    output_lost_ = {};
+  } else if (stop.stop_requested()) {
+    output_lost_ = kRunStopped;
+  }
 }
 
 // Nothing where the run is asked to stop or has reached its timeout. The timeout is the
@@ -171,19 +232,22 @@ Outcome Execution::StartAndWait(Container& container, Attachment& attachment, Ou
 // before it has been read, and how long that takes is the client's doing. So while there is output
 // on its way, the engine is asked whether it withholds an exit; if it does, the client gets what it
 // gets after any other exit (AwaitOutput): as long as it reads, and output_stall where it does not.
-std::optional<ContainerExit> Execution::AwaitExit(Container& container, OutputLimiter& output) {
+std::optional<ContainerExit> Execution::AwaitExit(Container& container, AttachmentPtr& attachment,
+                                                  OutputLimiter& output) {
   const Patience patience{.stop = run_.stop_token(), .deadline = Deadline::Never()};
   const Deadline limit = Deadline::After(admitted_.effective().limits.timeout);
   const auto stalled = [&] { return output.StallsAt(settings_.output_stall).Passed(); };
   for (;;) {
-    const Deadline look = Deadline::After(
-        has_outputs_ ? std::min(settings_.output_stall, kDiskInterval) : settings_.output_stall);
+    ReadLogInstead(container, attachment, output);
+    if (log_) log_->ReadNow(patience.stop, limit);
+    Deadline look = Deadline::After(settings_.output_stall).Sooner(disk_.NextLook());
+    if (log_) look = look.Sooner(log_->NextRead());
     const Deadline until = limit.Passed() ? look : look.Sooner(limit);
     if (auto exit = container.exited().Wait(patience.stop, until)) return exit;
     if (patience.stop.stop_requested()) return std::nullopt;
-    if (DiskIsLow()) return std::nullopt;
+    if (disk_.IsLow()) return std::nullopt;
     const bool late = limit.Passed();
-    if (stalled() && !output.ClientFull()) {  // nothing that could be waited for
+    if (log_ || (stalled() && !output.ClientFull())) {  // nothing that could be waited for
       if (late) return std::nullopt;
       continue;
     }
@@ -212,22 +276,6 @@ Patience Execution::OutputPatience(const std::optional<ContainerExit>& exit) {
   return {.stop = run_.stop_token(), .deadline = Deadline::Never()};
 }
 
-// SIGTERM, and SIGKILL after the grace; at once where the disk fills up meanwhile. What survives
-// even that is left to the forced removal.
-Execution::Stopped Execution::Stop(Container& container) {
-  Stopped stopped;
-  for (const int signal_number : {SIGTERM, SIGKILL}) {
-    if (signal_number == SIGTERM && disk_low_) continue;
-    const Patience grace{.stop = {}, .deadline = Deadline::After(settings_.stop_grace)};
-    // An engine that does not take the signal may still tell of the exit.
-    const Result<bool> signalled = container.Signal(signal_number, grace);
-    if (signal_number == SIGTERM) stopped.by_itself = signalled && !*signalled;
-    stopped.exit = container.exited().Wait({}, grace.deadline);
-    if (stopped.exit) break;
-  }
-  return stopped;
-}
-
 // The container is gone, so what output there is, is finite; but neither a client that does not
 // read nor an engine that does not send may hold the run for ever.
 void Execution::AwaitOutput(Attachment& attachment, OutputLimiter& output,
@@ -254,12 +302,20 @@ void Execution::AwaitOutput(Attachment& attachment, OutputLimiter& output,
 }
 
 void Execution::TellTruncation(const OutputLimiter& output) {
-  dropped_output_bytes_ = output.dropped_over_limit() + output.dropped_unread();
-  if (output.dropped_over_limit() > 0) {
-    observer_.OnTruncated(output.dropped_over_limit(), "LOG_LIMIT");
-  }
-  if (output.dropping()) observer_.OnTruncated(output.dropped_unread(), "SLOW_CLIENT");
-  if (!output_lost_.empty()) observer_.OnTruncated(0, output_lost_);
+  // The log has what the stream had over the limit, too.
+  const std::int64_t over_limit =
+      std::max(output.dropped_over_limit(), log_ ? log_->dropped_over_limit() : 0);
+  const std::int64_t unwritten = log_ ? log_->dropped_unread() : 0;
+  dropped_output_bytes_ = over_limit + output.dropped_unread() + unwritten;
+  if (over_limit > 0) TellTruncated(over_limit, "LOG_LIMIT");
+  if (output.dropping()) TellTruncated(output.dropped_unread(), "SLOW_CLIENT");
+  if (unwritten > 0) TellTruncated(unwritten, "LOG_FAILED");
+  if (!output_lost_.empty()) TellTruncated(0, output_lost_);
+}
+
+void Execution::TellTruncated(std::int64_t dropped_bytes, std::string_view reason) {
+  if (truncated_.empty()) truncated_ = reason;
+  observer_.OnTruncated(dropped_bytes, reason);
 }
 
 // What was given up because the run was asked to stop did not fail. What failed by itself did, even

@@ -19,6 +19,7 @@ bool OutputLimiter::Write(OutputStream stream, std::span<const std::byte> data) 
     unread_ += passing;
     return true;
   }
+  passed_[stream == OutputStream::kStdout ? 0 : 1] += static_cast<std::uint64_t>(passing);
   // Before the call, since the client may make room again before it has returned.
   client_full_ = true;
   const bool more = client_.Write(stream, data.first(static_cast<std::size_t>(passing)));

@@ -3,6 +3,7 @@
 // the I/O thread; the run's thread watches and reads the counts.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <mutex>
 
 #include "base/deadline.h"
+#include "broker/run/backend.h"
 #include "broker/run/output_sink.h"
 
 namespace tidewaiter::run {
@@ -31,6 +33,8 @@ class OutputLimiter : public OutputSink {
   // Gives up on the client: all that still comes is dropped, and the engine's side is let go on.
   void DropRest();
 
+  // What the client was given.
+  [[nodiscard]] LogPosition passed() const { return {passed_[0].load(), passed_[1].load()}; }
   [[nodiscard]] std::int64_t dropped_over_limit() const { return over_limit_.load(); }
   [[nodiscard]] std::int64_t dropped_unread() const { return unread_.load(); }
   [[nodiscard]] bool dropping() const { return dropping_.load(); }
@@ -41,6 +45,7 @@ class OutputLimiter : public OutputSink {
 
   OutputSink& client_;
   std::int64_t room_;  // bytes that may still pass; I/O thread only
+  std::array<std::atomic<std::uint64_t>, 2> passed_{};  // of stdout, of stderr
   std::atomic<std::int64_t> over_limit_{0};
   std::atomic<std::int64_t> unread_{0};
   std::atomic<bool> client_full_{false};

@@ -27,6 +27,29 @@ void ForgetFailures(Receipt& receipt) {
   std::erase_if(receipt.removals, [](const Removal& removal) { return !removal.confirmed_absent; });
 }
 
+// Of a detached run whose own thread is gone with a former process.
+KeptRun WhatIsKnown(const Overdue& overdue) {
+  return {.entry = overdue.entry,
+          .container_id = {},
+          .outcome = overdue.outcome,
+          .receipt = {},
+          .dropped_bytes = 0,
+          .truncated = {},
+          .outputs = {},
+          .ended_at = std::chrono::system_clock::now(),
+          .log_bytes = 0,
+          .archive_bytes = 0};
+}
+
+// Its directory, where nothing else is left.
+Removal Close(const Environment& environment, const Overdue& overdue) {
+  const Deadline deadline = Deadline::After(environment.settings.teardown_timeout);
+  if (!overdue.entry.detachment) return CloseRun(environment, overdue.entry.run_id, deadline);
+  KeptRun kept = overdue.kept ? *overdue.kept : WhatIsKnown(overdue);
+  kept.receipt = overdue.receipt;
+  return KeepRun(environment, kept, deadline);
+}
+
 }  // namespace
 
 void Announce(const Environment& environment, Overdue& overdue) {
@@ -40,6 +63,7 @@ void Announce(const Environment& environment, Overdue& overdue) {
                                                      Quoted(overdue.entry.run_id.value()) +
                                                      ": overdue, trying again: " + left);
     }
+    if (overdue.entry.left_at) static_cast<void>(environment.journal->Update(overdue.entry));
   }
   // What is left, with the engine's ids and the state of the log: a later process need not ask.
   // Only an optimisation, so a failure costs nothing.
@@ -79,15 +103,24 @@ bool RemoveResources(const Environment& environment, Overdue& overdue) {
   return answered;
 }
 
-void RecordEnd(const Environment& environment, Overdue& overdue,
+bool RecordEnd(const Environment& environment, Overdue& overdue,
                const AuditSink::Standing& standing) {
-  auto recorded = std::make_shared<Recorded>();
-  overdue.recorded = recorded;
   const bool admitted = standing.admitted || (standing.unsure && !overdue.set_aside);
   if (standing.finished || !admitted) {
-    recorded->Set(true);
-    return;
+    // Of a run that never was, nothing is kept: its key is free.
+    if (!standing.finished && std::exchange(overdue.entry.detachment, std::nullopt) &&
+        environment.on_forgotten) {
+      environment.on_forgotten(overdue.entry.run_id);
+    }
+    overdue.recorded = std::make_shared<Recorded>();
+    overdue.recorded->Set(true);
+    return true;
   }
+  // First: what has a launch and no result is adopted by the next process.
+  if (overdue.entry.detachment && !overdue.kept) overdue.kept = WhatIsKnown(overdue);
+  if (overdue.kept && !environment.journal->Conclude(*overdue.kept)) return false;
+  const auto recorded = std::make_shared<Recorded>();
+  overdue.recorded = recorded;
   AuditEvent finished = FinishedEvent(FactsOf(overdue.entry), overdue.outcome, overdue.receipt);
   finished.resolved = overdue.entry.resolved;
   // Who it was stood in the directory that could not be read; the admission's record says it.
@@ -96,6 +129,7 @@ void RecordEnd(const Environment& environment, Overdue& overdue,
     finished.detail = "its admission would be in an audit file that was moved away meanwhile";
   }
   environment.audit->AppendEventually(finished, [recorded] { recorded->Set(true); });
+  return true;
 }
 
 bool Settle(const Environment& environment, Overdue& overdue) {
@@ -104,8 +138,7 @@ bool Settle(const Environment& environment, Overdue& overdue) {
     return false;
   }
   if (!overdue.recorded || !overdue.recorded->Peek()) return false;
-  Removal directory = CloseRun(environment, overdue.entry.run_id,
-                               Deadline::After(environment.settings.teardown_timeout));
+  Removal directory = Close(environment, overdue);
   if (!directory.confirmed_absent) {
     ForgetFailures(overdue.receipt);
     overdue.receipt.removals.push_back(std::move(directory));

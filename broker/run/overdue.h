@@ -3,10 +3,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/completion.h"
 #include "broker/run/environment.h"
+#include "broker/run/kept_run.h"
 #include "broker/run/run_journal.h"
 #include "broker/run/run_registry.h"
 
@@ -15,12 +17,15 @@ namespace tidewaiter::run {
 // Set once a terminal record is on disk.
 using Recorded = Completion<bool>;
 
-// Used by the reaper's thread alone once it is adopted; `info` and `entry.run_id` never change.
+// Used by the reaper alone once it is adopted, on one thread at a time; `info` and `entry.run_id`
+// never change.
 struct Overdue {
   JournalEntry entry;  // resources: what is still to be removed, in order of creation
   std::shared_ptr<Recorded> recorded;  // null: the log is to be asked whether it knows the run
   Outcome outcome;                     // what to record where the log knows of no end
   RunInfo info;
+  // Of a detached run: how it ended. Absent where a former process died before it knew that.
+  std::optional<KeptRun> kept;
   Receipt receipt;         // what the attempts so far have come to
   bool announced = false;  // kTeardownOverdue is in the log: kTeardownSettled must follow
   // Of a directory that was set aside: only its name is known, so the log must know the run.
@@ -39,8 +44,9 @@ void PutOff(Overdue& overdue, const std::string& cause);
 
 // `standing` is the log's answer: records the end of a run that the log admitted (or may have
 // admitted in a file that is no longer there) and did not finish, and sets `recorded`.
-void RecordEnd(const Environment& environment, Overdue& overdue,
-               const AuditSink::Standing& standing);
+// False where the result of a detached run cannot be written, which comes first.
+[[nodiscard]] bool RecordEnd(const Environment& environment, Overdue& overdue,
+                             const AuditSink::Standing& standing);
 
 // Where nothing is left and the end is on disk: closes the journal. True where the run is done
 // with. Where something is left, be it only the directory, announces it.

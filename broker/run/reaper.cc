@@ -5,13 +5,15 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "broker/run/run_events.h"
+#include "broker/run/side_by_side.h"
 
 namespace tidewaiter::run {
 
 Reaper::Reaper(const Environment& environment, std::function<bool(const RunId&)> is_active)
     : environment_(environment),
       is_active_(std::move(is_active)),
-      strays_(environment, [this](const RunId& run_id) { return IsKnown(run_id); }),
+      strays_(environment, [this](const RunId& run_id) { return Owns(run_id); }),
       random_(std::random_device{}()),
       thread_([this](const std::stop_token& stop) { Loop(stop); }) {}
 
@@ -38,11 +40,10 @@ void Reaper::Adopt(std::vector<Overdue> all) {
   changed_.notify_all();
 }
 
-Result<void> Reaper::RecoverLeftovers() {
-  TW_ASSIGN(RunJournal::Found found, environment_.journal->Load());
+void Reaper::RecoverLeftovers(RunJournal::Found found) {
   std::vector<Overdue> leftovers;
   for (const auto& set_aside : found.set_aside) TakeSetAside(set_aside, leftovers);
-  for (JournalEntry& entry : found.entries) {
+  for (auto& [entry, result] : found.runs) {
     if (entry.broker_id != environment_.broker_id || IsKnown(entry.run_id)) continue;
     Write(LogLevel::kWarning, "recover leftovers: run " + Quoted(entry.run_id.value()) + " of " +
                                   Quoted(entry.caller.principal) + " was not finished");
@@ -52,6 +53,8 @@ Result<void> Reaper::RecoverLeftovers() {
     overdue.info.image = entry.image;
     overdue.outcome.kind = Outcome::Kind::kLost;
     overdue.outcome.message = "the broker ended before the run did";
+    if (result) overdue.outcome = result->outcome;
+    overdue.kept = std::move(result);
     if (entry.finished_recorded) {
       overdue.recorded = std::make_shared<Recorded>();
       overdue.recorded->Set(true);
@@ -62,20 +65,16 @@ Result<void> Reaper::RecoverLeftovers() {
   }
   Adopt(std::move(leftovers));
   auto state = state_.Lock();
-  state->next_comparison = Clock::now() + environment_.settings.reap_interval;
+  // At once: the directories have been read, so that what they do not name is a stray.
+  state->next_comparison = Clock::now();
   changed_.notify_all();
-  return Ok();
 }
 
 // Whatever it named on the engine is a stray now. The log says whether it owes the run an end.
 void Reaper::TakeSetAside(const RunJournal::Found::SetAside& found,
                           std::vector<Overdue>& leftovers) {
   Write(LogLevel::kError, "recover leftovers: set aside " + Quoted(found.what, 400));
-  AuditEvent event;
-  event.type = AuditEvent::Type::kJournalSetAside;
-  event.run_id = found.run_id;
-  event.detail = found.what;
-  environment_.audit->AppendEventually(event);
+  environment_.audit->AppendEventually(SetAsideEvent(found));
   if (!found.moved || found.run_id.value().empty() || IsKnown(found.run_id)) return;
   Overdue overdue;
   overdue.set_aside = true;
@@ -119,31 +118,63 @@ void Reaper::Loop(const std::stop_token& stop) {
   }
 }
 
+// What the attempts of one round have found out so far.
+struct Reaper::Round {
+  struct Findings {
+    std::set<std::string> silent;  // backends that do not answer now
+    Items tried;
+    Items unclear;
+  };
+  const std::stop_token& stop;
+  Guarded<Findings> findings{};
+};
+
 void Reaper::Attempt(const Items& due, const std::stop_token& stop) {
-  std::set<std::string> silent;  // backends that do not answer now
-  Items tried;
-  Items unclear;
+  Items without_engine;
+  Items first;  // of each backend: the others need not find out that it does not answer
+  Items others;
+  std::set<std::string> asked;
   for (const auto& item : due) {
-    if (stop.stop_requested()) return;
-    Overdue& overdue = item->overdue;
-    const std::string& backend = overdue.entry.backend;
-    const bool passed_over = !overdue.entry.resources.empty() && silent.contains(backend);
-    if (passed_over) {
-      PutOff(overdue, "put off: backend '" + backend + "' does not answer");
-      PassOver(*item);
-    } else {
-      if (!RemoveResources(environment_, overdue)) silent.insert(backend);
-      tried.push_back(item);
-    }
-    if (overdue.recorded) {
-      Finish(*item);
-    } else {
-      unclear.push_back(item);
-    }
+    const JournalEntry& entry = item->overdue.entry;
+    Items& part = entry.resources.empty()              ? without_engine
+                  : asked.insert(entry.backend).second ? first
+                                                       : others;
+    part.push_back(item);
   }
+  Round round{.stop = stop};
+  for (const Items* part : {&without_engine, &first, &others}) {
+    SideBySide(part->size(), [&](std::size_t i) { Try((*part)[i], round); });
+  }
+  if (stop.stop_requested()) return;
+  const Round::Findings findings = std::move(*round.findings.Lock());
   // After what was passed over, so that this comes before it in the next round.
-  for (const auto& item : tried) BackOff(*item);
-  AskLog(unclear);
+  for (const auto& item : findings.tried) BackOff(*item);
+  AskLog(findings.unclear);
+}
+
+void Reaper::Try(const std::shared_ptr<Item>& item, Round& round) {
+  if (round.stop.stop_requested()) return;
+  Overdue& overdue = item->overdue;
+  const std::string& backend = overdue.entry.backend;
+  const bool passed_over =
+      !overdue.entry.resources.empty() && round.findings.Lock()->silent.contains(backend);
+  if (passed_over) {
+    PutOff(overdue, "put off: backend '" + backend + "' does not answer");
+    PassOver(*item);
+  } else {
+    const bool answered = RemoveResources(environment_, overdue);
+    auto findings = round.findings.Lock();
+    if (!answered) findings->silent.insert(backend);
+    findings->tried.push_back(item);
+  }
+  if (overdue.entry.detachment && environment_.on_attempted) {
+    environment_.on_attempted(overdue.entry.run_id, overdue.outcome, overdue.receipt);
+  }
+  if (overdue.recorded) {
+    Finish(*item);
+  } else {
+    round.findings.Lock()->unclear.push_back(item);
+  }
 }
 
 // Done with it where that is possible, else it comes again when it is due.
@@ -181,7 +212,7 @@ void Reaper::AskLog(const Items& unclear) {
   for (const auto& item : unclear) {
     const auto standing = standings->find(item->overdue.entry.run_id);
     if (standing == standings->end()) continue;
-    RecordEnd(environment_, item->overdue, standing->second);
+    if (!RecordEnd(environment_, item->overdue, standing->second)) continue;
     Finish(*item);
   }
 }
@@ -223,6 +254,14 @@ std::chrono::milliseconds Reaper::Jittered(std::chrono::milliseconds pause) {
 
 bool Reaper::IsKnown(const RunId& run_id) {
   return is_active_(run_id) || state_.Lock()->items.contains(run_id);
+}
+
+// Of one that was set aside nobody knows what it has on the engine.
+bool Reaper::Owns(const RunId& run_id) {
+  if (is_active_(run_id)) return true;
+  auto state = state_.Lock();
+  const auto found = state->items.find(run_id);
+  return found != state->items.end() && !found->second->overdue.set_aside;
 }
 
 void Reaper::Write(LogLevel level, const std::string& message) const {

@@ -46,6 +46,13 @@ AuditEvent StartedEvent(const RunFacts& facts, const ResolvedImage& image,
   return event;
 }
 
+AuditEvent AdoptedEvent(const RunFacts& facts, const ResolvedImage& image,
+                        const std::string& container_id) {
+  AuditEvent event = StartedEvent(facts, image, container_id);
+  event.type = AuditEvent::Type::kRunAdopted;
+  return event;
+}
+
 AuditEvent ArchiveEvent(AuditEvent::Type type, const RunFacts& facts, ArchiveNote note) {
   AuditEvent event = Base(type, facts);
   event.archive = std::move(note);
@@ -64,6 +71,14 @@ AuditEvent TeardownEvent(AuditEvent::Type type, const RunId& run_id, std::string
   event.type = type;
   event.run_id = run_id;
   event.detail = std::move(detail);
+  return event;
+}
+
+AuditEvent SetAsideEvent(const RunJournal::Found::SetAside& found) {
+  AuditEvent event;
+  event.type = AuditEvent::Type::kJournalSetAside;
+  event.run_id = found.run_id;
+  event.detail = found.what;
   return event;
 }
 

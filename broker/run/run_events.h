@@ -30,11 +30,15 @@ AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effe
                          std::optional<ShadowDecision> shadow);
 AuditEvent StartedEvent(const RunFacts& facts, const ResolvedImage& image,
                         const std::string& container_id);
+AuditEvent AdoptedEvent(const RunFacts& facts, const ResolvedImage& image,
+                        const std::string& container_id);
 // `type`: kRunInput or kRunOutput.
 AuditEvent ArchiveEvent(AuditEvent::Type type, const RunFacts& facts, ArchiveNote note);
 AuditEvent FinishedEvent(const RunFacts& facts, const Outcome& outcome, const Receipt& receipt);
 // For kTeardownOverdue, kTeardownSettled.
 AuditEvent TeardownEvent(AuditEvent::Type type, const RunId& run_id, std::string detail);
+
+AuditEvent SetAsideEvent(const RunJournal::Found::SetAside& found);
 
 // The facts that a journal entry has kept.
 RunFacts FactsOf(const JournalEntry& entry);

@@ -1,6 +1,6 @@
 // Port: the files that a run brings along and leaves behind, in its directory. They go with the
-// directory (RunJournal::Close); nothing else removes them. Any thread; calls of one run one at a
-// time.
+// directory (RunJournal::Close, RemoveKept); nothing else removes them. Any thread; calls of one
+// run one at a time.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/shared_bytes.h"
 #include "base/strong_id.h"
 #include "broker/run/backend.h"
+#include "broker/run/run_log.h"
 #include "policy/effective_run.h"
 
 namespace tidewaiter::run {
@@ -20,6 +22,8 @@ namespace tidewaiter::run {
 // In a run's directory.
 inline constexpr char kInputsFolder[] = "inputs";
 inline constexpr char kOutputsFolder[] = "outputs";
+inline constexpr char kLogFile[] = "log";              // of a detached run
+inline constexpr char kArchivesFolder[] = "archives";  // of its outputs: NAME.tar
 
 // What an archive has come to.
 struct ArchiveSummary {
@@ -36,7 +40,7 @@ class InputReceiver {
   virtual ~InputReceiver() = default;
   // Blocks while the archive is being unpacked. Errors: FAILED_PRECONDITION (INPUT_REFUSED), whose
   // message says which code of docs/ARCHIVES.md and which entry; Patience's.
-  virtual Result<void> Write(std::string_view piece, const Patience& patience) = 0;
+  virtual Result<void> Write(const SharedBytes& piece, const Patience& patience) = 0;
   // At the archive's end. Errors: as Write.
   virtual Result<ArchiveSummary> Finish(const Patience& patience) = 0;
   // Once it has been refused: the code. For the record, which has no place for names of entries.
@@ -55,6 +59,17 @@ struct OutputSummary {
   std::vector<Omission> omissions;  // at most kMaxOmissions
   std::uint64_t omitted = 0;        // all of them
   static constexpr std::size_t kMaxOmissions = 1000;
+  friend bool operator==(const OutputSummary&, const OutputSummary&) = default;
+};
+
+// The archive of an output on its way to the disk. Destroying it gives up what is not finished.
+class ArchiveKeeper {
+ public:
+  virtual ~ArchiveKeeper() = default;
+  // Errors: OUTPUT_FAILED, RunFiles::CheckRoom's.
+  virtual Result<void> Write(std::string_view piece) = 0;
+  // Durable when it returns. Errors: OUTPUT_FAILED.
+  virtual Result<void> Finish() = 0;
 };
 
 class RunFiles {
@@ -87,9 +102,42 @@ class RunFiles {
   virtual Result<OutputSummary> Send(const RunId& run_id, const std::string& name,
                                      std::uint64_t max_bytes, const Write& write,
                                      const Patience& patience) = 0;
+
+  // Of a detached run, before its log and archives are made: that its principal may keep `bytes`
+  // more, until Kept says how many they are, or Forget. RESOURCE_EXHAUSTED (KEPT_QUOTA).
+  virtual Result<void> Reserve(const RunId& run_id, const std::string& principal,
+                               std::uint64_t bytes) = 0;
+  // It is kept: its inputs are gone, and its log and archives hold `bytes`.
+  virtual void Kept(const RunId& run_id, const std::string& principal, std::uint64_t bytes) = 0;
+  // The log of a detached run, whose directory is there: at most `max_bytes` of output. `on_growth`
+  // is told, on a thread of the log's, how many bytes of the file can be read.
+  virtual Result<std::unique_ptr<RunLog>> OpenLog(
+      const RunId& run_id, std::uint64_t max_bytes,
+      std::function<void(std::uint64_t size)> on_growth) = 0;
+  // The log that a former broker began, to go on with, or a new one: what a crash has cut off its
+  // last piece is removed. `has`: what it holds.
+  struct ResumedLog {
+    std::unique_ptr<RunLog> log;
+    LogPosition has;
+    std::uint64_t size = 0;  // of the file
+  };
+  virtual Result<ResumedLog> ResumeLog(const RunId& run_id, std::uint64_t max_bytes,
+                                       std::function<void(std::uint64_t size)> on_growth) = 0;
+  // How long the file of the log is; 0 where there is none.
+  [[nodiscard]] virtual std::uint64_t LogSize(const RunId& run_id) = 0;
+  // At most `max_bytes` of the log from `offset` on, of a run that goes on or is kept; fewer only
+  // at its end.
+  virtual Result<std::string> ReadLog(const RunId& run_id, std::uint64_t offset,
+                                      std::size_t max_bytes) = 0;
+  // Keeps the archive of the output `name`, in place of one that was not finished.
+  virtual Result<std::unique_ptr<ArchiveKeeper>> KeepArchive(const RunId& run_id,
+                                                             const std::string& name) = 0;
+  // An archive that is kept, whole. Errors: NOT_FOUND, errno's, Patience's, those of `write`.
+  virtual Result<void> SendArchive(const RunId& run_id, const std::string& name, const Write& write,
+                                   const Patience& patience) = 0;
   // Where an input and an output lie on the host, for Backend::Create.
   [[nodiscard]] virtual MountSources Sources(const RunId& run_id) const = 0;
-  // The run's directory is gone: what it held counts no longer against its principal.
+  // What the run's directory held is gone: it counts no longer against its principal.
   virtual void Forget(const RunId& run_id) = 0;
 };
 

@@ -1,35 +1,19 @@
 // Port: the run's directory on disk, `runs/RUN_ID/`. A run whose directory exists is not finished
 // (docs/adr/0004). It is opened before the admission is recorded, so an entry may be of a run that
-// the log does not know: AuditSink::Recall says.
+// the log does not know: AuditSink::Recall says. A detached run's directory moves to `kept/RUN_ID/`
+// when the run has finished.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
-#include "base/strong_id.h"
-#include "broker/run/audit_sink.h"
-#include "broker/run/backend.h"
+#include "broker/run/journal_entry.h"
+#include "broker/run/kept_run.h"
 
 namespace tidewaiter::run {
-
-struct JournalEntry {
-  RunId run_id;
-  BrokerId broker_id;
-  std::string backend;
-  Caller caller;
-  std::string requested_image;  // as in the records; empty in entries of older brokers
-  std::string image;            // canonical
-  ResolvedImage resolved;       // empty until it is known
-  std::string policy_name;
-  std::string policy_hash;
-  std::string log_mark;             // AuditSink::Mark() when the entry was made
-  std::vector<Resource> resources;  // names before creation, ids as they become known
-  // Set where a removal is overdue although the terminal audit record is durable: the next process
-  // need not ask the log.
-  bool finished_recorded = false;
-  friend bool operator==(const JournalEntry&, const JournalEntry&) = default;
-};
 
 class RunJournal {
  public:
@@ -43,8 +27,26 @@ class RunJournal {
   // stays, with the entry, for another call.
   virtual Removal Close(const RunId& run_id, Deadline deadline) = 0;
 
+  // Of a detached run: writes how it has ended beside its entry, durably. Before its terminal
+  // record, so that whoever finds it finished finds this, too.
+  virtual Result<void> Conclude(const KeptRun& run) = 0;
+  // In place of Close, where the run is detached: its inputs go, and the folders of its outputs;
+  // log, archives and result stay, in `kept/`. Durable when it returns. One that is kept already
+  // stays as it is: it is what is returned.
+  virtual Result<KeptRun> Keep(const KeptRun& run, Deadline deadline) = 0;
+  // Its retention is over. First a durable mark: from then on LoadKept offers it to nobody. Then
+  // its log, archives and result go, and it is confirmed that they are gone. What is left, its
+  // entry and the mark, says that this is to be recorded. As Close.
+  virtual Removal RemoveKept(const RunId& run_id, Deadline deadline) = 0;
+  // Once that is recorded: what is left of its directory. As Close.
+  virtual Removal ForgetKept(const RunId& run_id, Deadline deadline) = 0;
+
   struct Found {
-    std::vector<JournalEntry> entries;
+    struct Unfinished {
+      JournalEntry entry;
+      std::optional<KeptRun> result;  // what Conclude wrote
+    };
+    std::vector<Unfinished> runs;
     // Directories that are torn, foreign or unreadable: moved aside to `set-aside/`.
     struct SetAside {
       RunId run_id;      // empty where the directory's name is none
@@ -54,6 +56,19 @@ class RunJournal {
     std::vector<SetAside> set_aside;
   };
   virtual Result<Found> Load() = 0;
+
+  // Every run that is kept. What cannot be believed is set aside, as by Load.
+  struct FoundKept {
+    std::vector<KeptRun> runs;
+    // Marked by RemoveKept: to be removed, and perhaps not recorded yet.
+    struct Expired {
+      JournalEntry entry;
+      std::uint64_t bytes = 0;  // that its log and archives hold at most
+    };
+    std::vector<Expired> expired;
+    std::vector<Found::SetAside> set_aside;
+  };
+  virtual Result<FoundKept> LoadKept() = 0;
 };
 
 }  // namespace tidewaiter::run

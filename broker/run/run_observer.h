@@ -25,10 +25,12 @@ class RunObserver : public OutputSink, public ImageProgressSink {
   virtual void OnStarted(const ResolvedImage& image, const std::string& container_id) = 0;
   virtual void OnTruncated(std::int64_t dropped_bytes, std::string_view reason) = 0;
   // Bytes of the archive of an output. False: no more until the function of SetResume is called.
-  virtual bool OnOutputPiece(const std::string& name, std::string_view data) = 0;
+  // Errors: it cannot be taken, and no more of it is to come.
+  virtual Result<bool> OnOutputPiece(const std::string& name, std::string_view data) = 0;
   // Nothing more of that output comes. `error`: why its archive broke off; empty where it is whole.
-  virtual void OnOutputEnd(const std::string& name, const OutputSummary& summary,
-                           std::string_view error) = 0;
+  // Errors: it did not get to where it was to go.
+  virtual Result<void> OnOutputEnd(const std::string& name, const OutputSummary& summary,
+                                   std::string_view error) = 0;
   virtual void OnOutcome(const Outcome& outcome) = 0;
   virtual void OnReceipt(const Receipt& receipt) = 0;
   // Nothing was created: AUDIT_UNAVAILABLE, NO_CAPACITY, SHUTTING_DOWN, JOURNAL_UNAVAILABLE, ...
@@ -36,7 +38,12 @@ class RunObserver : public OutputSink, public ImageProgressSink {
   // Stdin of the attached container, until OnAttachmentClosing returns: after that it must not be
   // used.
   virtual void OnAttached(Attachment& attachment) = 0;
-  virtual void OnAttachmentClosing() = 0;
+  // What of the output was taken and will not be seen by anybody: v1.Truncated.
+  struct Loss {
+    std::int64_t bytes = 0;
+    std::string_view reason;  // empty: nothing is lost
+  };
+  virtual Loss OnAttachmentClosing() = 0;
   // Nothing follows; the run's thread no longer uses this object when it returns.
   virtual void OnDone() = 0;
 };

@@ -17,16 +17,6 @@ namespace {
 // Of one event (broker.proto).
 constexpr std::size_t kMaxPieceBytes = std::size_t{256} << 10U;
 
-std::vector<std::string> OutputNames(const policy::EffectiveRun& effective) {
-  std::vector<std::string> names;
-  for (const policy::Mount& mount : effective.mounts) {
-    if (const auto* output = std::get_if<policy::OutputMount>(&mount.source)) {
-      names.push_back(output->name);
-    }
-  }
-  return names;
-}
-
 // The client as a place to write to: blocks while it has no room.
 class ClientPipe {
  public:
@@ -46,7 +36,8 @@ class ClientPipe {
       room_.Lock()->there = false;  // before the question: it may come back at once
       const std::string_view piece = data.substr(0, kMaxPieceBytes);
       data.remove_prefix(piece.size());
-      if (!observer_.OnOutputPiece(name, piece)) TW_TRY(AwaitRoom(patience));
+      TW_ASSIGN(const bool room, observer_.OnOutputPiece(name, piece));
+      if (!room) TW_TRY(AwaitRoom(patience));
     }
     return Ok();
   }
@@ -79,44 +70,57 @@ class ClientPipe {
 
 }  // namespace
 
-bool HasOutputs(const policy::EffectiveRun& effective) {
-  return !OutputNames(effective).empty();
+RunOutputs OutputsOf(const policy::EffectiveRun& effective) {
+  RunOutputs outputs{.names = {},
+                     .max_bytes = static_cast<std::uint64_t>(effective.limits.output_bytes)};
+  for (const policy::Mount& mount : effective.mounts) {
+    if (const auto* output = std::get_if<policy::OutputMount>(&mount.source)) {
+      outputs.names.push_back(output->name);
+    }
+  }
+  return outputs;
 }
 
 Result<void> PrepareOutputs(const Environment& environment, const RunFacts& facts,
                             const policy::EffectiveRun& effective) {
   const RunFiles::Owner owner{
       .run_id = facts.run_id, .principal = facts.caller.principal, .user = effective.user};
-  for (const std::string& name : OutputNames(effective)) {
+  for (const std::string& name : OutputsOf(effective).names) {
     TW_TRY(environment.files->PrepareOutput(owner, name));
   }
   return Ok();
 }
 
-void SendOutputs(const Environment& environment, const RunFacts& facts,
-                 const policy::EffectiveRun& effective, RunObserver& observer,
-                 const std::stop_token& stop) {
-  const std::vector<std::string> names = OutputNames(effective);
-  if (names.empty()) return;
+std::vector<KeptOutput> SendOutputs(const Environment& environment, const RunFacts& facts,
+                                    const RunOutputs& outputs, RunObserver& observer,
+                                    const std::stop_token& stop) {
+  std::vector<KeptOutput> sent_outputs;
+  if (outputs.names.empty()) return sent_outputs;
   const RunSettings& settings = environment.settings;
   const Patience patience{.stop = stop, .deadline = Deadline::After(settings.output_timeout)};
   ClientPipe client(observer, settings.output_stall);
-  auto left = static_cast<std::uint64_t>(effective.limits.output_bytes);
-  for (const std::string& name : names) {
+  std::uint64_t left = outputs.max_bytes;
+  for (const std::string& name : outputs.names) {
     const auto write = [&](std::string_view data) { return client.Write(name, data, patience); };
-    const auto sent = environment.files->Send(facts.run_id, name, left, write, patience);
+    auto sent = environment.files->Send(facts.run_id, name, left, write, patience);
+    KeptOutput output{
+        .name = name, .summary = sent ? *std::move(sent) : OutputSummary(), .error = {}};
+    if (!sent) output.error = sent.error().message;
+    const auto ended = observer.OnOutputEnd(name, output.summary, output.error);
+    if (sent && !ended) output.error = ended.error().message;
+    left -= std::min(left, output.summary.archive.bytes);
     ArchiveNote note{.name = name, .archive = {}, .omitted = 0, .error = {}};
-    if (sent) {
-      left -= std::min(left, sent->archive.bytes);
-      note.archive = sent->archive;
-      note.omitted = sent->omitted;
+    if (output.error.empty()) {
+      note.archive = output.summary.archive;
+      note.omitted = output.summary.omitted;
     } else {
-      note.error = sent.error().Reason();
+      note.error = sent ? ended.error().Reason() : sent.error().Reason();
     }
-    observer.OnOutputEnd(name, sent ? *sent : OutputSummary(), sent ? "" : sent.error().message);
     environment.audit->AppendEventually(
         ArchiveEvent(AuditEvent::Type::kRunOutput, facts, std::move(note)));
+    sent_outputs.push_back(std::move(output));
   }
+  return sent_outputs;
 }
 
 }  // namespace tidewaiter::run

@@ -17,6 +17,8 @@ struct RunRequest {
   std::shared_ptr<RunObserver> observer;
   // Asked only where the run has inputs; may be null where it has none.
   std::shared_ptr<UploadSource> uploads;
+  // Whether the run goes on without whoever watches it.
+  bool detached = false;
 };
 
 }  // namespace tidewaiter::run

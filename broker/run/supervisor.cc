@@ -9,9 +9,10 @@
 #include "base/printable.h"
 #include "broker/run/decide.h"
 #include "broker/run/execution.h"
+#include "broker/run/run_end.h"
 #include "broker/run/run_events.h"
+#include "broker/run/run_outputs.h"
 #include "broker/run/shadow.h"
-#include "broker/run/teardown.h"
 
 namespace tidewaiter::run {
 namespace {
@@ -34,7 +35,7 @@ void Write(const Environment& environment, LogLevel level, const std::string& me
   if (environment.log != nullptr) environment.log->Write(level, message);
 }
 
-// Each of the next six has large objects that Supervise needs for a moment only. Inlined they
+// Each of the next five has large objects that Supervise needs for a moment only. Inlined they
 // would lie in the frame of a thread that waits for hours, a page or two of memory for each run.
 
 struct Judgement {
@@ -85,19 +86,6 @@ class RememberedPaths final : public policy::HostPaths {
                                    Deadline::After(environment.settings.audit_deadline));
 }
 
-[[gnu::noinline]] std::shared_ptr<Recorded> RecordFinished(AuditSink& audit, const RunFacts& facts,
-                                                           const Outcome& outcome,
-                                                           const Receipt& receipt,
-                                                           const Execution& execution) {
-  AuditEvent finished = FinishedEvent(facts, outcome, receipt);
-  finished.resolved = execution.image();
-  finished.container_id = execution.container_id();
-  finished.dropped_output_bytes = execution.dropped_output_bytes();
-  auto recorded = std::make_shared<Recorded>();
-  audit.AppendEventually(finished, [recorded] { recorded->Set(true); });
-  return recorded;
-}
-
 // Removes the directory of a run that was not admitted after all, where the log is sure of that;
 // else the reaper asks it later.
 [[gnu::noinline]] void TakeBack(const Environment& environment, Reaper& reaper,
@@ -111,25 +99,12 @@ class RememberedPaths final : public policy::HostPaths {
   Overdue overdue;
   overdue.entry = entry;
   overdue.entry.resources.clear();  // nothing was created
+  overdue.entry.detachment.reset();
   overdue.outcome.kind = Outcome::Kind::kFailed;
   overdue.outcome.reason = "AUDIT_UNAVAILABLE";
   overdue.outcome.message = error.message;
   overdue.info = std::move(info);
   overdue.info.image = entry.image;
-  reaper.Adopt(std::move(overdue));
-}
-
-// Gives `resources`, and a directory that has to stay, to the reaper.
-[[gnu::noinline]] void HandOver(Reaper& reaper, ActiveRun& run, const JournalEntry& entry,
-                                std::vector<Resource> resources, const Outcome& outcome,
-                                const Receipt& receipt, std::shared_ptr<Recorded> recorded) {
-  Overdue overdue;
-  overdue.receipt = receipt;
-  overdue.entry = entry;
-  overdue.entry.resources = std::move(resources);
-  overdue.recorded = std::move(recorded);
-  overdue.outcome = outcome;
-  overdue.info = run.Snapshot();
   reaper.Adopt(std::move(overdue));
 }
 
@@ -148,7 +123,7 @@ std::optional<Outcome> AwaitSlot(const RunSettings& settings, Slots::Place& plac
 
 }  // namespace
 
-void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, ActiveRun& run,
+bool Supervise(const Environment& environment, Slots& slots, Reaper& reaper, ActiveRun& run,
                RunRequest&& request) {
   const RunSettings& settings = environment.settings;
   RunJournal& journal = *environment.journal;
@@ -171,14 +146,16 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
       observer.OnDenied(verdict.violations, facts.policy_name, facts.policy_hash);
     else
       observer.OnRefused(Refusal(recorded.error(), "AUDIT_UNAVAILABLE"));
-    return observer.OnDone();
+    observer.OnDone();
+    return false;
   }
   const policy::AdmittedRun& admitted = *verdict.admitted;
   const policy::EffectiveRun& effective = admitted.effective();
   Backend& backend = *verdict.backend;
   if (const auto cause = run.stop_cause()) {
     observer.OnRefused(StoppedEarly(*cause));
-    return observer.OnDone();
+    observer.OnDone();
+    return false;
   }
 
   // Journal, then record the admission: after a crash the directory says which runs to ask the log
@@ -194,18 +171,32 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
                      .policy_hash = facts.policy_hash,
                      .log_mark = environment.audit->Mark(),
                      .resources = backend.Plan(admitted, run.run_id()),
-                     .finished_recorded = false};
+                     .finished_recorded = false,
+                     .detachment = {},
+                     .left_at = {}};
+  if (request.detached) {
+    entry.detachment = {.idempotency_key = effective.idempotency_key,
+                        .outputs = OutputsOf(effective).names,
+                        .output_bytes = effective.limits.output_bytes,
+                        .log_bytes = effective.limits.log_bytes,
+                        .timeout = effective.limits.timeout,
+                        .tenant = effective.tenant,
+                        .launch = {},
+                        .cancelled_by = {}};
+  }
   if (const auto opened = journal.Open(entry); !opened) {
     // What a failed Open may have left.
     static_cast<void>(journal.Close(run.run_id(), Deadline::After(settings.teardown_timeout)));
     observer.OnRefused(Refusal(opened.error(), "JOURNAL_UNAVAILABLE"));
-    return observer.OnDone();
+    observer.OnDone();
+    return false;
   }
   if (const auto recorded = RecordAdmission(environment, facts, judgement); !recorded) {
     Write(environment, LogLevel::kError, "admit " + subject + ": " + recorded.error().message);
     TakeBack(environment, reaper, entry, recorded.error(), run.Snapshot());
     observer.OnRefused(Refusal(recorded.error(), "AUDIT_UNAVAILABLE"));
-    return observer.OnDone();
+    observer.OnDone();
+    return false;
   }
   judgement.policies.reset();
   run.MarkAdmitted(entry.image, effective.tenant);
@@ -217,37 +208,31 @@ void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
   Execution execution(environment, backend, facts, admitted, request, run);
   std::optional<Outcome> unstarted = AwaitSlot(settings, *place, run, observer);
   const bool no_capacity = unstarted && unstarted->kind == Outcome::Kind::kFailed;
-  if (!unstarted) run.EnterState(RunState::kPreparing);
-  const Outcome outcome = unstarted ? *std::move(unstarted) : execution.Run(entry, resources);
-  if (no_capacity) {
-    observer.OnRefused(Fail(ErrorCode::kResourceExhausted, outcome.message, outcome.reason));
+  Ending ending;
+  if (unstarted) {
+    ending.outcome = *std::move(unstarted);
   } else {
-    observer.OnOutcome(outcome);
+    run.EnterState(RunState::kPreparing);
+    ending = execution.Run(entry, resources);
   }
-
-  // Tear down, with a deadline of its own and never the run's token.
-  run.EnterState(RunState::kTearingDown);
-  run.RefuseStops();
-  const Deadline teardown_ends = Deadline::After(settings.teardown_timeout);
-  Receipt receipt = Teardown(backend, run.run_id(), resources, teardown_ends);
-
-  // Record the end, exactly once. A log that cannot be written now will take the record later; the
-  // directory stays until it has.
-  const auto recorded = RecordFinished(*environment.audit, facts, outcome, receipt, execution);
-  const bool durable = recorded->Wait({}, Deadline::After(settings.audit_deadline)).has_value();
-  Removal directory{.kind = "run-directory",
-                    .id = run.run_id().value(),
-                    .confirmed_absent = false,
-                    .error = durable ? "kept until everything in it is removed"
-                                     : "kept until the audit log has recorded the end"};
-  if (durable && resources.empty()) directory = CloseRun(environment, run.run_id(), teardown_ends);
-  Write(environment, LogLevel::kInfo, subject + ": " + std::string(ToString(outcome.kind)));
-  if (!directory.confirmed_absent) {
-    HandOver(reaper, run, entry, std::move(resources), outcome, receipt, recorded);
+  if (execution.left()) {
+    // Its observer is told nothing: nothing of it is over.
+    run.MarkLeft();
+    Write(environment, LogLevel::kInfo, subject + ": goes on; the next broker adopts it");
+    return true;
   }
-  receipt.removals.push_back(std::move(directory));
-  if (!no_capacity) observer.OnReceipt(receipt);
-  observer.OnDone();
+  if (no_capacity) {
+    observer.OnRefused(
+        Fail(ErrorCode::kResourceExhausted, ending.outcome.message, ending.outcome.reason));
+  }
+  return EndRun(environment, reaper, run,
+                {.backend = backend,
+                 .facts = facts,
+                 .entry = std::move(entry),
+                 .resources = std::move(resources),
+                 .ending = std::move(ending),
+                 .observer = observer,
+                 .refused = no_capacity});
 }
 
 }  // namespace tidewaiter::run

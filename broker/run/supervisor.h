@@ -14,7 +14,8 @@ namespace tidewaiter::run {
 
 // Returns when the observer has been told OnDone and this run's part is over; what could not be
 // finished has been given to `reaper`. Most of `request` is let go of once it has been decided.
-void Supervise(const Environment& environment, Slots& slots, Reaper& reaper, ActiveRun& run,
+// Whether a detached run is kept now, or will be.
+bool Supervise(const Environment& environment, Slots& slots, Reaper& reaper, ActiveRun& run,
                RunRequest&& request);
 
 }  // namespace tidewaiter::run

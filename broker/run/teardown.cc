@@ -24,6 +24,22 @@ Removal CloseRun(const Environment& environment, const RunId& run_id, Deadline d
   return removal;
 }
 
+Removal KeepRun(const Environment& environment, const KeptRun& run, Deadline deadline) {
+  const RunId& run_id = run.entry.run_id;
+  const auto kept = environment.journal->Keep(run, deadline);
+  if (kept) {
+    if (environment.files != nullptr) {
+      environment.files->Kept(run_id, kept->entry.caller.principal,
+                              kept->log_bytes + kept->archive_bytes);
+    }
+    if (environment.on_kept) environment.on_kept(*kept);
+  }
+  return {.kind = "run-directory",
+          .id = run_id.value(),
+          .confirmed_absent = kept.has_value(),
+          .error = kept ? std::string() : kept.error().message};
+}
+
 bool IsUnanswered(const Removal& removal, Deadline deadline) {
   if (removal.confirmed_absent) return false;
   return removal.reason == "ENGINE_UNAVAILABLE" || deadline.Passed();

@@ -5,13 +5,14 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/shared_bytes.h"
 #include "broker/run/backend.h"
 
 namespace tidewaiter::run {
 
 struct UploadPiece {
   std::string name;  // of the input
-  std::string data;  // bytes of its archive
+  SharedBytes data;  // of its archive
   bool last = false;
 };
 

@@ -12,6 +12,9 @@ void AddRun(CLI::App& app, Invocation& invocation);
 void AddExplain(CLI::App& app, Invocation& invocation);
 void AddPs(CLI::App& app, Invocation& invocation);
 void AddCancel(CLI::App& app, Invocation& invocation);
+void AddLogs(CLI::App& app, Invocation& invocation);
+void AddWait(CLI::App& app, Invocation& invocation);
+void AddFetch(CLI::App& app, Invocation& invocation);
 // `policy`, with its own commands `check` and `reload`.
 void AddPolicy(CLI::App& app, Invocation& invocation);
 void AddPolicyReload(CLI::App& policy, Invocation& invocation);

@@ -17,12 +17,14 @@
 namespace tidewaiter::cli {
 namespace {
 
+constexpr char kForeign[] = "foreign";
 constexpr char kDefaultConfig[] = "/etc/tidewaiter/tidewaiter.toml";
 
 using State = CheckLine::State;
 
 struct Options {
   bool json = false;
+  bool leaks = false;
   std::string config;
 };
 
@@ -113,6 +115,64 @@ int Doctor(Invocation& invocation, const Options& options) {
   return Print(out, status);
 }
 
+Result<v1::LeakReport> AskForLeaks(const Invocation& invocation) {
+  TW_ASSIGN(auto connection, invocation.Connect());
+  v1::DiagnoseRequest request;
+  request.set_leaks(true);
+  TW_ASSIGN(v1::DiagnoseResponse answer, Call(connection.broker(), &v1::Broker::Stub::Diagnose,
+                                              request, "look for what was left behind"));
+  // An older broker passes over the question.
+  if (!answer.has_leak_report()) {
+    return Fail(ErrorCode::kUnimplemented,
+                "look for what was left behind: broker " + answer.version() + " cannot");
+  }
+  return std::move(*answer.mutable_leak_report());
+}
+
+std::string ToText(const v1::LeakReport& report) {
+  std::vector<CheckLine> lines;
+  for (const v1::Leak& leak : report.leaks()) {
+    // Another broker's things are no fault of this one.
+    const State state = leak.kind() == kForeign ? State::kSkipped : State::kFail;
+    std::string detail = leak.where();
+    if (!leak.id().empty()) detail += " " + leak.id();
+    if (!leak.run_id().empty()) detail += ", run " + leak.run_id();
+    lines.push_back({leak.kind(), state, detail + ": " + leak.cause()});
+  }
+  if (lines.empty()) {
+    lines.push_back({"leaks", State::kOk, "nothing: engine, journal and disk agree"});
+  }
+  std::string out = ToText(lines);
+  const auto shown = static_cast<std::uint64_t>(report.leaks_size());
+  if (report.found() > shown) out += fmt::format("... and {} more\n", report.found() - shown);
+  return out;
+}
+
+int FindLeaks(Invocation& invocation, const Options& options) {
+  if (invocation.socket.empty() && !options.config.empty()) {
+    std::vector<CheckLine> lines;
+    const auto config = CheckConfig(options.config, true, lines);
+    if (!config) return Print(ToText(lines), client::kExitNo);
+    invocation.socket = config->socket;
+  }
+  const Result<v1::LeakReport> report = AskForLeaks(invocation);
+  if (!report) return Complain(report.error(), client::kExitNo);
+  const bool well = std::all_of(report->leaks().begin(), report->leaks().end(),
+                                [](const v1::Leak& leak) { return leak.kind() == kForeign; });
+  const int status = well ? client::kExitYes : client::kExitNo;
+  if (!options.json) return Print(ToText(*report), status);
+  std::string out;
+  for (const v1::Leak& leak : report->leaks()) {
+    out += JsonLine({{"kind", leak.kind()},
+                     {"id", leak.id()},
+                     {"run_id", leak.run_id()},
+                     {"where", leak.where()},
+                     {"cause", leak.cause()}}) +
+           '\n';
+  }
+  return Print(out, status);
+}
+
 }  // namespace
 
 void AddDoctor(CLI::App& app, Invocation& invocation) {
@@ -122,14 +182,21 @@ void AddDoctor(CLI::App& app, Invocation& invocation) {
             .arguments = "",
             .details = "Exit status: 0 all is well, 1 a check fails, 2 usage.\n"
                        "JSON: check, state (OK, FAIL, SKIP), detail.\n"
+                       "With --leaks: what engine, run directories and known runs do not agree on, "
+                       "and why; what other brokers have is listed and is no fault. Needs the role "
+                       "`operate`. JSON: kind, id, run_id, where, cause.\n"
                        "Example: tidewaiter doctor --config /etc/tidewaiter/tidewaiter.toml"});
   auto options = std::make_shared<Options>();
   AddSocketOption(command, invocation);
   AddJsonFlag(command, options->json);
+  command.add_flag("--leaks", options->leaks,
+                   "Only compare engine, journal and disk, and list every difference");
   command.add_option("--config", options->config, "The broker's configuration")->type_name("FILE");
   command.callback([&command, &invocation, options] {
     ForbidPositionals(command, invocation);
-    invocation.action = [&invocation, options] { return Doctor(invocation, *options); };
+    invocation.action = [&invocation, options] {
+      return options->leaks ? FindLeaks(invocation, *options) : Doctor(invocation, *options);
+    };
   });
 }
 

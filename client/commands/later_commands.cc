@@ -18,7 +18,6 @@ void AddLater(CLI::App& parent, const std::string& name) {
 }  // namespace
 
 void AddLaterCommands(CLI::App& app) {
-  for (const char* name : {"logs", "wait", "fetch"}) AddLater(app, name);
   AddLater(*app.get_subcommand("audit"), "verify");
 }
 

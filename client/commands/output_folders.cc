@@ -49,7 +49,7 @@ Result<void> OutputFolders::TakeInto(Folder& folder, const v1::OutputPiece& piec
     TW_TRY(Begin(folder));
     folder.state = State::kComing;
   }
-  if (!piece.data().empty() && !folder.worker->Feed(piece.data(), stop_)) {
+  if (!piece.data().empty() && !folder.worker->Feed(SharedBytes(piece.data()), stop_)) {
     TW_TRY(End(folder));
     return Fail(ErrorCode::kInternal, "the archive goes on after its end");
   }

@@ -23,6 +23,9 @@ void Declare(CLI::App& app, Invocation& invocation) {
   AddExplain(app, invocation);
   AddPs(app, invocation);
   AddCancel(app, invocation);
+  AddLogs(app, invocation);
+  AddWait(app, invocation);
+  AddFetch(app, invocation);
   AddPolicy(app, invocation);
   AddImageParse(app, invocation);
   AddAuditQuery(app, invocation);

@@ -30,6 +30,7 @@ struct Options {
   RunDisplay display;
   std::string spec_file;
   bool interactive = false;
+  bool detach = false;
   bool rm = true;
 };
 
@@ -142,7 +143,8 @@ int Run(const Invocation& invocation, const v1::RunSpec& spec, const Options& op
   OutputFolders folders(archives.outputs, extract::WorkerBesideThisProgram(),
                         control.abort_token());
   RunPresenter presenter(options.display, control.abort_fd());
-  client::RunSession session(*connection, spec, options.interactive);
+  client::RunSession session(*connection, spec,
+                             {.with_stdin = options.interactive, .detach = options.detach});
   control.Attach(session, presenter);
   Senders senders;
   if (const auto started = senders.Start(std::move(archives.inputs), options.interactive, session,
@@ -153,6 +155,10 @@ int Run(const Invocation& invocation, const v1::RunSpec& spec, const Options& op
   }
   const auto shown = ShowEvents(session, presenter, control, folders);
   const auto failure = session.Finish();
+  // Last, so that whoever reads it knows that the run goes on by itself.
+  if (options.detach && !options.display.json && !failure) {
+    static_cast<void>(PrintLine(presenter.run_id(), client::kExitYes));
+  }
   control.Detach();
   const bool input_failed = senders.Stop();
 
@@ -181,6 +187,9 @@ constexpr char kDetails[] =
     "or an empty folder, with what the job has left in a folder of its own: with all of it, or\n"
     "with nothing. TARGET begins with '/'; without one, the mount NAME is in the spec, by --spec\n"
     "or --mount type=input,source=NAME,target=/t.\n"
+    "-d ends once the container has started: 'tidewaiter logs', 'wait' and 'fetch' take the run's\n"
+    "id. Its log, outputs and result are kept for the broker's retention after its end. With an\n"
+    "idempotencyKey in the spec, asking again gives the same run.\n"
     "Ctrl-C cancels the run and waits for its receipt; Ctrl-C again stops waiting.\n"
     "Exit status: the container's own; 124 timed out, 125 broker or engine failed, 126 or 127\n"
     "the command cannot be invoked or is not there, 77 denied by policy, 75 no capacity (try\n"
@@ -203,10 +212,13 @@ void AddRun(CLI::App& app, Invocation& invocation) {
   AddJsonFlag(command, options->display.json);
   command.add_flag("-q,--quiet", options->display.quiet, "Only the job's output, and errors");
   command.add_flag("-i,--interactive", options->interactive, "Forward stdin, its end too");
+  command.add_flag("-d,--detach", options->detach,
+                   "Print the run's id once it has started, and let it go on by itself");
   command.add_flag("--rm", options->rm, "Always so; taken for docker's sake");
   command.add_option("--spec", options->spec_file, "RunSpec as protobuf JSON; options override it")
       ->type_name("FILE");
   command.callback([&command, &invocation, options] {
+    if (options->detach && options->interactive) ThrowUsage("-d has no stdin: not with -i");
     if (!options->rm) ThrowUsage("a run is always removed: --rm=false cannot be");
     auto spec = ReadSpec(options->spec_file);
     if (!spec) ThrowUsage(spec.error().message);
@@ -216,6 +228,13 @@ void AddRun(CLI::App& app, Invocation& invocation) {
     if (spec->image().empty()) ThrowUsage("run needs an IMAGE");
     invocation.action = [&invocation, spec = *std::move(spec), options] {
       auto archives = OpenArchives(*options);
+      if (archives && options->detach && !archives->outputs.empty()) {
+        return Complain(
+            Fail(ErrorCode::kInvalidArgument,
+                 "-d ends before the outputs are there: give the mount by --mount "
+                 "type=output,source=NAME,target=/t, and take it by 'tidewaiter fetch'"),
+            client::kExitUsage);
+      }
       if (!archives) return Complain(archives.error(), client::kExitUsage);
       return Run(invocation, spec, *options, *std::move(archives));
     };

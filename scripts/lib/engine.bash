@@ -145,13 +145,13 @@ stop_engine() {
   stop registry-inside
   stop registry
   if running dockerd; then
-    containerd=$(cat "$engine_home/exec/containerd/containerd.pid" 2>/dev/null) || true
     remove_containers || true
     stop dockerd 30
-    # A killed engine leaves its containerd behind.
-    if [[ -n $containerd && $(readlink "/proc/$containerd/exe") == */containerd ]]; then
-      kill "$containerd" 2>/dev/null || true
-    fi
+  fi
+  # A killed engine leaves its containerd behind.
+  containerd=$(cat "$engine_home/exec/containerd/containerd.pid" 2>/dev/null) || true
+  if [[ -n $containerd ]] && tr '\0' ' ' 2>/dev/null <"/proc/$containerd/cmdline" | grep -qF " $engine_home/"; then
+    kill "$containerd" 2>/dev/null || true
   fi
   rm -rf "$engine_home"
 }
@@ -160,5 +160,13 @@ remove_containers() {
   local id
   for id in $(engine GET '/containers/json?all=true' | jq -r '.[].Id'); do
     engine DELETE "/containers/$id?force=true" || true
+  done
+}
+
+# remove_labelled: removes what a broker left that was killed and not started again.
+remove_labelled() {
+  local kind id
+  for kind in containers networks volumes; do
+    for id in $(labelled "$kind"); do engine DELETE "/$kind/$id?force=true"; done
   done
 }

@@ -98,7 +98,7 @@ class DockerBackendTest : public ::testing::Test {
       const run::Removal removal = backend_->Remove(*it, run_id_, Deadline::After(seconds(30)));
       EXPECT_TRUE(removal.confirmed_absent) << removal.error;
     }
-    const auto owned = backend_->ListOwned(Deadline::After(seconds(30)));
+    const auto owned = backend_->ListOwned({.stop = {}, .deadline = Deadline::After(seconds(30))});
     ASSERT_TRUE(owned.has_value()) << owned.error().message;
     EXPECT_THAT(*owned, IsEmpty());
   }
@@ -330,13 +330,26 @@ TEST_F(DockerBackendTest, RemoveByNameFindsTheRunsOwnContainer) {
   EXPECT_EQ(removal.id, resources_.back().id);
 }
 
+// Each control character is six bytes in the engine's answer, and the command is in it twice.
+TEST_F(DockerBackendTest, RunWithTheLongestTextsIsCreatedAndRemovedByName) {
+  policy::RunSpec spec = Spec({"echo", std::string(131'000, '\x01'), std::string(131'000, '\x02')});
+  spec.env = {{"A", std::string(131'000, '\x03')}, {"B", std::string(131'000, '\x04')}};
+  const Result<void> created = TryCreate(spec);
+  ASSERT_TRUE(created.has_value()) << created.error().message;
+  run::Resource by_name = resources_.back();
+  by_name.id.clear();
+  const run::Removal removal = backend_->Remove(by_name, run_id_, Deadline::After(seconds(30)));
+  EXPECT_TRUE(removal.confirmed_absent) << removal.error;
+  EXPECT_EQ(removal.id, resources_.back().id);
+}
+
 TEST_F(DockerBackendTest, RemoveByNameLeavesAnotherRunsContainerAlone) {
   ASSERT_TRUE(TryCreate(Spec({"sh"})).has_value());
   run::Resource by_name = resources_.back();
   by_name.id.clear();
   EXPECT_TRUE(
       backend_->Remove(by_name, RunId(RandomId()), Deadline::After(seconds(30))).confirmed_absent);
-  const auto owned = backend_->ListOwned(Deadline::After(seconds(30)));
+  const auto owned = backend_->ListOwned({.stop = {}, .deadline = Deadline::After(seconds(30))});
   ASSERT_TRUE(owned.has_value());
   ASSERT_THAT(*owned, SizeIs(1));
   EXPECT_EQ(owned->front().run_id, run_id_);

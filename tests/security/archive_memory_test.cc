@@ -113,6 +113,20 @@ TEST_F(ArchiveMemory, FoldersAsDeepAsTheyMayBe) {
   EXPECT_EQ(End(TarBytes().Ended()), "accepted");
 }
 
+TEST_F(ArchiveMemory, AHundredThousandReadOnlyFoldersOfLongNames) {
+  for (int i = 0; i < 100'000; ++i) {
+    const std::string path = fmt::format("{:0>255}", i);
+    if (!Feed(TarBytes()
+                  .Pax({{"path", path}})
+                  .Add({.name = "x", .type = '5', .mode = "0000555"})
+                  .bytes())) {
+      break;
+    }
+  }
+  EXPECT_LE(PeakSoFar(), kMostKib);
+  EXPECT_EQ(End(TarBytes().Ended()), "accepted");
+}
+
 // Repeats itself further back than any window, so that a decoder fills all of its own.
 std::string Content(int blocks) {
   std::minstd_rand random;

@@ -1,5 +1,7 @@
 // Attacks by volume: large messages, many connections, floods of output, clients that do not read.
 #include <gmock/gmock.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -98,6 +100,30 @@ TEST_F(Flood, CompressedMessageIsNotInflated) {
   const grpc::Status status = client_.broker().Explain(&context, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED) << status.error_message();
   EXPECT_LT(ResidentKiB(broker_.pid(), "VmHWM:") - before, 32 * 1024) << "resident KiB grew";
+  ExpectServed();
+}
+
+TEST_F(Flood, AMessageThatIsNoRequestEndsItsCallByName) {
+  grpc::GenericStub stub(client_.channel());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  grpc::CompletionQueue queue;
+  const auto wait = [&queue] {
+    void* tag = nullptr;
+    bool ok = false;
+    queue.Next(&tag, &ok);
+  };
+  const auto call = stub.PrepareCall(&context, "/tidewaiter.v1.Broker/Run", &queue);
+  call->StartCall(nullptr);
+  wait();
+  const grpc::Slice garbage(std::string(100, '\xff'));
+  call->Write(grpc::ByteBuffer(&garbage, 1), nullptr);
+  wait();
+  grpc::Status status;
+  call->Finish(&status, nullptr);
+  wait();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ErrorInfoOf(status).reason(), "PROTOCOL_VIOLATION");
   ExpectServed();
 }
 

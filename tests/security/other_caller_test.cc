@@ -59,6 +59,36 @@ class OtherCaller : public ::testing::Test {
     Response response;
     return (client.broker().*call)(&context, request, &response).error_code();
   }
+
+  // What a stream of answers about that run ends with.
+  template <typename Request, typename Response>
+  static grpc::StatusCode AskForStream(
+      GateClient& client, const std::string& run_id,
+      std::unique_ptr<grpc::ClientReader<Response>> (v1::Broker::Stub::*call)(grpc::ClientContext*,
+                                                                              const Request&)) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    Request request;
+    request.set_run_id(run_id);
+    const auto stream = (client.broker().*call)(&context, request);
+    Response response;
+    while (stream->Read(&response)) {
+    }
+    return stream->Finish().error_code();
+  }
+
+  // A detached run under the key "k".
+  static v1::StartResponse Begin(GateClient& client) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(10));
+    v1::StartRequest request;
+    *request.mutable_spec() = Endless();
+    request.mutable_spec()->set_idempotency_key("k");
+    v1::StartResponse response;
+    const grpc::Status status = client.broker().Start(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
 };
 
 TEST_F(OtherCaller, RunOfAnotherIsInvisibleAndCannotBeCancelled) {
@@ -86,6 +116,28 @@ TEST_F(OtherCaller, RunOfAnotherIsInvisibleAndCannotBeCancelled) {
         EXPECT_EQ(Ask(operator_client, run_id, &v1::Broker::Stub::Cancel), grpc::StatusCode::OK);
       });
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::CANCELLED);
+}
+
+// By its id alone, or by the key under which it was begun.
+TEST_F(OtherCaller, DetachedRunOfAnotherCannotBeReadWaitedForFetchedOrTakenByItsKey) {
+  const auto alice = GateClient::As(kAlice, broker_.socket_path());
+  const auto bob = GateClient::As(kBob, broker_.socket_path());
+  ASSERT_TRUE(alice && bob);
+  const std::string run_id = Begin(*alice).run_id();
+  ASSERT_FALSE(run_id.empty());
+  EXPECT_EQ(Ask(*bob, run_id, &v1::Broker::Stub::Wait), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(AskForStream(*bob, run_id, &v1::Broker::Stub::Attach), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(AskForStream(*bob, run_id, &v1::Broker::Stub::Fetch), grpc::StatusCode::NOT_FOUND);
+  const v1::StartResponse bobs = Begin(*bob);
+  EXPECT_NE(bobs.run_id(), run_id);
+  EXPECT_FALSE(bobs.existing());
+  EXPECT_EQ(Begin(*alice).run_id(), run_id);
+  for (const std::string& each : {run_id, bobs.run_id()}) {
+    GateClient operator_client(broker_.socket_path());
+    EXPECT_EQ(Ask(operator_client, each, &v1::Broker::Stub::Cancel), grpc::StatusCode::OK);
+    EXPECT_EQ(Ask(operator_client, each, &v1::Broker::Stub::Wait), grpc::StatusCode::OK);
+    EXPECT_EQ(AskForStream(operator_client, each, &v1::Broker::Stub::Attach), grpc::StatusCode::OK);
+  }
 }
 
 TEST_F(OtherCaller, StrangerIsHungUpOnBeforeAByteIsParsed) {

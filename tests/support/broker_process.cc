@@ -42,15 +42,19 @@ void WriteFile(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
 }
 
-UniqueFd Connect(const std::string& path) {
+// connect(2) or bind(2).
+bool WithAddress(const std::string& path, int fd, int (*call)(int, const sockaddr*, socklen_t)) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) return {};
+  if (path.size() >= sizeof(address.sun_path)) return false;
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  if (::connect(fd.get(), generic, sizeof(address)) != 0) return {};
-  return fd;
+  return call(fd, generic, sizeof(address)) == 0;
+}
+
+UniqueFd Connect(const std::string& path) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return WithAddress(path, fd.get(), ::connect) ? std::move(fd) : UniqueFd();
 }
 
 // The body of a GET that the engine answers on a connection of its own.
@@ -82,15 +86,6 @@ std::string Principal() {
 
 }  // namespace
 
-bool Eventually(std::chrono::milliseconds within, const std::function<bool()>& done) {
-  const auto end = std::chrono::steady_clock::now() + within;
-  while (!done()) {
-    if (std::chrono::steady_clock::now() >= end) return false;
-    ::poll(nullptr, 0, 20);
-  }
-  return true;
-}
-
 std::string BrokerProcess::LabPolicy(const std::string& extra) {
   return "version = 1\nmode = \"production\"\n[[images.allow]]\nrepository = \"" +
          Environment("TIDEWAITER_LAB_REGISTRY") +
@@ -110,14 +105,22 @@ BrokerProcess::BrokerProcess(Options options) : options_(std::move(options)) {
   std::string config = "version = 1\nsocket = \"" + socket_path() + "\"\npolicy = \"" +
                        (folder_ / "policy.toml") + "\"\nstate_dir = \"" + (folder_ / "state") +
                        "\"\naudit_dir = \"" + (folder_ / "audit") + "\"\n" + options_.settings +
-                       "\n[docker]\nsocket = \"" + options_.docker_socket + "\"\n";
+                       "\n[docker]\nsocket = \"" + options_.docker_socket + "\"\n" +
+                       options_.docker_settings;
   config += "[registry]\n" + options_.registry_settings;
   if (!registry.empty()) config += "plain_http = [\"" + registry + "\"]\n";
   WriteFile(folder_ / "tidewaiter.toml", config + options_.tables);
   for (const char* name : {"/policy.toml", "/tidewaiter.toml"})
     ::chmod((folder_ / name).c_str(), 0600);
   for (const char* name : {"state", "audit"}) ::mkdir((folder_ / name).c_str(), 0700);
+  if (options_.activated) Listen();
   Start();
+}
+
+void BrokerProcess::Listen() {
+  listener_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_TRUE(WithAddress(socket_path(), listener_.get(), ::bind)) << socket_path();
+  EXPECT_EQ(::listen(listener_.get(), SOMAXCONN), 0);
 }
 
 BrokerProcess::~BrokerProcess() {
@@ -136,16 +139,24 @@ void BrokerProcess::Start() {
   ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   ::posix_spawn_file_actions_adddup2(&actions, 1, 2);
-  std::array<std::string, 3> words{program, "--config", config};
-  std::array<char*, 4> argv{words[0].data(), words[1].data(), words[2].data(), nullptr};
-  const int error = ::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv.data(), environ);
+  std::vector<std::string> words{program, "--config", config};
+  if (listener_) {
+    ::posix_spawn_file_actions_adddup2(&actions, listener_.get(), 3);  // sd_listen_fds(3)
+    // A shell, since LISTEN_PID must name the process that does not exist yet.
+    const std::string script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
+    words.insert(words.begin(), {"/bin/sh", "-c", script});
+  }
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  const int error = ::posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) {
     pid_ = -1;
     ADD_FAILURE() << "start '" << program << "': " << std::generic_category().message(error);
     return;
   }
-  if (!options_.expect_start) return;
+  if (!options_.expect_start || listener_) return;
   const bool serves = Eventually(std::chrono::seconds(20),
                                  [&] { return !Running() || Connect(socket_path()).valid(); });
   EXPECT_TRUE(serves && Running()) << "tidewaiterd does not serve:\n" << Log();

@@ -5,10 +5,11 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <functional>
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_folder.h"
 
 namespace tidewaiter::testing {
@@ -19,10 +20,14 @@ class BrokerProcess {
     std::string docker_socket{};
     std::string policy{};             // the whole policy file; empty: LabPolicy()
     std::string settings{};           // more top-level keys of tidewaiter.toml
+    std::string docker_settings{};    // more keys of the table [docker]
     std::string tables{};             // more tables of tidewaiter.toml
     std::string registry{};           // host:port that speaks plain HTTP; empty: the lab's
     std::string registry_settings{};  // more keys of the table [registry]
     bool expect_start = true;         // false: do not wait until it serves
+    // As under systemd's socket activation: this process listens, also while no broker runs, and
+    // hands the socket on. That it serves is not waited for then.
+    bool activated = false;
   };
 
   // A policy for the lab: production mode, lab/* of the lab's registry, ISOLATED networks, and this
@@ -56,19 +61,18 @@ class BrokerProcess {
   void Restart();
 
  private:
+  void Listen();
   void Start();
   int Wait(std::chrono::seconds within);
 
   Options options_;
   ScratchFolder folder_;
+  UniqueFd listener_;  // where it is activated
   pid_t pid_ = -1;
 };
 
 // Containers and networks on an engine that carry this broker's id, as "kind name".
 std::vector<std::string> LabelledLeftovers(const std::string& docker_socket,
                                            const std::string& broker_id);
-
-// Whether `done` comes true within the time; asked every 20 ms.
-bool Eventually(std::chrono::milliseconds within, const std::function<bool()>& done);
 
 }  // namespace tidewaiter::testing

@@ -101,7 +101,9 @@ class FakeAudit final : public run::AuditSink {
       if (found == standings.end()) return;
       if (event.type == Type::kRunAdmitted) found->second.admitted = true;
       if (event.type == Type::kRunFinished) found->second.finished = true;
-      if (found->second.admitted || found->second.finished) found->second.unsure = false;
+      if (event.type == Type::kRunExpired) found->second.expired = true;
+      const Standing& known = found->second;
+      if (known.admitted || known.finished || known.expired) found->second.unsure = false;
     };
     for (const run::AuditEvent& event : events_) note(event);
     for (const auto& [event, on_durable] : waiting_) note(event);
@@ -117,6 +119,13 @@ class FakeAudit final : public run::AuditSink {
     return found;
   }
   [[nodiscard]] std::size_t Count(Type type) const { return Of(type).size(); }
+  // Of those that are queued, and not written yet.
+  [[nodiscard]] std::size_t CountWaiting(Type type) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(
+        std::count_if(waiting_.begin(), waiting_.end(),
+                      [type](const auto& waiting) { return waiting.first.type == type; }));
+  }
 
  private:
   static std::string Name(Type type) {
@@ -126,10 +135,12 @@ class FakeAudit final : public run::AuditSink {
       case Type::kRunInput: return "input";
       case Type::kRunOutput: return "output";
       case Type::kRunStarted: return "started";
+      case Type::kRunAdopted: return "adopted";
       case Type::kRunFinished: return "finished";
       case Type::kRunCancelled: return "cancelled";
       case Type::kTeardownOverdue: return "overdue";
       case Type::kTeardownSettled: return "settled";
+      case Type::kRunExpired: return "expired";
       case Type::kJournalSetAside: return "set-aside";
       default: return "other";
     }

@@ -1,5 +1,6 @@
 #include "tests/support/fake_backend.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -37,10 +38,37 @@ void FakeContainerState::EndOutput(std::optional<Error> error) {
   ended_.Set(std::move(error));
 }
 
-bool FakeContainerState::Emit(std::string_view text) {
+bool FakeContainerState::Emit(run::OutputStream stream, std::string_view text) {
   const std::lock_guard lock(mutex_);
-  if (sink_ == nullptr) return true;
-  return sink_->Write(run::OutputStream::kStdout, std::as_bytes(std::span(text)));
+  log_.emplace_back(stream, text);
+  if (sink_ == nullptr || cut_off_) return true;
+  return sink_->Write(stream, std::as_bytes(std::span(text)));
+}
+
+void FakeContainerState::CutOff(std::optional<Error> error) {
+  {
+    const std::lock_guard lock(mutex_);
+    cut_off_ = true;
+  }
+  EndOutput(std::move(error));
+}
+
+void FakeContainerState::LoseLog() {
+  const std::lock_guard lock(mutex_);
+  log_lost_ = true;
+}
+
+void FakeContainerState::SetTimes(
+    std::optional<std::chrono::system_clock::time_point> started_at,
+    std::optional<std::chrono::system_clock::time_point> finished_at) {
+  const std::lock_guard lock(mutex_);
+  started_at_ = started_at;
+  finished_at_ = finished_at;
+}
+
+void FakeContainerState::FailStart(std::string error) {
+  const std::lock_guard lock(mutex_);
+  start_error_ = std::move(error);
 }
 
 void FakeContainerState::ExitWithheld(std::int32_t code) {
@@ -107,6 +135,10 @@ class FakeContainer final : public run::Container {
     if (auto played = backend_.Play(FakeBackend::Step::kStart, patience); played.error) {
       return *played.error;
     }
+    {
+      const std::lock_guard lock(state_->mutex_);
+      state_->started_ = true;
+    }
     if (backend_.command_fails_) {
       state_->Exit(CommandNotFound());
     }
@@ -117,6 +149,7 @@ class FakeContainer final : public run::Container {
 
   Result<bool> Signal(int signal_number, const Patience& patience) override {
     backend_.trace_.Add("engine:signal " + std::to_string(signal_number));
+    if (backend_.denied_signals_.contains(signal_number)) return false;
     const auto played = backend_.Play(FakeBackend::Step::kSignal, patience);
     const bool running = !state_->exited_.Peek();
     if (played.done && !backend_.ignored_signals_.contains(signal_number)) {
@@ -130,6 +163,46 @@ class FakeContainer final : public run::Container {
     backend_.trace_.Add("engine:ask whether it has ended");
     const std::lock_guard lock(state_->mutex_);
     return state_->withheld_ && !state_->exited_.Peek();
+  }
+
+  bool StreamsCutOff() override {
+    const std::lock_guard lock(state_->mutex_);
+    return state_->cut_off_ && !state_->ended_.Peek().value_or(std::nullopt);
+  }
+
+  Result<bool> ReadLog(run::LogPosition& position, const run::LogTaker& take,
+                       const Patience& patience) override {
+    backend_.trace_.Add("engine:read log");
+    if (patience.stop.stop_requested()) return Fail(ErrorCode::kCancelled, "read log: stopped");
+    auto played = backend_.Play(FakeBackend::Step::kReadLog, patience);
+    if (!played.done) return *played.error;
+    std::vector<std::pair<run::OutputStream, std::string>> log;
+    {
+      const std::lock_guard lock(state_->mutex_);
+      if (!state_->keeps_log_) {
+        return Fail(ErrorCode::kFailedPrecondition, "read log: none is kept", "LOG_NOT_KEPT");
+      }
+      if (state_->log_lost_) {
+        return Fail(ErrorCode::kResourceExhausted, "read log: some of it is gone",
+                    "LOG_INCOMPLETE");
+      }
+      log = state_->log_;
+    }
+    run::LogPosition at;
+    for (const auto& [stream, text] : log) {
+      const bool out = stream == run::OutputStream::kStdout;
+      std::uint64_t& begin = out ? at.stdout_bytes : at.stderr_bytes;
+      std::uint64_t& had = out ? position.stdout_bytes : position.stderr_bytes;
+      const std::uint64_t end = begin + text.size();
+      const auto fresh =
+          std::as_bytes(std::span(text)).subspan(std::clamp(had, begin, end) - begin);
+      begin = end;
+      if (fresh.empty()) continue;
+      had = end;
+      if (!take(stream, fresh)) return false;
+    }
+    if (played.error) return *played.error;
+    return true;
   }
 
  private:
@@ -153,9 +226,10 @@ bool FakeBackend::HangsFor(const RunId& run_id) const {
   return hanging_removals_ == run_id;
 }
 
-void FakeBackend::FailNext(Step step, int times) {
+void FakeBackend::FailNext(Step step, int times, int spared) {
   const std::lock_guard lock(mutex_);
   failures_[step] = times;
+  spared_[step] = spared;
 }
 
 void FakeBackend::Release() {
@@ -164,6 +238,11 @@ void FakeBackend::Release() {
     released_ = true;
   }
   changed_.notify_all();
+}
+
+void FakeBackend::DenySignal(int signal_number) {
+  const std::lock_guard lock(mutex_);
+  denied_signals_.insert(signal_number);
 }
 
 void FakeBackend::IgnoreSignal(int signal_number) {
@@ -238,6 +317,7 @@ Result<std::unique_ptr<run::Container>> FakeBackend::Create(const Creation& crea
   const auto played = Play(Step::kCreate, patience);
   auto state = std::make_shared<FakeContainerState>(run_id);
   if (withheld_) state->ExitWithheld(*withheld_);
+  state->keeps_log_ = creation.keeps_log;
   if (played.done) {
     {
       const std::lock_guard lock(mutex_);
@@ -256,14 +336,58 @@ Result<std::unique_ptr<run::Container>> FakeBackend::Create(const Creation& crea
       std::make_unique<FakeContainer>(*this, state, resources.back().id));
 }
 
+std::shared_ptr<FakeContainerState> FakeBackend::Leave(const Resource& container,
+                                                       const RunId& run_id, bool started) {
+  auto state = std::make_shared<FakeContainerState>(run_id);
+  state->keeps_log_ = true;
+  state->started_ = started;
+  const std::lock_guard lock(mutex_);
+  existing_[container.name] = Owned{.resource = container, .run_id = run_id};
+  containers_.push_back(state);
+  return state;
+}
+
+Result<run::Adopted> FakeBackend::Adopt(const Resource& container, const RunId& run_id,
+                                        const Patience& patience) {
+  trace_.Add("engine:adopt");
+  if (auto played = Play(Step::kAdopt, patience); played.error) return *played.error;
+  const std::lock_guard lock(mutex_);
+  const auto found = existing_.find(container.name);
+  const bool other = found != existing_.end() && !container.id.empty() &&
+                     found->second.resource.id != container.id;
+  if (found == existing_.end() || other) {
+    return Fail(ErrorCode::kNotFound, "adopt: there is none", "CONTAINER_GONE");
+  }
+  if (found->second.run_id != run_id) {
+    return Fail(ErrorCode::kFailedPrecondition, "adopt: it is another's", "FOREIGN_CONTAINER");
+  }
+  const auto state = std::find_if(containers_.begin(), containers_.end(),
+                                  [&](const auto& one) { return one->run_id() == run_id; });
+  if (state == containers_.end()) std::abort();  // planted, which is not left
+  run::Adopted adopted;
+  adopted.container = std::make_unique<FakeContainer>(*this, *state, found->second.resource.id);
+  adopted.image_id = "sha256:i";
+  const std::lock_guard state_lock((*state)->mutex_);
+  adopted.started_at = (*state)->started_at_;
+  if ((*state)->exited_.Peek()) {
+    adopted.state = run::Adopted::State::kEnded;
+    adopted.finished_at = (*state)->finished_at_;
+  } else if (!(*state)->started_) {
+    adopted.state = run::Adopted::State::kCreated;
+    adopted.start_error = (*state)->start_error_;
+  }
+  return adopted;
+}
+
 run::Removal FakeBackend::Remove(const Resource& resource, const RunId& run_id, Deadline deadline) {
   trace_.Add("engine:remove " + std::string(ToString(resource.kind)));
   const Patience patience{.stop = {}, .deadline = deadline};
   auto played = Play(Step::kRemove, patience);
   if (HangsFor(run_id)) {
     std::unique_lock lock(mutex_);
-    changed_.wait_until(lock, deadline.when(), [] { return false; });
-    played = {.done = false, .error = Fail(ErrorCode::kDeadlineExceeded, "remove: still at it")};
+    if (!changed_.wait_until(lock, deadline.when(), [this] { return released_; })) {
+      played = {.done = false, .error = Fail(ErrorCode::kDeadlineExceeded, "remove: still at it")};
+    }
   }
   run::Removal removal{.kind = std::string(ToString(resource.kind)),
                        .id = resource.id.empty() ? resource.name : resource.id,
@@ -281,9 +405,24 @@ run::Removal FakeBackend::Remove(const Resource& resource, const RunId& run_id, 
   return removal;
 }
 
-Result<std::vector<run::Backend::Owned>> FakeBackend::ListOwned(Deadline deadline) {
+void FakeBackend::Forget(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  existing_.erase(name);
+}
+
+void FakeBackend::ExpectLate(const Resource& resource, std::chrono::milliseconds elapsed) {
+  const std::lock_guard lock(mutex_);
+  expected_[resource.name] = elapsed;
+}
+
+std::map<std::string, std::chrono::milliseconds> FakeBackend::Expected() const {
+  const std::lock_guard lock(mutex_);
+  return expected_;
+}
+
+Result<std::vector<run::Backend::Owned>> FakeBackend::ListOwned(const run::Patience& patience) {
   trace_.Add("engine:list");
-  if (auto played = Play(Step::kList, Patience{.stop = {}, .deadline = deadline}); played.error) {
+  if (auto played = Play(Step::kList, patience); played.error) {
     return *played.error;
   }
   std::vector<Owned> owned;
@@ -292,13 +431,17 @@ Result<std::vector<run::Backend::Owned>> FakeBackend::ListOwned(Deadline deadlin
   return owned;
 }
 
+Result<std::vector<run::Backend::Labelled>> FakeBackend::ListLabelled(Deadline /*deadline*/) {
+  return std::vector<Labelled>();
+}
+
 Result<std::string> FakeBackend::Describe(Deadline /*deadline*/) {
   return std::string("fake");
 }
 
 FakeBackend::Played FakeBackend::Play(Step step, const Patience& patience) {
   std::unique_lock lock(mutex_);
-  if (failures_[step] > 0) {
+  if (failures_[step] > 0 && spared_[step]-- <= 0) {
     --failures_[step];
     return {.done = false,
             .error = Fail(ErrorCode::kUnavailable, "reach the engine: it is away",

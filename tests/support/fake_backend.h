@@ -2,13 +2,16 @@
 // patience ends, or block until it is released; containers do what the test says. Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "broker/run/backend.h"
@@ -30,8 +33,19 @@ class FakeContainerState {
   // Ends the output too, unless `keep_output`.
   void Exit(run::ContainerExit exit, bool keep_output = false);
   void EndOutput(std::optional<Error> error = std::nullopt);
-  // As the I/O thread would. False: paused until Resumed().
-  bool Emit(std::string_view text);
+  // As the I/O thread would. False: paused until Resumed(). The engine's log has it, too, attached
+  // or not.
+  bool Emit(std::string_view text) { return Emit(run::OutputStream::kStdout, text); }
+  bool Emit(run::OutputStream stream, std::string_view text);
+  // The engine may have dropped some of its log.
+  void LoseLog();
+  // The engine goes away: the stream ends (or breaks), and what is said from then on is in its log
+  // only.
+  void CutOff(std::optional<Error> error = std::nullopt);
+  // What Adopt tells.
+  void SetTimes(std::optional<std::chrono::system_clock::time_point> started_at,
+                std::optional<std::chrono::system_clock::time_point> finished_at);
+  void FailStart(std::string error);
   // Ends it as an engine does that tells of it only once the output has been read (moby#41827):
   // when the producer is asked to go on.
   void ExitWithheld(std::int32_t code);
@@ -49,11 +63,19 @@ class FakeContainerState {
   run::OutputSink* sink_ = nullptr;
   int resumes_ = 0;
   std::optional<std::int32_t> withheld_;
+  bool started_ = false;
+  bool keeps_log_ = false;
+  bool log_lost_ = false;
+  bool cut_off_ = false;
+  std::vector<std::pair<run::OutputStream, std::string>> log_;
+  std::optional<std::chrono::system_clock::time_point> started_at_;
+  std::optional<std::chrono::system_clock::time_point> finished_at_;
+  std::string start_error_;
 };
 
 class FakeBackend final : public run::Backend {
  public:
-  enum class Step { kResolve, kCreate, kAttach, kStart, kSignal, kRemove, kList };
+  enum class Step { kResolve, kCreate, kAdopt, kAttach, kStart, kSignal, kReadLog, kRemove, kList };
   enum class Way {
     kSucceed,
     kFail,            // ENGINE_UNAVAILABLE, nothing done
@@ -65,13 +87,15 @@ class FakeBackend final : public run::Backend {
   explicit FakeBackend(FakeTrace& trace) : trace_(trace) {}
 
   void Set(Step step, Way way);
-  // For the next `times` calls of `step`; afterwards it succeeds.
-  void FailNext(Step step, int times);
+  // For the next `times` calls of `step`, once `spared` have succeeded; afterwards it succeeds.
+  void FailNext(Step step, int times, int spared = 0);
   void Release();
-  // Every removal of something of this run takes all its time.
+  // Every removal of something of this run takes all its time, or until Release().
   void HangRemovalsOf(const RunId& run_id);
   // What a signal does: end the container (the default), or nothing.
   void IgnoreSignal(int signal_number);
+  // To that signal it answers that the container does not run, and does nothing.
+  void DenySignal(int signal_number);
   void Refuse(policy::Violation violation);
   // Every container has ended from the first moment, as by FakeContainerState::ExitWithheld.
   void WithholdExits(std::int32_t code) { withheld_ = code; }
@@ -83,8 +107,14 @@ class FakeBackend final : public run::Backend {
   std::shared_ptr<FakeContainerState> WaitContainer(std::size_t index = 0);
   // Ends that run's container, where there is one.
   void ExitIfThere(const RunId& run_id, std::int32_t code);
+  // A container that a former broker made for that run, with its log kept, which has been started
+  // or not.
+  std::shared_ptr<FakeContainerState> Leave(const run::Resource& container, const RunId& run_id,
+                                            bool started = true);
   // Something with this broker's label that the test puts there.
   void Plant(const run::Resource& resource, const RunId& run_id);
+  // As if somebody else had removed it.
+  void Forget(const std::string& name);
   // Names of everything that exists.
   [[nodiscard]] std::set<std::string> Existing() const;
 
@@ -99,9 +129,16 @@ class FakeBackend final : public run::Backend {
   Result<std::unique_ptr<run::Container>> Create(const Creation& creation,
                                                  std::vector<run::Resource>& resources,
                                                  const run::Patience& patience) override;
+  Result<run::Adopted> Adopt(const run::Resource& container, const RunId& run_id,
+                             const run::Patience& patience) override;
   run::Removal Remove(const run::Resource& resource, const RunId& run_id,
                       Deadline deadline) override;
-  Result<std::vector<Owned>> ListOwned(Deadline deadline) override;
+  void ExpectLate(const run::Resource& resource, std::chrono::milliseconds elapsed) override;
+  // What ExpectLate was told of, by name, and how long ago its broker was gone.
+  [[nodiscard]] std::map<std::string, std::chrono::milliseconds> Expected() const;
+  Result<std::vector<Owned>> ListOwned(const run::Patience& patience) override;
+  // Nothing: what asks for it is tested on what it may answer (daemon.Leaks.*).
+  Result<std::vector<Labelled>> ListLabelled(Deadline deadline) override;
   Result<std::string> Describe(Deadline deadline) override;
 
  private:
@@ -117,8 +154,10 @@ class FakeBackend final : public run::Backend {
   FakeTrace& trace_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
+  std::set<int> denied_signals_;
   std::map<Step, Way> ways_;
   std::map<Step, int> failures_;
+  std::map<Step, int> spared_;
   bool released_ = false;
   RunId hanging_removals_;
   bool with_network_ = false;
@@ -128,6 +167,7 @@ class FakeBackend final : public run::Backend {
   std::vector<policy::Violation> refusals_;
   std::vector<std::shared_ptr<FakeContainerState>> containers_;
   std::map<std::string, Owned> existing_;  // by name
+  std::map<std::string, std::chrono::milliseconds> expected_;
 };
 
 }  // namespace tidewaiter::testing

@@ -29,6 +29,12 @@ class FakeObserver final : public run::RunObserver {
     if (resume_) resume_();
   }
 
+  // What its writer's thread does once it has been told "done".
+  void WhenDone(std::function<void()> then) {
+    const std::lock_guard lock(mutex_);
+    when_done_ = std::move(then);
+  }
+
   // "denied", "admitted", "queued", "started", "truncated REASON BYTES", "outcome KIND", "receipt",
   // "refused REASON", "attached", "closing", "done", in order.
   [[nodiscard]] const FakeTrace& told() const { return told_; }
@@ -60,15 +66,16 @@ class FakeObserver final : public run::RunObserver {
   void OnTruncated(std::int64_t dropped_bytes, std::string_view reason) override {
     told_.Add("truncated " + std::string(reason) + " " + std::to_string(dropped_bytes));
   }
-  bool OnOutputPiece(const std::string& name, std::string_view data) override {
+  Result<bool> OnOutputPiece(const std::string& name, std::string_view data) override {
     told_.Add("piece " + name);
     const std::lock_guard lock(mutex_);
     pieces_[name] += data;
     return !full_;
   }
-  void OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
-                   std::string_view error) override {
+  Result<void> OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
+                           std::string_view error) override {
     told_.Add("end " + name + " " + std::to_string(summary.omitted) + std::string(error));
+    return Ok();
   }
   void OnOutcome(const run::Outcome& outcome) override {
     Put(outcome_, outcome);
@@ -82,8 +89,14 @@ class FakeObserver final : public run::RunObserver {
     told_.Add("refused " + std::string(error.Reason()));
   }
   void OnAttached(run::Attachment& /*attachment*/) override { told_.Add("attached"); }
-  void OnAttachmentClosing() override { told_.Add("closing"); }
-  void OnDone() override { told_.Add("done"); }
+  Loss OnAttachmentClosing() override {
+    told_.Add("closing");
+    return {};
+  }
+  void OnDone() override {
+    told_.Add("done");
+    if (const auto then = Get(when_done_)) then();
+  }
   void OnProgress(std::string_view /*layer*/, std::string_view /*status*/, std::int64_t /*now*/,
                   std::int64_t /*total*/) override {
     told_.Add("progress");
@@ -117,6 +130,7 @@ class FakeObserver final : public run::RunObserver {
   // Of its own, since it is held while that calls the writer, who calls Write under its own lock.
   std::mutex resume_mutex_;
   std::function<void()> resume_;
+  std::function<void()> when_done_;
   std::string output_;
   std::map<std::string, std::string> pieces_;
   std::optional<RunId> run_id_;

@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
+
+#include "tests/support/stand_in_list.h"
+#include "tests/support/stand_in_log.h"
+#include "tests/support/stand_in_recordings.h"
 
 namespace tidewaiter::testing {
 
@@ -15,64 +20,13 @@ struct StandInEngine::Container {
   json host_config;  // likewise
   std::string status = "created";
   int exit_code = 0;
+  std::string error = {};  // of a start that failed
+  std::optional<StandInTime> started_at = {};
+  std::optional<StandInTime> finished_at = {};
   [[nodiscard]] bool ended() const { return status == "exited" || status == "removed"; }
 };
 
 namespace {
-
-// What HostConfig of an inspect says where the create call left it out, as recorded from
-// Docker 20.10.24.
-const char* const kHostConfigDefaults = R"({
-  "Binds":null,"ContainerIDFile":"","PortBindings":null,"AutoRemove":false,"VolumeDriver":"","VolumesFrom":null,
-  "CapAdd":null,"CapDrop":null,"CgroupnsMode":"host","Dns":null,"DnsOptions":null,"DnsSearch":null,"ExtraHosts":null,
-  "GroupAdd":null,"IpcMode":"private","Cgroup":"","Links":null,"OomScoreAdj":0,"PidMode":"","Privileged":false,
-  "PublishAllPorts":false,"ReadonlyRootfs":false,"SecurityOpt":null,"UTSMode":"","UsernsMode":"","ShmSize":67108864,
-  "Runtime":"runc","ConsoleSize":[0,0],"Isolation":"","CpuShares":0,"Memory":0,"NanoCpus":0,"CgroupParent":"",
-  "BlkioWeight":0,"BlkioWeightDevice":null,"BlkioDeviceReadBps":null,"BlkioDeviceWriteBps":null,
-  "BlkioDeviceReadIOps":null,"BlkioDeviceWriteIOps":null,"CpuPeriod":0,"CpuQuota":0,"CpuRealtimePeriod":0,
-  "CpuRealtimeRuntime":0,"CpusetCpus":"","CpusetMems":"","Devices":null,"DeviceCgroupRules":null,
-  "DeviceRequests":null,"KernelMemory":0,"KernelMemoryTCP":0,"MemoryReservation":0,"MemorySwap":0,
-  "MemorySwappiness":null,"OomKillDisable":false,"PidsLimit":null,"Ulimits":null,"CpuCount":0,"CpuPercent":0,
-  "IOMaximumIOps":0,"IOMaximumBandwidth":0,
-  "MaskedPaths":["/proc/asound","/proc/acpi","/proc/kcore","/proc/keys","/proc/latency_stats","/proc/timer_list",
-    "/proc/timer_stats","/proc/sched_debug","/proc/scsi","/sys/firmware"],
-  "ReadonlyPaths":["/proc/bus","/proc/fs","/proc/irq","/proc/sys","/proc/sysrq-trigger"]})";
-
-const char* const kConfigDefaults = R"({
-  "Domainname":"","User":"","AttachStdin":false,"AttachStdout":false,"AttachStderr":false,"Tty":false,
-  "OpenStdin":false,"StdinOnce":false,"Env":null,"Cmd":null,"Volumes":null,"WorkingDir":"","Entrypoint":null,
-  "OnBuild":null,"Labels":{}})";
-
-const char* const kVersion =
-    R"({"Platform":{"Name":""},"Version":"20.10.24+dfsg1","ApiVersion":"1.41",
-  "MinAPIVersion":"1.12","GitCommit":"5d6db84","GoVersion":"go1.19.8","Os":"linux","Arch":"amd64"})";
-
-std::string Message(const std::string& text) {
-  return json{{"message", text}}.dump();
-}
-
-// `/v1.41/containers/x` without the version.
-std::string WithoutVersion(const std::string& path) {
-  if (path.starts_with("/v1.")) return path.substr(path.find('/', 1));
-  return path;
-}
-
-std::string QueryValue(const std::string& query, const std::string& name) {
-  const std::size_t at = query.find(name + "=");
-  if (at == std::string::npos) return "";
-  const std::size_t start = at + name.size() + 1;
-  return query.substr(start, query.find('&', start) - start);
-}
-
-// A stdout frame of the multiplexed stream (Docker API, "ContainerAttach").
-std::string Frame(std::string_view payload) {
-  std::string frame(8, '\0');
-  frame[0] = 1;
-  for (std::size_t i = 0; i < 4; ++i) {
-    frame[4 + i] = static_cast<char>((payload.size() >> (8 * (3 - i))) & 0xffU);
-  }
-  return frame + std::string(payload);
-}
 
 json Parse(const std::string& text) {
   json parsed = json::parse(text, nullptr, false);
@@ -137,6 +91,42 @@ std::string StandInEngine::PlantContainer(const std::string& name, const json& l
   return container->id;
 }
 
+std::string StandInEngine::PlantNetwork(const std::string& name, const json& labels) {
+  const std::lock_guard lock(mutex_);
+  const std::string id = std::string(48, 'd') + std::to_string(1000000000000000 + next_id_++);
+  networks_[id] = json{{"Id", id}, {"Name", name}, {"Labels", labels}};
+  return id;
+}
+
+void StandInEngine::ForgetImages() {
+  const std::lock_guard lock(mutex_);
+  has_images_ = false;
+}
+
+std::vector<json> StandInEngine::Holdings() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<json> all;
+  for (const auto& [id, container] : containers_) {
+    all.push_back({{"Kind", "container"},
+                   {"Id", id},
+                   {"Name", container->name},
+                   {"Labels", container->config.value("Labels", json::object())},
+                   {"Status", container->status}});
+  }
+  for (const auto& [id, network] : networks_) {
+    all.push_back({{"Kind", "network"},
+                   {"Id", id},
+                   {"Name", network.value("Name", "")},
+                   {"Labels", network.value("Labels", json::object())}});
+  }
+  return all;
+}
+
+std::size_t StandInEngine::SecondStarts() const {
+  const std::lock_guard lock(mutex_);
+  return second_starts_;
+}
+
 void StandInEngine::BreakEvents() {
   {
     const std::lock_guard lock(mutex_);
@@ -178,26 +168,27 @@ void StandInEngine::Handle(const StandInRequest& request, StandInConnection& con
 void StandInEngine::Dispatch(const StandInRequest& request, const std::string& call,
                              StandInConnection& connection) {
   const std::string path = WithoutVersion(request.path);
+  const auto answer = [&](json body) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (tamper_) tamper_(body);
+    }
+    connection.Answer(200, body.dump());
+  };
   if (call == "GET /version") {
     connection.Answer(200, kVersion);
   } else if (call == "GET /_ping" || call == "HEAD /_ping") {
     connection.Answer(200, request.method == "GET" ? "OK" : "", "text/plain");
   } else if (call == "GET /info") {
-    connection.Answer(
-        200,
-        R"({"OSType":"linux","DockerRootDir":"/srv/engine","Runtimes":{"runc":{"path":"runc"}},)"
-        R"("SecurityOptions":["name=seccomp,profile=default"]})");
+    answer(Parse(kInfo));
   } else if (call == "GET /events") {
     Events(connection);
   } else if (call == "GET /containers/json") {
     List(request, connection);
   } else if (call == "POST /containers/create") {
     Create(request, connection);
-  } else if (path.starts_with("/images/") && path.ends_with("/json")) {
-    const std::string name = path.substr(8, path.size() - 8 - 5);
-    json image{{"Id", kImageId}, {"Os", "linux"}, {"Config", Parse(kConfigDefaults)}};
-    image["RepoDigests"] = json::array({name.substr(0, name.find('@')) + "@" + kDigest});
-    connection.Answer(200, image.dump());
+  } else if (path.starts_with("/images/")) {
+    if (!ImageCall(call, path, connection)) connection.Answer(404, Message("page not found"));
   } else if (path.starts_with("/networks")) {
     if (!NetworkCall(request, call, connection)) connection.Answer(404, Message("page not found"));
   } else if (path.starts_with("/containers/")) {
@@ -209,34 +200,35 @@ void StandInEngine::Dispatch(const StandInRequest& request, const std::string& c
     if (!container) {
       connection.Answer(404, Message("No such container: " + id));
     } else if (action == "json") {
-      json inspect;
-      {
-        const std::lock_guard lock(mutex_);
-        inspect = Inspect(*container);
-        if (tamper_) tamper_(inspect);
-      }
-      connection.Answer(200, inspect.dump());
+      std::unique_lock lock(mutex_);
+      json inspect = Inspect(*container);
+      lock.unlock();
+      answer(std::move(inspect));
     } else if (action == "attach") {
       Attach(container, connection);
-    } else if (action == "start") {
+    } else if (action == "logs") {
+      std::optional<StandInTime> started_at;
       {
         const std::lock_guard lock(mutex_);
-        container->status = "running";
-        const json& command = container->config["Cmd"];
-        if (command.is_array() && command.size() == 2) {
-          if (command[0] == "exit") Finish(*container, std::stoi(command[1].get<std::string>()));
-          if (command[0] == "print" || command[0] == "flood") Finish(*container, 0);
+        started_at = container->started_at;
+      }
+      AnswerLog(container->config["Cmd"], container->host_config, started_at, request.query,
+                connection);
+    } else if (action == "start") {
+      Start(*container, connection);
+    } else if (action == "kill" || action == "stop") {
+      bool running = false;
+      {
+        const std::lock_guard lock(mutex_);
+        running = container->status == "running";
+        if (running) {
+          Finish(*container, QueryValue(request.query, "signal") == "SIGTERM" ? 143 : 137);
         }
       }
-      changed_.notify_all();
-      connection.Answer(204, "");
-    } else if (action == "kill" || action == "stop") {
-      {
-        const std::lock_guard lock(mutex_);
-        if (!container->ended()) {
-          const std::string signal = QueryValue(request.query, "signal");
-          Finish(*container, signal == "TERM" || signal == "SIGTERM" || signal == "15" ? 143 : 137);
-        }
+      if (!running) {
+        connection.Answer(
+            409, Message("Cannot kill container: " + id + ": Container " + id + " is not running"));
+        return;
       }
       changed_.notify_all();
       connection.Answer(204, "");
@@ -257,8 +249,62 @@ void StandInEngine::Dispatch(const StandInRequest& request, const std::string& c
   }
 }
 
+bool StandInEngine::ImageCall(const std::string& call, const std::string& path,
+                              StandInConnection& connection) {
+  const std::lock_guard lock(mutex_);
+  if (call == "POST /images/create") {
+    has_images_ = true;
+    connection.CloseAfterwards();
+    return connection.BeginChunks() &&
+               connection.Chunk(R"({"status":"Pulling from lab/toolbox","id":"1.0.0"})"
+                                "\n") &&
+               connection.Chunk(R"({"status":"Pull complete","progressDetail":{},"id":"a1"})"
+                                "\n") &&
+               connection.Chunk(""),
+           true;
+  }
+  if (!path.ends_with("/json")) return false;
+  const std::string name = path.substr(8, path.size() - 8 - 5);
+  if (!has_images_) return connection.Answer(404, Message("No such image: " + name)), true;
+  json image{{"Id", kImageId}, {"Os", "linux"}, {"Config", Parse(kConfigDefaults)}};
+  image["RepoDigests"] = json::array({name.substr(0, name.find('@')) + "@" + kDigest});
+  return connection.Answer(200, image.dump()), true;
+}
+
+void StandInEngine::Start(Container& container, StandInConnection& connection) {
+  const json& command = container.config["Cmd"];
+  const bool has_word = command.is_array() && command.size() == 2;
+  if (has_word && command[0] == "missing") {
+    const std::lock_guard lock(mutex_);
+    container.exit_code = 127;
+    container.error =
+        "OCI runtime create failed: runc create failed: unable to start container process: exec: "
+        "\"" +
+        command[1].get<std::string>() + "\": executable file not found in $PATH: unknown";
+    connection.Answer(400, Message(container.error));
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (container.status != "created") ++second_starts_;
+    container.status = "running";
+    container.started_at = StandInTime(std::chrono::system_clock::now());
+    if (has_word) {
+      if (command[0] == "exit") Finish(container, std::stoi(command[1].get<std::string>()));
+      if (command[0] == "print" || command[0] == "flood") Finish(container, 0);
+    }
+  }
+  changed_.notify_all();
+  connection.Answer(204, "");
+}
+
 void StandInEngine::Create(const StandInRequest& request, StandInConnection& connection) {
   json body = Parse(request.body);
+  const json command = body.value("Cmd", json::array());
+  if (!command.empty() && command[0] == "refused") {
+    connection.Answer(400, Message("stand-in: bad parameter"));
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     create_bodies_.push_back(body);
@@ -325,7 +371,9 @@ json StandInEngine::Inspect(const Container& container) {
                 {"Running", container.status == "running"},
                 {"OOMKilled", false},
                 {"ExitCode", container.exit_code},
-                {"Error", ""}}},
+                {"Error", container.error},
+                {"StartedAt", EngineTimeText(container.started_at)},
+                {"FinishedAt", EngineTimeText(container.finished_at)}}},
               {"HostConfig", host},
               {"Config", config},
               {"Mounts", mounts},
@@ -333,18 +381,16 @@ json StandInEngine::Inspect(const Container& container) {
               {"NetworkSettings", {{"Networks", {{network_name, json::object()}}}}}};
 }
 
-void StandInEngine::List(const StandInRequest&, StandInConnection& connection) {
+void StandInEngine::List(const StandInRequest& request, StandInConnection& connection) {
   json list = json::array();
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [id, container] : containers_) {
-      list.push_back({{"Id", id},
-                      {"Names", {"/" + container->name}},
-                      {"Labels", container->config.value("Labels", json::object())},
-                      {"State", container->status}});
-    }
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, container] : containers_) {
+    list.push_back({{"Id", id},
+                    {"Names", {"/" + container->name}},
+                    {"Labels", container->config.value("Labels", json::object())},
+                    {"State", container->status}});
   }
-  connection.Answer(200, list.dump());
+  AnswerList(std::move(list), request.query, connection);
 }
 
 bool StandInEngine::NetworkCall(const StandInRequest& request, const std::string& call,
@@ -371,6 +417,15 @@ bool StandInEngine::NetworkCall(const StandInRequest& request, const std::string
   }
   if (request.method == "GET") return connection.Answer(200, found->second.dump()), true;
   if (request.method == "DELETE") {
+    const bool used = std::any_of(containers_.begin(), containers_.end(), [&](const auto& entry) {
+      return entry.second->status == "running" &&
+             entry.second->host_config.value("NetworkMode", "") == found->first;
+    });
+    if (used) {
+      return connection.Answer(403, Message("error while removing network: network " + wanted +
+                                            " has active endpoints")),
+             true;
+    }
     networks_.erase(found);
     return connection.Answer(204, ""), true;
   }
@@ -380,27 +435,21 @@ bool StandInEngine::NetworkCall(const StandInRequest& request, const std::string
 void StandInEngine::Attach(const std::shared_ptr<Container>& container,
                            StandInConnection& connection) {
   if (!connection.Upgrade()) return;
+  const json& command = container->config["Cmd"];
+  const bool at_once = command.is_array() && !command.empty() && command[0] == "say";
   // The run's end and the client's departure both end the stream.
-  for (;;) {
+  for (bool sent = false, ended = false; !ended;) {
+    bool due = false;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, std::chrono::milliseconds(500),
-                        [&] { return stopping_ || container->ended(); });
-      if (stopping_ || container->ended()) break;
+      changed_.wait_for(lock, std::chrono::milliseconds(500), [&] {
+        ended = stopping_ || container->ended();
+        due = !sent && container->started_at && (at_once || ended);
+        return ended || due;
+      });
     }
-    if (connection.PeerGone(0)) return;
-  }
-  const json& command = container->config["Cmd"];
-  if (!command.is_array() || command.size() != 2) return;
-  if (command[0] == "print") connection.Raw(Frame(command[1].get<std::string>()));
-  if (command[0] == "flood") {
-    std::size_t left = std::stoul(command[1].get<std::string>());
-    const std::string block(32768, 'x');
-    while (left > 0) {
-      const std::size_t size = std::min(left, block.size());
-      if (!connection.Raw(Frame(std::string_view(block).substr(0, size)))) return;
-      left -= size;
-    }
+    sent = sent || due;
+    if (due ? !SendOutput(command, connection) : connection.PeerGone(0)) return;
   }
 }
 
@@ -432,20 +481,10 @@ void StandInEngine::Events(StandInConnection& connection) {
 void StandInEngine::Finish(Container& container, int exit_code) {
   container.status = "exited";
   container.exit_code = exit_code;
-  json attributes = container.config.value("Labels", json::object());
-  attributes["exitCode"] = std::to_string(exit_code);
-  attributes["name"] = container.name;
-  attributes["image"] = kImageId;
-  events_.push_back(json{{"status", "die"},
-                         {"id", container.id},
-                         {"from", kImageId},
-                         {"Type", "container"},
-                         {"Action", "die"},
-                         {"Actor", {{"ID", container.id}, {"Attributes", attributes}}},
-                         {"scope", "local"},
-                         {"time", 1795316535},
-                         {"timeNano", 1795316535803717079}}
-                        .dump());
+  container.finished_at = StandInTime(std::chrono::system_clock::now());
+  events_.push_back(DieEvent(container.id, container.name,
+                             container.config.value("Labels", json::object()), kImageId,
+                             exit_code));
 }
 
 std::shared_ptr<StandInEngine::Container> StandInEngine::Find(const std::string& id_or_name) {

@@ -3,7 +3,10 @@
 // are entries of a map; what one does is written in its command:
 //   ["exit", "N"]        ends at once with status N
 //   ["print", TEXT]      writes TEXT to stdout, then exits 0
+//   ["say", TEXT]        writes TEXT to stdout, then runs until it is killed
 //   ["flood", BYTES]     writes so many bytes to stdout, then exits 0
+//   ["missing", PROGRAM] cannot be started: there is no such program
+//   ["refused", ANY]     cannot be created: the engine answers 400
 //   anything else        runs until it is killed
 #pragma once
 
@@ -35,7 +38,7 @@ class StandInEngine {
   };
   // Asked for every call, with its index from 0 on and "METHOD /path" without the version.
   using FaultAt = std::function<Fault(std::size_t index, const std::string& call)>;
-  // May change the answer of a container's inspect before it is sent.
+  // May change the answer of a container's inspect, and of /info, before it is sent.
   using Tamper = std::function<void(nlohmann::json& inspect)>;
 
   static constexpr const char* kDigest =
@@ -61,6 +64,13 @@ class StandInEngine {
   void BreakEvents();
   // A container with these labels that nobody asked for, as left by someone. Returns its id.
   std::string PlantContainer(const std::string& name, const nlohmann::json& labels);
+  std::string PlantNetwork(const std::string& name, const nlohmann::json& labels);
+  // It has every image, until it is told to have none; a pull brings them back.
+  void ForgetImages();
+  // All that it holds: {"Kind", "Id", "Name", "Labels", "Status"}, of a network without the last.
+  [[nodiscard]] std::vector<nlohmann::json> Holdings() const;
+  // Starts of containers that had been started before.
+  [[nodiscard]] std::size_t SecondStarts() const;
 
  private:
   struct Container;
@@ -68,6 +78,8 @@ class StandInEngine {
   void Dispatch(const StandInRequest& request, const std::string& call,
                 StandInConnection& connection);
   void Create(const StandInRequest& request, StandInConnection& connection);
+  void Start(Container& container, StandInConnection& connection);
+  bool ImageCall(const std::string& call, const std::string& path, StandInConnection& connection);
   void List(const StandInRequest& request, StandInConnection& connection);
   void Attach(const std::shared_ptr<Container>& container, StandInConnection& connection);
   void Events(StandInConnection& connection);
@@ -89,6 +101,8 @@ class StandInEngine {
   std::vector<std::string> events_;                               // JSON lines, all there ever were
   std::uint64_t next_id_ = 1;
   std::uint64_t event_breaks_ = 0;
+  bool has_images_ = true;
+  std::size_t second_starts_ = 0;
   std::unique_ptr<StandInServer> server_;  // last: its threads use what stands above
 };
 

@@ -4,45 +4,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 
+#include "tests/support/http_exchange.h"
+
 namespace tidewaiter::testing {
-namespace {
-
-bool SendAll(int fd, std::string_view data) {
-  while (!data.empty()) {
-    const ssize_t n = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    data.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
-
-// Appends what comes next; false at end of file or error.
-bool Receive(int fd, std::string& buffer) {
-  std::array<char, 16384> bytes{};
-  for (;;) {
-    const ssize_t n = ::recv(fd, bytes.data(), bytes.size(), 0);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    buffer.append(bytes.data(), static_cast<std::size_t>(n));
-    return true;
-  }
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
-
 std::string PercentDecode(std::string_view text) {
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -58,17 +27,19 @@ std::string PercentDecode(std::string_view text) {
   return decoded;
 }
 
+namespace {
+
 // Reads a chunked body whose start is in `buffer`; leaves what follows it there.
 bool ReadChunkedBody(int fd, std::string& buffer, std::string& body) {
   for (;;) {
     std::size_t end = 0;
     while ((end = buffer.find("\r\n")) == std::string::npos) {
-      if (!Receive(fd, buffer)) return false;
+      if (!ReceiveMore(fd, buffer)) return false;
     }
     std::size_t size = 0;
     std::from_chars(buffer.data(), buffer.data() + end, size, 16);
     while (buffer.size() < end + 2 + size + 2) {
-      if (!Receive(fd, buffer)) return false;
+      if (!ReceiveMore(fd, buffer)) return false;
     }
     body.append(buffer, end + 2, size);
     buffer.erase(0, end + 2 + size + 2);
@@ -80,7 +51,7 @@ bool ReadChunkedBody(int fd, std::string& buffer, std::string& body) {
 bool ReadRequest(int fd, std::string& buffer, StandInRequest& request) {
   std::size_t end = 0;
   while ((end = buffer.find("\r\n\r\n")) == std::string::npos) {
-    if (buffer.size() > (std::size_t{1} << 20U) || !Receive(fd, buffer)) return false;
+    if (buffer.size() > (std::size_t{1} << 20U) || !ReceiveMore(fd, buffer)) return false;
   }
   const std::string head = buffer.substr(0, end + 2);
   buffer.erase(0, end + 4);
@@ -88,6 +59,7 @@ bool ReadRequest(int fd, std::string& buffer, StandInRequest& request) {
   const std::size_t second_space = head.find(' ', first_space + 1);
   if (second_space == std::string::npos) return false;
   request = {};
+  request.head = head + "\r\n";
   request.method = head.substr(0, first_space);
   const std::string target = head.substr(first_space + 1, second_space - first_space - 1);
   const std::size_t question = target.find('?');
@@ -99,19 +71,19 @@ bool ReadRequest(int fd, std::string& buffer, StandInRequest& request) {
     const std::string line = head.substr(at, line_end - at);
     if (const std::size_t colon = line.find(':'); colon != std::string::npos) {
       const std::size_t value = line.find_first_not_of(' ', colon + 1);
-      request.headers[Lower(line.substr(0, colon))] =
+      request.headers[LowerCase(line.substr(0, colon))] =
           value == std::string::npos ? "" : line.substr(value);
     }
     at = line_end + 2;
   }
-  if (Lower(request.headers["transfer-encoding"]) == "chunked") {
+  if (LowerCase(request.headers["transfer-encoding"]) == "chunked") {
     return ReadChunkedBody(fd, buffer, request.body);
   }
   std::size_t length = 0;
   const std::string& text = request.headers["content-length"];
   std::from_chars(text.data(), text.data() + text.size(), length);
   while (buffer.size() < length) {
-    if (!Receive(fd, buffer)) return false;
+    if (!ReceiveMore(fd, buffer)) return false;
   }
   request.body = buffer.substr(0, length);
   buffer.erase(0, length);
@@ -155,7 +127,7 @@ bool StandInConnection::Raw(std::string_view data) {
 
 std::string StandInConnection::ReadRaw() {
   std::string data;
-  Receive(fd_, data);
+  ReceiveMore(fd_, data);
   return data;
 }
 

@@ -16,11 +16,14 @@
 
 namespace tidewaiter::testing {
 
+std::string PercentDecode(std::string_view text);
+
 struct StandInRequest {
   std::string method;
   std::string path;                            // without the query, percent-decoded
   std::string query;                           // as sent
   std::map<std::string, std::string> headers;  // names in lower case
+  std::string head;                            // as sent, with the empty line at its end
   std::string body;
 };
 

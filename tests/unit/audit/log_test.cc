@@ -44,6 +44,9 @@ class LogTest : public ::testing::Test {
   void AppendEventually(const std::string& run_id, std::function<void()> on_durable = {}) {
     log_->AppendEventually(Of(RecordType::kRunFinished, run_id), std::move(on_durable));
   }
+  void AppendStarted(const std::string& run_id) {
+    log_->AppendEventually(Of(RecordType::kRunStarted, run_id));
+  }
   // Of runs whose admission came after `mark`; an empty answer where it is refused.
   std::map<std::string, Log::Standing> Recall(const std::vector<std::string>& runs,
                                               const std::string& mark = "") {
@@ -271,19 +274,34 @@ TEST_F(LogTest, LaterRecordsAreLostAndCountedWhereTooManyWait) {
   settings_.max_eventual = 2;
   Open();
   files_.Hang();
-  for (const char* id : {"1", "2", "3", "4"}) AppendEventually(id);
+  for (const char* id : {"1", "2", "3", "4"}) AppendStarted(id);
   files_.Release();
   Drain();
-  AppendEventually("5");
+  AppendStarted("5");
   Drain();
   int lost = 0;
   std::vector<std::string> written;
   for (const auto& record : Records()) {
     if (record["type"] == "audit.gap") lost += record["log"]["lost_records"].get<int>();
-    if (record["type"] == "run.finished") written.push_back(record["run_id"]);
+    if (record["type"] == "run.started") written.push_back(record["run_id"]);
   }
   EXPECT_THAT(written, ElementsAre("1", "2", "5"));
   EXPECT_EQ(lost, 2);
+}
+
+TEST_F(LogTest, ThereIsRoomForTheEndOfARunWhereThereIsNoneForAnythingElse) {
+  settings_.max_eventual = 2;
+  Open();
+  files_.Hang();
+  AppendStarted("1");
+  files_.AwaitHanging();
+  for (const char* id : {"2", "3"}) AppendStarted(id);
+  for (const char* id : {"1", "2", "3"}) AppendEventually(id);
+  files_.Release();
+  Drain();
+  EXPECT_THAT(Lines(), ElementsAre("run.started 1", "audit.gap ", "run.started 2", "run.finished 1",
+                                   "run.finished 2"));
+  EXPECT_EQ(Records()[1]["log"]["lost_records"], 2);
 }
 
 TEST_F(LogTest, ADeletedLogStopsOneAdmissionThenGoesOnInANewFile) {
@@ -323,6 +341,18 @@ TEST_F(LogTest, RecallKnowsWhatIsWrittenAndWhatIsQueued) {
   EXPECT_FALSE(standings.at("never").admitted);
   EXPECT_FALSE(standings.at("never").finished);
   EXPECT_FALSE(standings.at("never").unsure);
+}
+
+TEST_F(LogTest, RecallKnowsWhetherWhatWasKeptHasExpiredAlsoWhereItsAdmissionWasMovedAway) {
+  Open();
+  ASSERT_TRUE(Append("a").has_value());
+  log_->AppendEventually(Of(RecordType::kRunExpired, "x"));
+  Drain();
+  const auto standings = log_->Recall({{"a", log_->Mark()}, {"x", ""}});
+  ASSERT_TRUE(standings.has_value());
+  EXPECT_FALSE(standings->at("a").expired);
+  EXPECT_TRUE(standings->at("x").expired);
+  EXPECT_FALSE(standings->at("x").unsure);
 }
 
 TEST_F(LogTest, RecallIsUnsureOfAnUnknownRunFromBeforeTheFileWasMovedAway) {
@@ -366,8 +396,31 @@ TEST_F(LogTest, TheMarkOutlivesTheProcess) {
 
 TEST_F(LogTest, RecallIsUnsureOfAnUnknownRunWithoutAMark) {
   Open();
-  EXPECT_EQ(log_->Mark(), "");
-  EXPECT_TRUE(Recall({"never"}).at("never").unsure);
+  const auto standings = log_->Recall({{"never", ""}});
+  ASSERT_TRUE(standings.has_value());
+  EXPECT_TRUE(standings->at("never").unsure);
+}
+
+TEST_F(LogTest, RecallIsSureOfARunFromBeforeTheFirstRecord) {
+  Open();
+  const std::string mark = log_->Mark();
+  log_.reset();
+  Open();
+  EXPECT_FALSE(Recall({"never"}, mark).at("never").unsure);
+  ASSERT_TRUE(Append("a").has_value());
+  EXPECT_FALSE(Recall({"never"}, mark).at("never").unsure);
+  EXPECT_NE(log_->Mark(), mark) << "it has a first record now";
+}
+
+TEST_F(LogTest, RecallIsUnsureWhereAFileWasMovedAwayThatHadBeenEmptyBeforeTheRun) {
+  Open();
+  const std::string mark = log_->Mark();
+  ASSERT_TRUE(Append("a").has_value());
+  log_.reset();
+  std::filesystem::rename(path_, path_ + ".1");
+  Open();
+  ASSERT_TRUE(Append("b").has_value());
+  EXPECT_TRUE(Recall({"a"}, mark).at("a").unsure);
 }
 
 TEST_F(LogTest, AFailureIsToldOnceAndSoIsItsEnd) {

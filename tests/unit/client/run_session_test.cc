@@ -26,7 +26,7 @@ TEST(RunSession, ARunIsCancelledWhileItsUploadIsHeldBack) {
   ASSERT_TRUE(connection) << connection.error().message;
   v1::RunSpec spec;
   spec.add_mounts()->mutable_input()->set_name("a");
-  RunSession session(*connection, spec, false);
+  RunSession session(*connection, spec, {});
   ASSERT_TRUE(session.Next());
   std::thread upload([&] {
     const std::string piece(1 << 18, 'x');

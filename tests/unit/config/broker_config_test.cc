@@ -29,6 +29,9 @@ std::string ProblemOf(const std::string& text) {
 // Every key that there is, each with another value than its default.
 const char* const kEveryKey = R"(socket = "/a/s"
 socket_mode = "0660"
+health_socket = "/a/h"
+health_socket_mode = "0600"
+health_tcp = "127.0.0.1:9177"
 policy = "/a/p"
 shadow_policy = "/a/sh"
 state_dir = "/a/st"
@@ -45,6 +48,9 @@ audit_deadline = "6s"
 output_stall = "7s"
 input_timeout = "1m"
 input_stall = "14s"
+retention = "2h"
+max_detached_runs_per_principal = 77
+max_kept_bytes_per_principal = "5GiB"
 output_timeout = "2m"
 max_input_bytes_per_principal = "3GiB"
 min_free_bytes = "5GiB"
@@ -113,11 +119,17 @@ TEST(BrokerConfig, ReadsEveryKey) {
   const BrokerConfig config = Read(kEveryKey);
   EXPECT_EQ(config.shadow_policy, "/a/sh");
   EXPECT_EQ(config.socket_mode, 0660U);
+  EXPECT_EQ(config.health_socket, "/a/h");
+  EXPECT_EQ(config.health_socket_mode, 0600U);
+  EXPECT_EQ(config.health_tcp, "127.0.0.1:9177");
   EXPECT_EQ(config.max_queued, 0U);
   EXPECT_EQ(config.max_runs_per_principal, 14U);
   EXPECT_EQ(config.reap_interval, std::chrono::seconds(9));
   EXPECT_EQ(config.input_timeout, std::chrono::minutes(1));
   EXPECT_EQ(config.input_stall, std::chrono::seconds(14));
+  EXPECT_EQ(config.retention, std::chrono::hours(2));
+  EXPECT_EQ(config.max_detached_runs_per_principal, 77U);
+  EXPECT_EQ(config.max_kept_bytes_per_principal, std::int64_t{5} << 30);
   EXPECT_EQ(config.output_timeout, std::chrono::minutes(2));
   EXPECT_EQ(config.max_input_bytes_per_principal, std::int64_t{3} << 30);
   EXPECT_EQ(config.min_free_bytes, std::int64_t{5} << 30);
@@ -222,6 +234,27 @@ TEST(BrokerConfig, SocketModeIsOctalAndNotExecutable) {
 
 TEST(BrokerConfig, SocketPathFitsTheKernelsLimit) {
   EXPECT_THAT(ProblemOf("socket = \"/" + std::string(120, 'x') + "\"\n"), HasSubstr("107"));
+}
+
+TEST(BrokerConfig, ProbesHaveASocketOfTheirOwn) {
+  EXPECT_THAT(ProblemOf("socket = \"/a/s\"\nhealth_socket = \"/a/s\"\n"), HasSubstr("same path"));
+  ProblemOf("health_socket = \"relative\"\n");
+  EXPECT_THAT(ProblemOf("health_socket = \"/" + std::string(120, 'x') + "\"\n"), HasSubstr("107"));
+  ProblemOf("health_socket_mode = \"0777\"\n");
+}
+
+TEST(BrokerConfig, ProbesAreAnsweredByTcpOnLoopbackAlone) {
+  for (const char* address :
+       {"0.0.0.0:9177", "192.0.2.1:9177", "[::]:9177", "[::ffff:127.0.0.1]:9177", "localhost:9177",
+        "127.1:9177", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:+80",
+        "127.0.0.1:080", "127.0.0.1 :80", "::1:9177", ":9177", "9177"}) {
+    EXPECT_THAT(ProblemOf("health_tcp = \"" + std::string(address) + "\"\n"),
+                HasSubstr("no loopback address"))
+        << address;
+  }
+  for (const char* address : {"127.0.0.1:9177", "127.9.9.9:1", "[::1]:65535", ""}) {
+    EXPECT_EQ(Read("health_tcp = \"" + std::string(address) + "\"\n").health_tcp, address);
+  }
 }
 
 TEST(BrokerConfig, OneUidGetsAtMostAllConnections) {

@@ -54,8 +54,9 @@ TEST_F(AuditWriterTest, EveryTypeOfEventHasItsRecord) {
       {Type::kBrokerStarted, "broker.started"},     {Type::kBrokerStopped, "broker.stopped"},
       {Type::kPolicyLoaded, "policy.loaded"},       {Type::kRunDenied, "run.denied"},
       {Type::kRunAdmitted, "run.admitted"},         {Type::kRunStarted, "run.started"},
-      {Type::kRunFinished, "run.finished"},         {Type::kRunCancelled, "run.cancelled"},
-      {Type::kTeardownOverdue, "teardown.overdue"}, {Type::kTeardownSettled, "teardown.settled"},
+      {Type::kRunAdopted, "run.adopted"},           {Type::kRunFinished, "run.finished"},
+      {Type::kRunCancelled, "run.cancelled"},       {Type::kTeardownOverdue, "teardown.overdue"},
+      {Type::kTeardownSettled, "teardown.settled"}, {Type::kRunExpired, "run.expired"},
       {Type::kJournalSetAside, "journal.set_aside"}};
   for (const auto& [type, name] : names) EXPECT_EQ(Write(Event(type))["type"], name);
 }
@@ -165,6 +166,9 @@ TEST_F(AuditWriterTest, RecallAnswersForEveryRunAsked) {
   EXPECT_FALSE(standings->at(RunId("other")).admitted);
   EXPECT_FALSE(standings->at(RunId("other")).unsure);
   EXPECT_TRUE(standings->at(RunId("old")).unsure);
+  EXPECT_FALSE(standings->at(RunId("run")).expired);
+  static_cast<void>(Write(Event(run::AuditEvent::Type::kRunExpired)));
+  EXPECT_TRUE(writer_->Recall({{RunId("run"), writer_->Mark()}})->at(RunId("run")).expired);
 }
 
 }  // namespace

@@ -47,5 +47,13 @@ TEST_F(HealthTest, NobodyIsToldAfterTheEnd) {
   EXPECT_THAT(told_, ElementsAre(true));
 }
 
+TEST_F(HealthTest, WhoeverAsksHearsWhy) {
+  EXPECT_TRUE(health_.Now().audit_works && !health_.Now().stopping);
+  health_.SetAuditWorks(false);
+  EXPECT_TRUE(!health_.Now().audit_works && !health_.Now().stopping);
+  health_.SetStopping();
+  EXPECT_TRUE(health_.Now().stopping);
+}
+
 }  // namespace
 }  // namespace tidewaiter::daemon

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "broker/run/detached_run.h"
+
 namespace tidewaiter::daemon {
 namespace {
 
@@ -103,7 +105,8 @@ TEST(Settings, EverySettingOfTheReaperReachesTheCore) {
 
 TEST(Settings, ADrainMayTakeLongerThanAllThatItWaitsFor) {
   const config::BrokerConfig config;
-  EXPECT_GT(LongestDrain(config), config.drain_timeout + config.teardown_timeout);
+  EXPECT_GT(LongestDrain(config), config.drain_timeout + run::DetachedRun::kFlush +
+                                      2 * config.teardown_timeout + config.audit_deadline);
 }
 
 }  // namespace

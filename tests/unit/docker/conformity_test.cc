@@ -155,6 +155,25 @@ TEST(ConformityTest, ErrorNamesTheFieldAndNeverAValueOfTheEnvironment) {
   EXPECT_THAT(result.error().message, Not(HasSubstr("hunter2")));
 }
 
+TEST(ConformityTest, LogThatIsKeptWithoutItsBoundDiffers) {
+  const Json body = BodyOf(FullSpec(), false, true);
+  const ImageConfig image = TestImage();
+  const auto conforms = [&](const Json& view) {
+    return CheckConformity({.body = body,
+                            .image = image,
+                            .container_id = kContainerId,
+                            .name = kName,
+                            .network_name = "none"},
+                           view);
+  };
+  Json view = EngineView(body);
+  EXPECT_TRUE(conforms(view).has_value());
+  view["HostConfig"]["LogConfig"]["Config"].erase("max-size");
+  const Result<void> unbounded = conforms(view);
+  ASSERT_FALSE(unbounded.has_value());
+  EXPECT_THAT(unbounded.error().message, HasSubstr("HostConfig.LogConfig"));
+}
+
 TEST(ConformityTest, NetworkThatIsNotInternalDiffers) {
   const auto admitted = ::tidewaiter::testing::Admit(
       ::tidewaiter::testing::PermissivePolicy("registry.example/lab/*"), FullSpec());

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker/docker/log_driver.h"
 #include "tests/unit/docker/container_fixture.h"
 
 namespace tidewaiter::docker {
@@ -54,6 +55,13 @@ TEST(ContainerConfigTest, WholeBodyOfAFullRun) {
     "WorkingDir": "/work"
   })");
   EXPECT_EQ(BodyOf(FullSpec()), expected) << Json::diff(expected, BodyOf(FullSpec())).dump(1);
+}
+
+TEST(ContainerConfigTest, OutputThatIsToBeKeptGoesToABoundedLog) {
+  policy::RunSpec spec = FullSpec();
+  spec.limits.log_bytes = 5000;
+  const Json body = BodyOf(spec, false, true);
+  EXPECT_EQ(body["HostConfig"]["LogConfig"], KeptLogConfig(5000));
 }
 
 TEST(ContainerConfigTest, EmptyCommandAndFolderLeaveTheImagesOwn) {

@@ -42,7 +42,7 @@ inline policy::RunSpec FullSpec() {
 
 inline const run::MountSources kSources{.inputs = "/state/in", .outputs = "/state/out"};
 
-inline Json BodyOf(const policy::RunSpec& spec, bool with_stdin = false) {
+inline Json BodyOf(const policy::RunSpec& spec, bool with_stdin = false, bool keeps_log = false) {
   const policy::AdmittedRun admitted = ::tidewaiter::testing::Admit(
       ::tidewaiter::testing::PermissivePolicy("registry.example/lab/*"), spec);
   Result<Json> body =
@@ -54,7 +54,8 @@ inline Json BodyOf(const policy::RunSpec& spec, bool with_stdin = false) {
                      .network_id = kNetworkId,
                      .seccomp_profile = spec.seccomp_profile.empty() ? "" : R"({"x":1})",
                      .sources = kSources,
-                     .with_stdin = with_stdin});
+                     .with_stdin = with_stdin,
+                     .keeps_log = keeps_log});
   EXPECT_TRUE(body.has_value());
   return body ? *std::move(body) : Json();
 }

@@ -10,10 +10,10 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "broker/docker/unsupported.h"
 #include "tests/support/admitted_run.h"
+#include "tests/support/eventually.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/stand_in_engine.h"
 
@@ -23,6 +23,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::tidewaiter::testing::Eventually;
 using ::tidewaiter::testing::StandInEngine;
 using Fault = StandInEngine::Fault;
 using std::chrono::milliseconds;
@@ -40,16 +41,6 @@ class NoOutput final : public run::OutputSink {
 
 run::Patience Soon(milliseconds limit = seconds(20)) {
   return {.stop = {}, .deadline = Deadline::After(limit)};
-}
-
-// Asks again and again, for at most ten seconds.
-bool Eventually(const std::function<bool()>& done) {
-  const Deadline limit = Deadline::After(seconds(10));
-  while (!done()) {
-    if (limit.Passed()) return false;
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  return true;
 }
 
 policy::RunSpec Spec() {
@@ -300,11 +291,47 @@ TEST_F(DockerBackendTest, ListOwnedPassesOverWhatIsNotWhollyOurs) {
   engine_.PlantContainer("a", {{"io.tidewaiter.broker", "other"}, {"io.tidewaiter.run", run}});
   engine_.PlantContainer("b", {{"io.tidewaiter.broker", ours}, {"io.tidewaiter.run", "../x"}});
   engine_.PlantContainer("c", {{"io.tidewaiter.broker", ours}});
-  const auto owned = backend_->ListOwned(Deadline::After(seconds(10)));
+  const auto owned = backend_->ListOwned({.stop = {}, .deadline = Deadline::After(seconds(10))});
   ASSERT_TRUE(owned.has_value()) << owned.error().message;
   ASSERT_THAT(*owned, SizeIs(1));
   EXPECT_EQ(owned->front().resource.id, id);
   EXPECT_EQ(owned->front().run_id.value(), run);
+}
+
+TEST_F(DockerBackendTest, ListOwnedIsCompleteWhereItTakesPages) {
+  settings_.call_timeout = seconds(10);
+  backend_ = std::make_unique<DockerBackend>(*loop_, *http_, settings_);
+  for (int i = 0; i < 600; ++i) {
+    engine_.PlantContainer(
+        "tw-" + std::to_string(i),
+        {{"io.tidewaiter.broker", settings_.broker_id.value()}, {"io.tidewaiter.run", RandomId()}});
+  }
+  const auto owned = backend_->ListOwned(Soon());
+  ASSERT_TRUE(owned.has_value()) << owned.error().message;
+  EXPECT_THAT(*owned, SizeIs(600));
+}
+
+TEST_F(DockerBackendTest, AbsenceOfWhatAFormerBrokerAskedForIsNotBelievedBeforeTheSettleTime) {
+  settings_.settle_time = seconds(2);
+  settings_.call_timeout = seconds(10);
+  backend_ = std::make_unique<DockerBackend>(*loop_, *http_, settings_);
+  resources_ = backend_->Plan(Admitted(), run_id_);
+  const Deadline asked = Deadline::After({});
+  backend_->ExpectLate(resources_.back(), milliseconds(0));
+  const auto at_once = backend_->Remove(resources_.back(), run_id_, Deadline::After(seconds(10)));
+  EXPECT_FALSE(at_once.confirmed_absent);
+  EXPECT_EQ(at_once.reason, "STILL_CREATING");
+  RemoveAll();
+  EXPECT_GE(Deadline::Clock::now() - asked.when(), settings_.settle_time);
+}
+
+TEST_F(DockerBackendTest, AbsenceOfWhatABrokerThatIsLongGoneAskedForIsBelieved) {
+  settings_.settle_time = seconds(10);
+  backend_ = std::make_unique<DockerBackend>(*loop_, *http_, settings_);
+  resources_ = backend_->Plan(Admitted(), run_id_);
+  backend_->ExpectLate(resources_.back(), seconds(11));
+  EXPECT_TRUE(
+      backend_->Remove(resources_.back(), run_id_, Deadline::After(seconds(10))).confirmed_absent);
 }
 
 TEST_F(DockerBackendTest, MountsOfOtherKindsAndUnknownProfilesAreUnsupported) {

@@ -17,6 +17,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 const std::string kId(64, 'a');
+const std::string kOther(64, 'b');
 
 std::string Event(const std::string& action, const std::string& attributes = "") {
   return R"({"Type":"container","Action":")" + action +
@@ -143,7 +144,15 @@ class ExitWatcherTest : public ::testing::Test {
   // `ping_interval`: the default is longer than any test.
   void Watch(bool forgeable = false, milliseconds ping_interval = std::chrono::hours(1)) {
     Follow(ping_interval);
-    watch_ = watcher_->Add(kId, forgeable);
+    watch_ = watcher_->Add({.container_id = kId, .forgeable = forgeable});
+  }
+  void GoAway() {
+    engine_.SetContainer(Fail(ErrorCode::kUnavailable, "refused", "CONNECT_FAILED"));
+    engine_.Break(/*refuse=*/true);
+  }
+  void ComeBack(const std::string& state) {
+    engine_.SetContainer(200, state);
+    engine_.Break(/*refuse=*/false);
   }
   void Follow(milliseconds ping_interval) {
     engine_.settings().ping_interval = ping_interval;
@@ -357,6 +366,89 @@ TEST_F(ExitWatcherTest, EngineThatStaysAwayLosesItsContainers) {
   ASSERT_TRUE(exit.has_value());
   ASSERT_TRUE(exit->lost.has_value());
   EXPECT_EQ(exit->lost->Reason(), "ENGINE_UNAVAILABLE");
+}
+
+TEST_F(ExitWatcherTest, ContainerThatOutlastsTheEngineIsNotLostWithTheOthers) {
+  Watch();
+  const auto patient = watcher_->Add({.container_id = kOther, .outlasts_engine = true});
+  GoAway();
+  ASSERT_TRUE(Exit()->lost.has_value());
+  EXPECT_FALSE(patient->exited().Peek().has_value());
+  ComeBack(State("exited", 6));
+  const auto exit = patient->exited().Wait({}, Deadline::After(seconds(10)));
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 6);
+}
+
+TEST_F(ExitWatcherTest, ContainerWatchedAnewDoesNotHoldUpTheLossOfTheOthers) {
+  engine_.settings().event_loss_limit = seconds(2);
+  Watch();
+  GoAway();
+  std::vector<std::unique_ptr<ExitWatcher::Watch>> retries;
+  // Each within the limit of the one before.
+  for (int i = 0; i < 100 && !watch_->exited().Wait({}, Deadline::After(milliseconds(100))); ++i) {
+    retries.push_back(watcher_->Add({.container_id = kOther}));
+  }
+  ASSERT_TRUE(watch_->exited().Peek().has_value());
+}
+
+TEST_F(ExitWatcherTest, StreamsThatEndWithTheEventsWereCutOffByAnEngineThatIsBackAtOnce) {
+  for (const bool events_first : {false, true}) {
+    Watch();
+    if (!events_first) watch_->StreamsEnded();
+    engine_.Break();
+    ASSERT_NE(engine_.StreamUrl(2), "");
+    if (events_first) watch_->StreamsEnded();
+    engine_.Say(Event("die", R"("exitCode":"3")"));
+    ASSERT_TRUE(Exit().has_value());
+    EXPECT_TRUE(watch_->StreamsCutOff()) << events_first;
+    watch_.reset();
+    watcher_.reset();
+  }
+}
+
+TEST_F(ExitWatcherTest, StreamsThatEndBeforeGarbageInTheEventsWereNotCutOff) {
+  Watch();
+  watch_->StreamsEnded();
+  engine_.Say("no event\n");
+  ASSERT_NE(engine_.StreamUrl(2), "");
+  engine_.Say(Event("die", R"("exitCode":"3")"));
+  ASSERT_TRUE(Exit().has_value());
+  EXPECT_FALSE(watch_->StreamsCutOff());
+}
+
+TEST_F(ExitWatcherTest, StreamsThatEndAfterTheContainerWereNotCutOff) {
+  Watch();
+  engine_.Say(Event("die", R"("exitCode":"3")"));
+  ASSERT_TRUE(Exit().has_value());
+  watch_->StreamsEnded();
+  engine_.Break();
+  ASSERT_NE(engine_.StreamUrl(2), "");
+  EXPECT_FALSE(watch_->StreamsCutOff());
+}
+
+TEST_F(ExitWatcherTest, StreamsFoundEndedWhileTheEngineIsAwayWereCutOff) {
+  engine_.settings().event_loss_limit = seconds(60);
+  Watch();
+  GoAway();
+  ASSERT_NE(engine_.StreamUrl(2), "");  // it is asked for the next stream
+  watch_->StreamsEnded();
+  ASSERT_TRUE(engine_.WaitInspections(3));  // the attempts of one question
+  ComeBack(State("exited", 5));
+  ASSERT_EQ(Exit()->exit_code, 5);
+  EXPECT_TRUE(watch_->StreamsCutOff());
+}
+
+TEST_F(ExitWatcherTest, StreamsThatTheContainerClosedWereNotCutOffByALaterLoss) {
+  engine_.settings().event_loss_limit = seconds(60);
+  Watch(false, milliseconds(20));
+  watch_->StreamsEnded();
+  ASSERT_TRUE(engine_.WaitInspections(2));  // the first answer has been taken
+  GoAway();
+  ASSERT_TRUE(engine_.WaitInspections(engine_.inspections() + 3));
+  ComeBack(State("exited", 5));
+  ASSERT_EQ(Exit()->exit_code, 5);
+  EXPECT_FALSE(watch_->StreamsCutOff());
 }
 
 }  // namespace

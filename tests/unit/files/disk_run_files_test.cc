@@ -37,6 +37,7 @@ class DiskRunFilesTest : public ::testing::Test {
  protected:
   DiskRunFilesTest() {
     std::signal(SIGPIPE, SIG_IGN);
+    fs::create_directories(folder_ / "kept");
     fs::create_directories(run_folder_);
     // Where another user, too, finds it.
     fs::copy_file(extract::WorkerBesideThisProgram(), folder_ / "worker");
@@ -61,7 +62,7 @@ class DiskRunFilesTest : public ::testing::Test {
                                           std::uint64_t max_bytes = 1000) {
     TW_ASSIGN(const auto receiver, files.Receive(Of(user), "code", max_bytes));
     for (std::size_t at = 0; at < archive.size(); at += 700) {
-      TW_TRY(receiver->Write(std::string_view(archive).substr(at, 700), kPatience));
+      TW_TRY(receiver->Write(SharedBytes(archive.substr(at, 700)), kPatience));
     }
     return receiver->Finish(kPatience);
   }
@@ -127,10 +128,10 @@ TEST_F(DiskRunFilesTest, ARefusalAmidTheArchiveIsToldBeforeItsEnd) {
   ASSERT_TRUE(receiver.has_value());
   const std::string header =
       TarBytes::Header({.name = "/absolute", .size = TarBytes::Octal(1U << 30U)}, 0);
-  ASSERT_TRUE((*receiver)->Write(header, kPatience).has_value());
+  ASSERT_TRUE((*receiver)->Write(SharedBytes(header), kPatience).has_value());
   Result<void> written = Ok();
   for (int i = 0; i < 100'000 && written; ++i) {
-    written = (*receiver)->Write(std::string(512, 'x'), kPatience);
+    written = (*receiver)->Write(SharedBytes(std::string(512, 'x')), kPatience);
   }
   ASSERT_FALSE(written.has_value());
   EXPECT_EQ(written.error().Reason(), "INPUT_REFUSED");
@@ -164,7 +165,7 @@ TEST_F(DiskRunFilesTest, AStoppedRunsUploadEndsAtOnce) {
   const run::Patience patience{.stop = stop.get_token(), .deadline = Deadline::Never()};
   const auto receiver = files->Receive(Of(Self()), "code", 1000);
   ASSERT_TRUE(receiver.has_value());
-  ASSERT_TRUE((*receiver)->Write(TarBytes().File("f").bytes(), patience).has_value());
+  ASSERT_TRUE((*receiver)->Write(SharedBytes(TarBytes().File("f").bytes()), patience).has_value());
   stop.request_stop();
   const auto end = (*receiver)->Finish(patience);
   ASSERT_FALSE(end.has_value());
@@ -183,6 +184,28 @@ TEST_F(DiskRunFilesTest, WhatAPrincipalsRunsHoldCountsUntilTheyAreForgotten) {
   EXPECT_TRUE(files->Receive(other, "x", 10'000 - 600 - 4096).has_value());
   files->Forget(RunId("run"));
   EXPECT_TRUE(files->Receive(other, "y", 600 + 4096).has_value());
+}
+
+TEST_F(DiskRunFilesTest, FoldersThatNoEntryListsCountAgainstThePrincipal) {
+  const auto files = Open();
+  ASSERT_TRUE(Take(*files, TarBytes().File("a/f").Ended()).has_value());
+  const run::RunFiles::Owner other{.run_id = RunId("run"), .principal = "alice", .user = Self()};
+  EXPECT_FALSE(files->Receive(other, "more", 10'000 - 2 * 4096 + 1).has_value());
+}
+
+TEST_F(DiskRunFilesTest, ALogIsReadWhileTheRunGoesOnAndOnceItIsKept) {
+  const auto files = Open();
+  auto log = files->OpenLog(RunId("run"), 1000, {});
+  ASSERT_TRUE(log.has_value()) << log.error().message;
+  const std::string_view text = "abc";
+  (*log)->Write(run::OutputStream::kStdout, std::as_bytes(std::span(text)));
+  ASSERT_TRUE((*log)->Flush(Deadline::After(std::chrono::seconds(20))));
+  EXPECT_EQ(files->ReadLog(RunId("run"), 8, 2).value_or("?"), "ab");
+  EXPECT_FALSE(files->OpenLog(RunId("run"), 1000, {}).has_value());  // it is there already
+  fs::rename(run_folder_, folder_ / "kept/run");
+  EXPECT_EQ(files->ReadLog(RunId("run"), 8, 100).value_or("?"), "abc");
+  EXPECT_EQ(files->ReadLog(RunId("run"), 11, 100).value_or("?"), "");
+  EXPECT_FALSE(files->ReadLog(RunId("other"), 0, 1).has_value());
 }
 
 TEST_F(DiskRunFilesTest, ADiskThatIsAlmostFullTakesNoFiles) {

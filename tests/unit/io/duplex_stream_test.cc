@@ -102,11 +102,17 @@ TEST_F(DuplexStreamTest, APausedStreamWhosePeerIsGoneKeepsTheLoopIdleAndItsDataR
     peer.Send("last words");
   });
   std::atomic<bool> pause = true;
-  const auto stream = Open(server, heard_.Callbacks([&] { return !pause; }));
+  std::atomic<int> hang_ups = 0;
+  auto callbacks = heard_.Callbacks([&] { return !pause; });
+  callbacks.on_hang_up = [&] { ++hang_ups; };
+  const auto stream = Open(server, std::move(callbacks));
   ASSERT_TRUE(stream) << stream.error().message;
   ASSERT_TRUE(heard_.Await([](const Heard::State& state) { return state.pieces == 1; }));
   (*stream)->Write(Bytes("x"));
-  BeatsWithin(*loop_, milliseconds(50));  // the server closes
+  for (int i = 0; i < 200 && hang_ups == 0; ++i) {  // until the server has closed
+    BeatsWithin(*loop_, milliseconds(50));
+  }
+  ASSERT_GE(hang_ups, 1);
   EXPECT_LE(BeatsWithin(*loop_, milliseconds(100)), 4U);
   EXPECT_EQ(heard_.Now().ends, 0);
   pause = false;

@@ -5,10 +5,14 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <thread>
 
 #include "broker/journal/entry_format.h"
+#include "broker/journal/sealed_file.h"
 #include "tests/support/only_chown.h"
 #include "tests/support/required.h"
 #include "tests/support/scratch_folder.h"
@@ -24,6 +28,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+
+std::vector<run::JournalEntry> Unfinished(const run::RunJournal::Found& found) {
+  std::vector<run::JournalEntry> entries;
+  for (const auto& run : found.runs) entries.push_back(run.entry);
+  return entries;
+}
 
 class DirectoryJournalTest : public ::testing::Test {
  protected:
@@ -49,6 +59,9 @@ class DirectoryJournalTest : public ::testing::Test {
     entry.log_mark = "7@2026-10-02T12:34:56.000000789Z";
     entry.resources = {{.kind = run::Resource::Kind::kNetwork, .name = "tw-n", .id = "id"},
                        {.kind = run::Resource::Kind::kContainer, .name = "tw-c", .id = ""}};
+    entry.left_at = {.at = std::chrono::system_clock::time_point(std::chrono::milliseconds(6)),
+                     .boot_id = "boot",
+                     .since_boot = std::chrono::milliseconds(7)};
     return entry;
   }
   fs::path RunFolder(const run::JournalEntry& entry) const { return runs_ / entry.run_id.value(); }
@@ -66,7 +79,7 @@ class DirectoryJournalTest : public ::testing::Test {
   void ExpectSetAside(const std::string& reason) {
     const auto found = journal_->Load();
     ASSERT_TRUE(found.has_value()) << found.error().message;
-    EXPECT_THAT(found->entries, IsEmpty());
+    EXPECT_THAT(found->runs, IsEmpty());
     ASSERT_THAT(found->set_aside, SizeIs(1));
     EXPECT_THAT(found->set_aside[0].what, HasSubstr(reason));
     EXPECT_TRUE(found->set_aside[0].moved);
@@ -87,7 +100,7 @@ TEST_F(DirectoryJournalTest, WhatWasOpenedIsLoadedByTheNextProcess) {
   const run::JournalEntry entry = NewEntry();
   ASSERT_TRUE(journal_->Open(entry).has_value());
   Reopen();
-  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+  EXPECT_THAT(Unfinished(*journal_->Load()), ElementsAre(entry));
 }
 
 TEST_F(DirectoryJournalTest, AnUpdateReplacesTheEntry) {
@@ -96,7 +109,7 @@ TEST_F(DirectoryJournalTest, AnUpdateReplacesTheEntry) {
   entry.resources[1].id = "container-id";
   entry.finished_recorded = true;
   ASSERT_TRUE(journal_->Update(entry).has_value());
-  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+  EXPECT_THAT(Unfinished(*journal_->Load()), ElementsAre(entry));
 }
 
 TEST_F(DirectoryJournalTest, NothingIsReadableByOthers) {
@@ -131,14 +144,14 @@ TEST_F(DirectoryJournalTest, AFolderThatHoldsMoreKeepsItsEntryAtClose) {
   const run::Removal removal = journal_->Close(entry.run_id, Deadline::Never());
   EXPECT_FALSE(removal.confirmed_absent);
   EXPECT_THAT(removal.error, HasSubstr("'output'"));
-  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+  EXPECT_THAT(Unfinished(*journal_->Load()), ElementsAre(entry));
 }
 
 TEST_F(DirectoryJournalTest, ARunCannotBeOpenedTwice) {
   const run::JournalEntry entry = NewEntry();
   ASSERT_TRUE(journal_->Open(entry).has_value());
   EXPECT_EQ(journal_->Open(entry).error().code, ErrorCode::kAlreadyExists);
-  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+  EXPECT_THAT(Unfinished(*journal_->Load()), ElementsAre(entry));
 }
 
 TEST_F(DirectoryJournalTest, AnUpdateOfAnUnknownRunMakesNothing) {
@@ -197,6 +210,43 @@ TEST_F(DirectoryJournalTest, AnEntryOfAnOlderBrokerIsReadWithoutWhatItLacks) {
 TEST_F(DirectoryJournalTest, ANewerVersionIsSetAside) {
   OpenWithBytes("\x08\x02");  // field 1, a varint: 2
   ExpectSetAside("version 2");
+}
+
+TEST_F(DirectoryJournalTest, AnImpossibleTimeIsSetAside) {
+  const std::string minus_one = std::string(9, '\xff') + '\x01';
+  OpenWithBytes(Seal("\x72\x0b\x28" + minus_one));  // detachment.timeout_millis
+  ExpectSetAside("impossible time");
+}
+
+TEST_F(DirectoryJournalTest, AnImpossibleTimeOfItsLossIsSetAside) {
+  const std::string minus_one = std::string(9, '\xff') + '\x01';
+  OpenWithBytes(Seal("\x7a\x0b\x18" + minus_one));  // left_at.boottime_millis
+  ExpectSetAside("impossible time");
+}
+
+TEST_F(DirectoryJournalTest, TimesAndSizesThatCannotBeAreNotWritten) {
+  using std::chrono::milliseconds;
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  static constexpr milliseconds kLast =
+      std::chrono::floor<milliseconds>(std::chrono::nanoseconds::max());
+  const auto refused = [this](const auto& change) {
+    run::JournalEntry entry = NewEntry();
+    change(entry.detachment.emplace().launch.emplace(), *entry.detachment);
+    const auto written = FormatEntry(entry);
+    return !written && written.error().code == ErrorCode::kInvalidArgument;
+  };
+  using L = run::Launch;
+  using D = run::Detachment;
+  EXPECT_FALSE(refused([](L&, D& of) { of.log_bytes = of.output_bytes = kMost / 2; }));
+  EXPECT_TRUE(refused([](L&, D& of) { of.log_bytes = kMost / 2 + 1; }));
+  EXPECT_TRUE(refused([](L&, D& of) { of.output_bytes = -1; }));
+  EXPECT_FALSE(refused([](L&, D& of) { of.timeout = kLast; }));
+  EXPECT_TRUE(refused([](L&, D& of) { of.timeout = kLast + milliseconds(1); }));
+  EXPECT_TRUE(refused([](L& launch, D&) { launch.since_boot = milliseconds(-1); }));
+  EXPECT_TRUE(refused([](L& launch, D&) { launch.at -= milliseconds(1); }));
+  run::JournalEntry left = NewEntry();
+  left.left_at->since_boot = milliseconds(-1);
+  EXPECT_FALSE(FormatEntry(left).has_value());
 }
 
 TEST_F(DirectoryJournalTest, AnotherRunsEntryIsSetAside) {
@@ -264,7 +314,7 @@ TEST_F(DirectoryJournalTest, WhatACrashAmidOpenOrCloseLeftIsRemoved) {
   fs::create_directory(runs_ / RandomId());
   OpenWithBytes("");
   const auto found = journal_->Load();
-  EXPECT_THAT(found->entries, IsEmpty());
+  EXPECT_THAT(found->runs, IsEmpty());
   EXPECT_THAT(found->set_aside, IsEmpty());
   EXPECT_TRUE(fs::is_empty(runs_));
 }
@@ -273,7 +323,7 @@ TEST_F(DirectoryJournalTest, ACrashAmidAnUpdateLeavesTheOldEntry) {
   const run::JournalEntry entry = NewEntry();
   ASSERT_TRUE(journal_->Open(entry).has_value());
   AppendText(RunFolder(entry) / "run.pb.new", "half");
-  EXPECT_THAT(journal_->Load()->entries, ElementsAre(entry));
+  EXPECT_THAT(Unfinished(*journal_->Load()), ElementsAre(entry));
   ASSERT_TRUE(journal_->Update(entry).has_value());
   EXPECT_TRUE(journal_->Close(entry.run_id, Deadline::Never()).confirmed_absent);
 }

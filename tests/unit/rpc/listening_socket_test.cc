@@ -136,5 +136,18 @@ TEST(ListeningSocket, RefusesAPathThatTheKernelWouldCut) {
   EXPECT_FALSE(ListeningSocket::Open("/" + std::string(200, 'x'), 0666).has_value());
 }
 
+// As where systemd passed the socket that Open takes.
+TEST(ListeningSocket, BindTakesNoSocketThatWasPassed) {
+  const ScratchFolder folder;
+  ASSERT_EQ(::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1), 0);
+  ASSERT_EQ(::setenv("LISTEN_FDS", "1", 1), 0);
+  const auto socket = ListeningSocket::Bind(folder / "s", 0600);
+  ::unsetenv("LISTEN_PID");
+  ::unsetenv("LISTEN_FDS");
+  ASSERT_TRUE(socket.has_value()) << socket.error().message;
+  EXPECT_FALSE(socket->activated());
+  EXPECT_TRUE(Connects(folder / "s"));
+}
+
 }  // namespace
 }  // namespace tidewaiter::rpc

@@ -33,12 +33,14 @@ class RunStreamTest : public ::testing::Test {
  protected:
   RunStreamTest() {
     stream_ = std::make_shared<RunStream>(
-        [this](run::RunRequest request) -> Result<std::shared_ptr<run::RunHandle>> {
+        [this](run::RunRequest request) -> Result<RunStream::Launched> {
           ++launched_;
           with_stdin_ = request.with_stdin;
           uploads_ = request.uploads;
           if (refusal_) return *refusal_;
-          return std::shared_ptr<run::RunHandle>(handle_);
+          detached_ = request.detached;
+          if (existing_) return RunStream::Launched{.handle = nullptr, .existing = existing_};
+          return RunStream::Launched{.handle = handle_, .existing = {}};
         },
         run::Caller{.uid = 1000, .gid = 1, .pid = 2, .principal = "tester"}, RunStream::Settings{});
     stream_->Open(port_);
@@ -47,7 +49,7 @@ class RunStreamTest : public ::testing::Test {
   void Start(bool with_stdin = false) {
     v1::RunRequest request;
     request.mutable_start()->set_stdin(with_stdin);
-    stream_->OnRead(true, request);
+    stream_->OnRead(request, request.ByteSizeLong());
   }
   void StartWithInputs(const std::vector<std::string>& names, bool with_stdin = false) {
     v1::RunRequest request;
@@ -55,19 +57,27 @@ class RunStreamTest : public ::testing::Test {
     for (const std::string& name : names) {
       request.mutable_start()->mutable_spec()->add_mounts()->mutable_input()->set_name(name);
     }
-    stream_->OnRead(true, request);
+    stream_->OnRead(request, request.ByteSizeLong());
+  }
+  void StartDetached(const std::vector<std::string>& inputs = {}) {
+    v1::RunRequest request;
+    request.mutable_start()->set_detach(true);
+    for (const std::string& name : inputs) {
+      request.mutable_start()->mutable_spec()->add_mounts()->mutable_input()->set_name(name);
+    }
+    stream_->OnRead(request, request.ByteSizeLong());
   }
   void Input(const std::string& name, std::string data, bool last = false) {
     v1::RunRequest request;
     request.mutable_input()->set_name(name);
     request.mutable_input()->set_data(std::move(data));
     request.mutable_input()->set_last(last);
-    stream_->OnRead(true, request);
+    stream_->OnRead(request, request.ByteSizeLong());
   }
   void Stdin() {
     v1::RunRequest request;
     request.set_stdin("x");
-    stream_->OnRead(true, request);
+    stream_->OnRead(request, request.ByteSizeLong());
   }
   // What the call ended with, where the client broke the contract.
   std::string Violation() {
@@ -78,7 +88,7 @@ class RunStreamTest : public ::testing::Test {
   void Cancel() {
     v1::RunRequest request;
     request.mutable_cancel();
-    stream_->OnRead(true, request);
+    stream_->OnRead(request, request.ByteSizeLong());
   }
   // Lets every write succeed until none is under way.
   void Flush() {
@@ -100,6 +110,8 @@ class RunStreamTest : public ::testing::Test {
   std::shared_ptr<FakeHandle> handle_ = std::make_shared<FakeHandle>();
   std::optional<Error> refusal_;
   int launched_ = 0;
+  bool detached_ = false;
+  std::optional<RunId> existing_;
   bool with_stdin_ = false;
   std::shared_ptr<run::UploadSource> uploads_;
   std::size_t flushed_ = 0;
@@ -206,7 +218,7 @@ TEST_F(RunStreamTest, UnaskedStdinIsAViolation) {
   Start(false);
   v1::RunRequest request;
   request.set_stdin("x");
-  stream_->OnRead(true, request);
+  stream_->OnRead(request, request.ByteSizeLong());
   EXPECT_EQ(port_.finished.at(0).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
@@ -216,7 +228,7 @@ TEST_F(RunStreamTest, TheNextMessageIsReadOnlyWhenStdinHasRoom) {
   EXPECT_EQ(port_.reads, 2);
   v1::RunRequest request;
   request.set_stdin(std::string(1U << 20U, 'x'));
-  stream_->OnRead(true, request);
+  stream_->OnRead(request, request.ByteSizeLong());
   EXPECT_EQ(port_.reads, 2);
   stream_->OnAttachmentClosing();  // the container is gone: what waits is dropped
   EXPECT_EQ(port_.reads, 3);
@@ -224,13 +236,57 @@ TEST_F(RunStreamTest, TheNextMessageIsReadOnlyWhenStdinHasRoom) {
 
 TEST_F(RunStreamTest, HalfCloseAfterTheStartIsNoCancel) {
   Start();
-  stream_->OnRead(false, {});
+  stream_->OnReadEnd();
   EXPECT_TRUE(handle_->causes.empty());
   EXPECT_TRUE(port_.finished.empty());
 }
 
+TEST_F(RunStreamTest, ADetachedRunsStreamEndsWellOnceItHasStarted) {
+  StartDetached();
+  EXPECT_TRUE(detached_);
+  stream_->OnStarted({}, "cc");
+  stream_->OnDone();
+  Flush();
+  ASSERT_EQ(port_.finished.size(), 1U);
+  EXPECT_TRUE(port_.finished[0].ok());
+}
+
+TEST_F(RunStreamTest, ADetachedRunsClientThatIsGoneEndsItsUploads) {
+  StartDetached({"code"});
+  stream_->OnCancelled();
+  EXPECT_EQ(uploads_->Next({.stop = {}, .deadline = Deadline::Never()}).error().Reason(),
+            "INPUT_MISSING");
+}
+
+TEST_F(RunStreamTest, DetachHasNoStdin) {
+  v1::RunRequest request;
+  request.mutable_start()->set_detach(true);
+  request.mutable_start()->set_stdin(true);
+  stream_->OnRead(request, request.ByteSizeLong());
+  EXPECT_NE(Violation().find("both stdin and detach"), std::string::npos);
+  EXPECT_EQ(launched_, 0);
+}
+
+TEST_F(RunStreamTest, ARunThatWasBegunBeforeIsToldAndEndsTheCall) {
+  existing_ = RunId("old");
+  StartDetached();
+  Flush();
+  ASSERT_EQ(port_.finished.size(), 1U);
+  EXPECT_TRUE(port_.finished[0].ok());
+  ASSERT_EQ(port_.written.size(), 1U);
+  EXPECT_EQ(port_.written[0].admitted().run_id(), "old");
+  EXPECT_TRUE(port_.written[0].admitted().existing());
+}
+
+TEST_F(RunStreamTest, WhatIsNoRequestAtAllIsAViolation) {
+  Start();
+  stream_->OnUnreadable();
+  EXPECT_NE(Violation().find("no RunRequest"), std::string::npos);
+  EXPECT_EQ(handle_->causes.size(), 1U);
+}
+
 TEST_F(RunStreamTest, HalfCloseBeforeTheStartIsAViolation) {
-  stream_->OnRead(false, {});
+  stream_->OnReadEnd();
   EXPECT_EQ(port_.finished.at(0).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
@@ -261,7 +317,7 @@ TEST_F(RunStreamTest, PiecesOfInputsReachTheRun) {
   const auto piece =
       uploads_->Next({.stop = {}, .deadline = Deadline::After(std::chrono::seconds(0))});
   ASSERT_TRUE(piece.has_value());
-  EXPECT_EQ(piece->data, "abc");
+  EXPECT_EQ(piece->data.Joined(), "abc");
   EXPECT_TRUE(piece->last);
   EXPECT_EQ(port_.reads, 3);
 }
@@ -317,7 +373,7 @@ TEST_F(RunStreamTest, APieceOfAnInputIsAtMostOneMebibyte) {
 
 TEST_F(RunStreamTest, AHalfCloseAmidAnInputIsAnEndToTheRun) {
   StartWithInputs({"code"});
-  stream_->OnRead(false, {});
+  stream_->OnReadEnd();
   EXPECT_EQ(uploads_->Next({.stop = {}, .deadline = Deadline::Never()}).error().Reason(),
             "INPUT_MISSING");
 }
@@ -327,9 +383,9 @@ TEST_F(RunStreamTest, PiecesOfOutputsPauseTheProducerLikeOutput) {
   int resumed = 0;
   stream_->SetResume([&resumed] { ++resumed; });
   const std::string piece(EventQueue::kMaxOutputBytes / 2, 'x');
-  EXPECT_TRUE(stream_->OnOutputPiece("results", piece));
-  EXPECT_TRUE(stream_->OnOutputPiece("results", piece));
-  EXPECT_FALSE(stream_->OnOutputPiece("results", piece));
+  EXPECT_TRUE(*stream_->OnOutputPiece("results", piece));
+  EXPECT_TRUE(*stream_->OnOutputPiece("results", piece));
+  EXPECT_FALSE(*stream_->OnOutputPiece("results", piece));
   EXPECT_EQ(resumed, 0);
   Flush();
   EXPECT_EQ(resumed, 1);
@@ -345,7 +401,7 @@ TEST_F(RunStreamTest, TheEndOfAnOutputSaysWhatWasLeftBehind) {
   summary.archive.bytes = 5;
   summary.omissions = {{"a/link", "symbolic-link"}};
   summary.omitted = 7;
-  stream_->OnOutputEnd("results", summary, "");
+  EXPECT_TRUE(stream_->OnOutputEnd("results", summary, ""));
   const v1::OutputEnd& end = port_.written.at(0).output_piece().end();
   EXPECT_EQ(end.entries(), 2U);
   EXPECT_EQ(end.bytes(), 5U);

@@ -14,16 +14,16 @@ const run::Patience kAtOnce{.stop = {}, .deadline = Deadline::After(std::chrono:
 const run::Patience kLong{.stop = {}, .deadline = Deadline::After(std::chrono::seconds(20))};
 
 UploadPiece Piece(std::size_t bytes, bool last = false) {
-  return {.name = "code", .data = std::string(bytes, 'x'), .last = last};
+  return {.name = "code", .data = SharedBytes(std::string(bytes, 'x')), .last = last};
 }
 
 TEST(UploadPipe, GivesPiecesInTheOrderInWhichTheyCame) {
   UploadPipe pipe([] {});
-  EXPECT_TRUE(pipe.Offer({"a", "1", false}));
-  EXPECT_TRUE(pipe.Offer({"a", "2", true}));
-  EXPECT_EQ(pipe.Next(kAtOnce)->data, "1");
+  EXPECT_TRUE(pipe.Offer({"a", SharedBytes("1"), false}));
+  EXPECT_TRUE(pipe.Offer({"a", SharedBytes("2"), true}));
+  EXPECT_EQ(pipe.Next(kAtOnce)->data.Joined(), "1");
   const auto last = pipe.Next(kAtOnce);
-  EXPECT_EQ(last->data, "2");
+  EXPECT_EQ(last->data.Joined(), "2");
   EXPECT_TRUE(last->last);
 }
 

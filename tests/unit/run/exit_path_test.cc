@@ -102,6 +102,30 @@ TEST_F(ExitPath, ContainerThatSurvivesEverySignalIsRemovedByForce) {
   ExpectNothingLeft();
 }
 
+// An engine that first says of a running container that it does not run.
+TEST_F(ExitPath, ContainerThatTheSecondSignalEndsDidNotEndByItself) {
+  environment.settings.stop_grace = std::chrono::milliseconds(30);
+  engine.DenySignal(SIGTERM);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  client.Cancel();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, Kind::kCancelled);
+  EXPECT_EQ(client->outcome()->exit_code, 128 + SIGKILL);
+  ExpectNothingLeft();
+}
+
+TEST_F(ExitPath, FullDiskTakesNoGraceFromARunThatWritesNothingToIt) {
+  files.FillDisk();
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  client.Cancel();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->outcome()->kind, Kind::kCancelled);
+  EXPECT_THAT(trace.Of("engine:signal"), ElementsAre("engine:signal 15"));
+  ExpectNothingLeft();
+}
+
 TEST_F(ExitPath, VanishedClientGetsNoGrace) {
   Client client = Launch();
   ASSERT_TRUE(client->told().WaitFor("started"));

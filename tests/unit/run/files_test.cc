@@ -74,7 +74,9 @@ class RunFilesTest : public ::testing::Test, public CoreWorld {
 
 TEST_F(RunFilesTest, InputsAreThereAndOnRecordBeforeTheEngineHearsOfTheRun) {
   Client client = Launch(With({"code", "data"}, {}), Alice(),
-                         Send({{"data", "D1", false}, {"data", "D2", true}, {"code", "C", true}}));
+                         Send({{"data", SharedBytes("D1"), false},
+                               {"data", SharedBytes("D2"), true},
+                               {"code", SharedBytes("C"), true}}));
   engine.WaitContainer()->Exit(0);
   EXPECT_EQ(OutcomeOf(client).kind, Kind::kExited);
   EXPECT_EQ(files.Input("data"), "D1D2");
@@ -91,7 +93,8 @@ TEST_F(RunFilesTest, InputsAreThereAndOnRecordBeforeTheEngineHearsOfTheRun) {
 
 TEST_F(RunFilesTest, ARefusedInputEndsTheRunBeforeTheEngineHearsOfIt) {
   files.RefuseInputs();
-  Client client = Launch(With({"code"}, {"results"}), Alice(), Send({{"code", "bad", true}}));
+  Client client =
+      Launch(With({"code"}, {"results"}), Alice(), Send({{"code", SharedBytes("bad"), true}}));
   const run::Outcome outcome = OutcomeOf(client);
   EXPECT_EQ(outcome.kind, Kind::kFailed);
   EXPECT_EQ(outcome.reason, "INPUT_REFUSED");
@@ -104,7 +107,7 @@ TEST_F(RunFilesTest, ARefusedInputEndsTheRunBeforeTheEngineHearsOfIt) {
 
 TEST_F(RunFilesTest, AClientThatSendsNothingOfAnInputIsNotWaitedForLong) {
   environment.settings.input_stall = std::chrono::milliseconds(20);
-  Client client = Launch(With({"code"}, {}), Alice(), Send({{"code", "half", false}}));
+  Client client = Launch(With({"code"}, {}), Alice(), Send({{"code", SharedBytes("half"), false}}));
   EXPECT_EQ(OutcomeOf(client).reason, "INPUT_STALLED");
   ExpectNothingLeft();
 }
@@ -125,8 +128,8 @@ TEST_F(RunFilesTest, AnInputThatNobodySendsIsMissing) {
 }
 
 TEST_F(RunFilesTest, APieceOfAnotherInputAmidOneEndsTheRun) {
-  Client client =
-      Launch(With({"a", "b"}, {}), Alice(), Send({{"a", "1", false}, {"b", "2", true}}));
+  Client client = Launch(With({"a", "b"}, {}), Alice(),
+                         Send({{"a", SharedBytes("1"), false}, {"b", SharedBytes("2"), true}}));
   EXPECT_EQ(OutcomeOf(client).reason, "PROTOCOL_VIOLATION");
   ExpectNothingLeft();
 }
@@ -134,7 +137,8 @@ TEST_F(RunFilesTest, APieceOfAnotherInputAmidOneEndsTheRun) {
 TEST_F(RunFilesTest, LaterInputsGetWhatTheEarlierOnesHaveLeft) {
   policy::RunSpec spec = With({"a", "b"}, {});
   spec.limits.input_bytes = 10;
-  Client client = Launch(spec, Alice(), Send({{"a", "1234567", true}, {"b", "", true}}));
+  Client client = Launch(spec, Alice(),
+                         Send({{"a", SharedBytes("1234567"), true}, {"b", SharedBytes(), true}}));
   engine.WaitContainer()->Exit(0);
   ASSERT_TRUE(client->WaitDone());
   EXPECT_EQ(files.max_bytes("a"), 10U);
@@ -142,7 +146,7 @@ TEST_F(RunFilesTest, LaterInputsGetWhatTheEarlierOnesHaveLeft) {
 }
 
 TEST_F(RunFilesTest, AClientThatVanishesAmidAnUploadLeavesNothing) {
-  Client client = Launch(With({"code"}, {}), Alice(), Send({{"code", "half", false}}));
+  Client client = Launch(With({"code"}, {}), Alice(), Send({{"code", SharedBytes("half"), false}}));
   ASSERT_TRUE(trace.WaitFor("files:receive"));
   client.Vanish();
   EXPECT_EQ(OutcomeOf(client).kind, Kind::kClientGone);
@@ -219,6 +223,20 @@ TEST_F(RunFilesTest, ARunThatFillsTheDiskIsNotAskedToEnd) {
   ASSERT_TRUE(client->told().WaitFor("started"));
   files.FillDisk();
   EXPECT_EQ(OutcomeOf(client).reason, "DISK_LOW");
+  ExpectNothingLeft();
+}
+
+// By its own choice: a caller may cancel it, and the job ignore that.
+TEST_F(RunFilesTest, ARunThatFillsTheDiskInItsGraceIsNotWaitedFor) {
+  engine.IgnoreSignal(15);
+  environment.settings.stop_grace = std::chrono::hours(1);
+  Client client = Launch(With({}, {"results"}));
+  engine.WaitContainer();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  client.Cancel();
+  ASSERT_TRUE(trace.WaitFor("engine:signal 15"));
+  files.FillDisk();
+  EXPECT_EQ(OutcomeOf(client).kind, Kind::kCancelled);
   ExpectNothingLeft();
 }
 

@@ -192,6 +192,16 @@ TEST_F(Output, BrokenStreamIsTold) {
   EXPECT_THAT(client->told().Of("truncated"), ElementsAre("truncated ENGINE_STREAM_LOST 0"));
 }
 
+TEST_F(Output, StreamThatEndedWithTheEngineIsTold) {
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  container->CutOff();
+  container->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_THAT(client->told().Of("truncated"), ElementsAre("truncated ENGINE_STREAM_LOST 0"));
+}
+
 TEST_F(Output, StreamThatNeverEndsDoesNotHoldTheRun) {
   environment.settings.output_stall = std::chrono::milliseconds(30);
   Client client = Launch();

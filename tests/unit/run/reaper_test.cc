@@ -4,12 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/core_world.h"
+#include "tests/support/reaping_world.h"
 
 namespace tidewaiter::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -18,34 +19,7 @@ using Step = FakeBackend::Step;
 using Type = FakeAudit::Type;
 using Way = FakeBackend::Way;
 
-class Reaping : public ::testing::Test, public CoreWorld {
- public:
-  // A run of a former process: on the engine, in the journal, and in the log as far as told.
-  run::JournalEntry LeaveRun(bool admitted, bool finished) {
-    run::JournalEntry entry;
-    entry.run_id = RunId(RandomId());
-    entry.broker_id = environment.broker_id;
-    entry.backend = "docker";
-    entry.caller = Alice();
-    entry.requested_image = "team/job:1.2.3";
-    entry.image = "ghcr.io/team/job:1.2.3";
-    entry.resolved = {.digest = "sha256:dd", .image_id = "sha256:ii"};
-    entry.log_mark = audit.Mark();
-    entry.resources = {
-        {.kind = run::Resource::Kind::kContainer, .name = "tw-" + entry.run_id.value(), .id = ""}};
-    engine.Plant(
-        {.kind = run::Resource::Kind::kContainer, .name = "tw-" + entry.run_id.value(), .id = "x"},
-        entry.run_id);
-    journal.Leave(entry);
-    run::AuditEvent event;
-    event.run_id = entry.run_id;
-    event.type = Type::kRunAdmitted;
-    if (admitted) audit.AppendEventually(event);
-    event.type = Type::kRunFinished;
-    if (finished) audit.AppendEventually(event);
-    return entry;
-  }
-};
+class Reaping : public ReapingWorld {};
 
 TEST_F(Reaping, OverdueRemovalIsRetriedUntilItSucceeds) {
   engine.FailNext(Step::kRemove, 4);
@@ -124,122 +98,12 @@ TEST_F(Reaping, DirectoryThatCannotBeRemovedIsRetried) {
   ExpectNothingLeft();
 }
 
-TEST_F(Reaping, LeftoverIsRemovedAndRecordedAsLost) {
-  const run::JournalEntry entry = LeaveRun(/*admitted=*/true, /*finished=*/false);
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  ASSERT_TRUE(trace.WaitFor("journal:close"));
-  const auto finished = audit.Of(Type::kRunFinished);
-  ASSERT_THAT(finished, SizeIs(1));
-  EXPECT_EQ(finished[0].run_id, entry.run_id);
-  EXPECT_EQ(finished[0].outcome->kind, Kind::kLost);
-  EXPECT_EQ(finished[0].caller, Alice());
-  EXPECT_EQ(finished[0].requested_image, "team/job:1.2.3");
-  EXPECT_EQ(finished[0].resolved, entry.resolved);
-  ASSERT_THAT(finished[0].receipt->removals, SizeIs(1));
-  EXPECT_TRUE(finished[0].receipt->Complete());
-  ExpectNothingLeft();
-}
-
-TEST_F(Reaping, LeftoverWhoseEndIsRecordedIsNotRecordedTwice) {
-  LeaveRun(/*admitted=*/true, /*finished=*/true);
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  ASSERT_TRUE(trace.WaitFor("journal:close"));
-  ExpectNothingLeft();
-}
-
-TEST_F(Reaping, LeftoverThatTheLogNeverAdmittedGetsNoRecord) {
-  LeaveRun(/*admitted=*/false, /*finished=*/false);
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  ASSERT_TRUE(trace.WaitFor("journal:close"));
-  ExpectNothingLeft(0);
-}
-
-TEST_F(Reaping, LeftoverWhoseAdmissionMayHaveBeenMovedAwayIsRecordedAsLostOnce) {
-  const run::JournalEntry entry = LeaveRun(/*admitted=*/true, /*finished=*/false);
-  audit.MoveAway();
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  ASSERT_TRUE(trace.WaitFor("journal:close"));
-  const auto finished = audit.Of(Type::kRunFinished);
-  ASSERT_THAT(finished, SizeIs(1));
-  EXPECT_EQ(finished[0].run_id, entry.run_id);
-  EXPECT_EQ(finished[0].outcome->kind, Kind::kLost);
-  EXPECT_THAT(finished[0].detail, HasSubstr("moved away"));
-}
-
 TEST_F(Reaping, RunKeepsInItsDirectoryWhichPartOfTheLogWasWritten) {
   Client client = Launch();
   ASSERT_TRUE(client->told().WaitFor("started"));
   EXPECT_EQ(journal.Entries().at(0).log_mark, audit.Mark());
   engine.WaitContainer()->Exit(0);
   ASSERT_TRUE(client->WaitDone());
-}
-
-TEST_F(Reaping, LeftoverThatCannotBeRemovedYetIsRecordedOnceAndSettledLater) {
-  LeaveRun(/*admitted=*/true, /*finished=*/false);
-  engine.FailNext(Step::kRemove, 3);
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  ASSERT_TRUE(trace.WaitFor("audit:settled"));
-  EXPECT_FALSE(audit.Of(Type::kRunFinished).at(0).receipt->Complete());
-  ExpectNothingLeft();
-}
-
-TEST_F(Reaping, OverdueRunOfAFormerProcessIsFinishedByTheNext) {
-  engine.Set(Step::kRemove, Way::kFail);
-  Client client = Launch();
-  engine.WaitContainer()->Exit(0);
-  ASSERT_TRUE(client->WaitDone());
-  ASSERT_TRUE(trace.WaitFor("journal:update", 2));
-  Restart();
-  ASSERT_THAT(journal.Entries(), SizeIs(1));
-  EXPECT_TRUE(journal.Entries()[0].finished_recorded);
-  engine.Set(Step::kRemove, Way::kSucceed);
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  ASSERT_TRUE(trace.WaitFor("audit:settled"));
-  ExpectNothingLeft();
-}
-
-TEST_F(Reaping, LeftoverOfABackendThatIsOffStaysOverdueAndSaysSo) {
-  run::JournalEntry entry = LeaveRun(/*admitted=*/true, /*finished=*/false);
-  entry.backend = "kubernetes";
-  journal.Leave(entry);
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  ASSERT_TRUE(trace.WaitFor("audit:overdue"));
-  EXPECT_THAT(audit.Of(Type::kTeardownOverdue).at(0).detail,
-              HasSubstr("backend 'kubernetes' is not configured"));
-  EXPECT_EQ(audit.Count(Type::kRunFinished), 1U);
-  EXPECT_EQ(registry().Count().overdue, 1U);
-}
-
-TEST_F(Reaping, DirectoryThatWasSetAsideIsLoggedAndRecorded) {
-  journal.SetAside({.run_id = RunId(), .what = "abc: torn"});
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  EXPECT_EQ(log.lines.Count("recover leftovers: set aside 'abc: torn'"), 1U);
-  ASSERT_THAT(audit.Of(Type::kJournalSetAside), SizeIs(1));
-  EXPECT_EQ(audit.Of(Type::kJournalSetAside)[0].detail, "abc: torn");
-  EXPECT_EQ(registry().Count().overdue, 0U);
-}
-
-TEST_F(Reaping, RunWhoseDirectoryWasSetAsideGetsItsEndWhereTheLogAdmittedIt) {
-  run::AuditEvent admitted;
-  admitted.type = Type::kRunAdmitted;
-  admitted.run_id = RunId(RandomId());
-  audit.AppendEventually(admitted);
-  journal.SetAside({.run_id = admitted.run_id, .what = "torn"});
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  ASSERT_TRUE(trace.WaitFor("audit:finished"));
-  const auto finished = audit.Of(Type::kRunFinished);
-  EXPECT_EQ(finished.at(0).run_id, admitted.run_id);
-  EXPECT_EQ(finished.at(0).outcome->kind, Kind::kLost);
-  EXPECT_FALSE(finished.at(0).receipt->Complete());
-}
-
-// It may be another broker's, whose log is another.
-TEST_F(Reaping, RunWhoseDirectoryWasSetAsideGetsNoEndWhereTheLogDoesNotKnowIt) {
-  journal.SetAside({.run_id = RunId(RandomId()), .what = "foreign"});
-  audit.MoveAway();
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  ASSERT_TRUE(log.lines.WaitFor("settle run"));
-  EXPECT_EQ(audit.Count(Type::kRunFinished), 0U);
 }
 
 TEST_F(Reaping, BackendThatDoesNotAnswerIsAskedForOneRunOnlyAndAllAreRecorded) {
@@ -278,6 +142,22 @@ TEST_F(Reaping, RunThatWasPassedOverGetsItsTurn) {
   EXPECT_EQ(journal.Entries()[0].run_id, stuck);
 }
 
+TEST_F(Reaping, RemovalThatHangsAmidARoundDoesNotHoldUpTheRoundsOthers) {
+  environment.settings.teardown_timeout = std::chrono::hours(1);
+  for (int i = 0; i < 3; ++i) {
+    run::JournalEntry entry = LeaveRun(/*admitted=*/true, /*finished=*/true);
+    entry.finished_recorded = true;
+    journal.Leave(entry);
+  }
+  const RunId stuck = journal.Entries().at(1).run_id;
+  engine.HangRemovalsOf(stuck);
+  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
+  EXPECT_TRUE(trace.WaitFor("journal:close", 2));
+  EXPECT_THAT(journal.Entries(), ElementsAre(Field(&run::JournalEntry::run_id, stuck)));
+  engine.Release();
+  ASSERT_TRUE(trace.WaitFor("journal:close", 3));
+}
+
 TEST_F(Reaping, DirectoryKnowsTheImageOnceItIsResolved) {
   policy::RunSpec spec = Spec();
   Client client = Launch(spec);
@@ -289,42 +169,113 @@ TEST_F(Reaping, DirectoryKnowsTheImageOnceItIsResolved) {
   ASSERT_TRUE(client->WaitDone());
 }
 
-TEST_F(Reaping, EntryOfAnotherBrokerIsLeftAlone) {
-  run::JournalEntry entry = LeaveRun(/*admitted=*/true, /*finished=*/false);
-  entry.broker_id = BrokerId("another");
-  journal.Leave(entry);
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  EXPECT_EQ(registry().Count().overdue, 0U);
-  EXPECT_THAT(engine.Existing(), SizeIs(1));
-}
-
-TEST_F(Reaping, RunningRunIsNoLeftover) {
+TEST_F(Reaping, NothingIsMadeForARunWhoseImageCannotBeNoted) {
+  journal.FailUpdates(1);
   Client client = Launch();
-  ASSERT_TRUE(client->told().WaitFor("started"));
-  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
-  EXPECT_EQ(registry().Count().overdue, 0U);
-  engine.WaitContainer()->Exit(0);
   ASSERT_TRUE(client->WaitDone());
-  ExpectNothingLeft();
+  EXPECT_EQ(client->outcome()->kind, Kind::kFailed);
+  EXPECT_THAT(client->outcome()->message, HasSubstr("write the entry: full"));
+  EXPECT_EQ(trace.Count("engine:create"), 0U);
 }
 
-TEST_F(Reaping, JournalThatCannotBeReadIsTold) {
-  LeaveRun(/*admitted=*/true, /*finished=*/false);
-  journal.FailLoads(1);
-  EXPECT_FALSE(registry().RecoverLeftovers().has_value());
-  EXPECT_EQ(registry().Count().overdue, 0U);
-}
-
-TEST_F(Reaping, StrayIsRemovedAtTheSecondComparisonAndNotAtTheFirst) {
-  environment.settings.reap_interval = std::chrono::milliseconds(5);
+TEST_F(Reaping, StrayOfAFormerProcessIsRemovedAtOnce) {
   engine.Plant({.kind = run::Resource::Kind::kContainer, .name = "stray", .id = "s"},
                RunId("unknown"));
   ASSERT_TRUE(registry().RecoverLeftovers().has_value());
   ASSERT_TRUE(trace.WaitFor("audit:settled"));
   EXPECT_THAT(engine.Existing(), IsEmpty());
-  const auto all = trace.All();
-  EXPECT_THAT(std::vector<std::string>(all.begin(), all.begin() + 3),
-              ElementsAre("engine:list", "engine:list", "engine:remove container"));
+  EXPECT_THAT(trace.All(), ElementsAre("engine:list", "engine:list", "engine:remove container",
+                                       "audit:settled"));
+}
+
+TEST_F(Reaping, LaterStrayIsRemovedAtTheSecondComparisonAndNotAtTheFirst) {
+  environment.settings.reap_interval = std::chrono::milliseconds(50);
+  PlantStray("of a former process");
+  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
+  ASSERT_TRUE(trace.WaitFor("audit:settled"));  // no listing is under way
+  const std::size_t before = trace.Count("engine:list");
+  PlantStray("later");
+  ASSERT_TRUE(trace.WaitFor("audit:settled", 2));
+  EXPECT_THAT(engine.Existing(), IsEmpty());
+  EXPECT_GE(trace.Count("engine:list"), before + 2);
+}
+
+TEST_F(Reaping, StrayIsNotRemovedWhereTheSecondListingFails) {
+  engine.Plant({.kind = run::Resource::Kind::kContainer, .name = "stray", .id = "s"},
+               RunId("unknown"));
+  engine.FailNext(Step::kList, 1, /*spared=*/1);
+  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
+  ASSERT_TRUE(trace.WaitFor("engine:list", 2));
+  registry().Shutdown(Deadline::Never());
+  EXPECT_EQ(trace.Count("engine:remove"), 0U);
+}
+
+TEST_F(Reaping, StrayThatWouldNotGoIsRecordedOverdueOnce) {
+  environment.settings.reap_interval = std::chrono::milliseconds(5);
+  PlantStray("stray");
+  engine.Set(Step::kRemove, Way::kFail);
+  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
+  ASSERT_TRUE(trace.WaitFor("engine:remove", 3));
+  engine.Set(Step::kRemove, Way::kSucceed);
+  ASSERT_TRUE(trace.WaitFor("audit:settled"));
+  EXPECT_EQ(trace.Count("audit:overdue"), 1U);
+}
+
+TEST_F(Reaping, StrayThatHangsDoesNotHoldUpTheOthers) {
+  environment.settings.reap_interval = std::chrono::milliseconds(5);
+  environment.settings.teardown_timeout = std::chrono::hours(1);
+  for (const char* name : {"a", "b", "c"}) PlantStray(name);
+  engine.HangRemovalsOf(RunId("b"));
+  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
+  EXPECT_TRUE(trace.WaitFor("audit:settled", 2));
+  EXPECT_THAT(engine.Existing(), ElementsAre("b"));
+  engine.Release();
+  ASSERT_TRUE(trace.WaitFor("audit:settled", 3));
+}
+
+TEST_F(Reaping, BackendThatDoesNotAnswerIsAskedForOneStrayInAComparison) {
+  environment.settings.reap_interval = std::chrono::milliseconds(5);
+  for (int i = 0; i < 40; ++i) PlantStray("stray" + std::to_string(i));
+  engine.Set(Step::kRemove, Way::kFail);
+  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
+  ASSERT_TRUE(trace.WaitFor("engine:list", 4));
+  // Counted first: each comparison lists before it removes, the first one twice.
+  const std::size_t removals = trace.Count("engine:remove");
+  EXPECT_LT(removals, trace.Count("engine:list"));
+}
+
+TEST_F(Reaping, StrayThatWouldNotGoIsCountedUntilItHasGone) {
+  environment.settings.reap_interval = std::chrono::milliseconds(5);
+  PlantStray("stray");
+  engine.Set(Step::kRemove, Way::kFail);
+  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
+  ASSERT_TRUE(trace.WaitFor("engine:list", 4));
+  EXPECT_EQ(registry().Count().strays, 1U);
+  EXPECT_EQ(registry().Count().overdue, 0U);
+  engine.Set(Step::kRemove, Way::kSucceed);
+  ASSERT_TRUE(trace.WaitFor("audit:settled"));
+  ASSERT_TRUE(trace.WaitFor("engine:list", trace.Count("engine:list") + 2));
+  EXPECT_EQ(registry().Count().strays, 0U);
+}
+
+TEST_F(Reaping, StraysOfABackendThatDoesNotAnswerAreStillCounted) {
+  environment.settings.reap_interval = std::chrono::milliseconds(5);
+  PlantStray("stray");
+  engine.Set(Step::kRemove, Way::kFail);
+  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
+  ASSERT_TRUE(trace.WaitFor("engine:list", 4));
+  engine.Set(Step::kList, Way::kFail);
+  ASSERT_TRUE(trace.WaitFor("engine:list", trace.Count("engine:list") + 2));
+  EXPECT_EQ(registry().Count().strays, 1U);
+}
+
+TEST_F(Reaping, NetworkIsRemovedAfterTheContainersInIt) {
+  environment.settings.reap_interval = std::chrono::milliseconds(5);
+  engine.Plant({.kind = run::Resource::Kind::kNetwork, .name = "a", .id = "a"}, RunId("a"));
+  for (const char* name : {"b", "c"}) PlantStray(name);
+  ASSERT_TRUE(registry().RecoverLeftovers().has_value());
+  ASSERT_TRUE(trace.WaitFor("engine:remove network"));
+  EXPECT_EQ(trace.Count("engine:remove container"), 2U);
 }
 
 TEST_F(Reaping, ResourcesOfActiveAndOverdueRunsAreNoStrays) {

@@ -110,7 +110,7 @@ TEST_F(Registry, ShutdownLetsRunsEndByThemselvesUntilTheDrainIsOver) {
   Client client = Launch();
   ASSERT_TRUE(client->told().WaitFor("started"));
   std::size_t stopped = 99;
-  std::thread daemon([&] { stopped = registry().Shutdown(Deadline::Never()); });
+  std::thread daemon([&] { stopped = registry().Shutdown(Deadline::Never()).stopped; });
   engine.WaitContainer()->Exit(5);
   daemon.join();
   EXPECT_EQ(stopped, 0U);
@@ -124,7 +124,7 @@ TEST_F(Registry, ShutdownStopsWhatOutlastsTheDrainAndWaitsForItsTeardown) {
   Client second = Launch();
   ASSERT_TRUE(first->told().WaitFor("started"));
   ASSERT_TRUE(second->told().WaitFor("started"));
-  EXPECT_EQ(registry().Shutdown(Deadline::After(std::chrono::milliseconds(10))), 2U);
+  EXPECT_EQ(registry().Shutdown(Deadline::After(std::chrono::milliseconds(10))).stopped, 2U);
   EXPECT_EQ(first->outcome()->kind, Kind::kShutdown);
   EXPECT_EQ(second->outcome()->kind, Kind::kShutdown);
   ExpectNothingLeft(2);
@@ -148,7 +148,7 @@ TEST_F(Registry, SecondShutdownSkipsTheDrainOfTheFirst) {
   Client client = Launch();
   ASSERT_TRUE(client->told().WaitFor("started"));
   std::thread draining([&] { registry().Shutdown(Deadline::Never()); });
-  EXPECT_EQ(registry().Shutdown(Deadline::After({})), 1U);
+  EXPECT_EQ(registry().Shutdown(Deadline::After({})).stopped, 1U);
   draining.join();
   EXPECT_EQ(client->outcome()->kind, Kind::kShutdown);
 }
