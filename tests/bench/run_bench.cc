@@ -18,6 +18,7 @@
 #include "broker/io/duplex_stream.h"
 #include "broker/io/event_loop.h"
 #include "broker/io/http_client.h"
+#include "tests/bench/bare_engine.h"
 #include "tests/bench/measure.h"
 #include "tests/support/broker_process.h"
 #include "tests/support/gate_client.h"
@@ -33,83 +34,26 @@ double Millis(Clock::time_point begin) {
   return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
 }
 
-// The engine's API with nothing around it.
-class BareEngine {
- public:
-  BareEngine(std::string socket, const std::string& image)
-      : socket_(std::move(socket)),
-        loop_(*io::EventLoop::Start()),
-        http_(*io::HttpClient::Create(*loop_)),
-        image_id_(json::parse(Call("GET", "/images/" + image + "/json", "", 200))["Id"]) {}
-
-  void Run() {
-    const json created = json::parse(Call("POST", "/containers/create", Body().dump(), 201));
-    const std::string path = "/containers/" + created["Id"].get<std::string>();
-    Completion<bool> ended;
-    io::DuplexStream::Callbacks callbacks{
-        .on_data = [](std::span<const std::byte>) { return true; },
-        .on_end = [&](const std::optional<Error>&) { ended.Set(true); },
-        .on_room = [] {}};
-    auto attached = io::DuplexStream::Open(
-        *loop_, socket_, "/v1.41" + path + "/attach?stream=1&stdout=1&stderr=1", callbacks, {},
-        Deadline::After(std::chrono::seconds(10)));
-    if (!attached.has_value()) std::abort();
-    Call("POST", path + "/start", "", 204);
-    Call("POST", path + "/wait", "", 200);
-    if (!ended.Wait({}, Deadline::After(std::chrono::seconds(10)))) std::abort();
-    attached->reset();
-    Call("DELETE", path + "?force=1&v=1", "", 204);
-  }
-
- private:
-  // As the broker's own (broker/docker/container_config).
-  [[nodiscard]] json Body() const {
-    return {{"Image", image_id_},
-            {"Cmd", {"true"}},
-            {"Env", {"HOME=/tmp"}},
-            {"User", "65534:65534"},
-            {"AttachStdout", true},
-            {"AttachStderr", true},
-            {"HostConfig",
-             {{"CapDrop", {"ALL"}},
-              {"SecurityOpt", {"no-new-privileges"}},
-              {"ReadonlyRootfs", true},
-              {"Init", true},
-              {"Memory", std::int64_t{2} << 30},
-              {"MemorySwap", std::int64_t{2} << 30},
-              {"NanoCpus", 1000000000},
-              {"PidsLimit", 256},
-              {"Ulimits", {{{"Name", "nofile"}, {"Soft", 1024}, {"Hard", 1024}}}},
-              {"IpcMode", "private"},
-              {"CgroupnsMode", "private"},
-              {"NetworkMode", "none"},
-              {"Tmpfs", {{"/tmp", "rw,noexec,nosuid,nodev,size=67108864,mode=1777"}}},
-              {"LogConfig", {{"Type", "none"}}}}}};
-  }
-
-  std::string Call(const std::string& method, const std::string& path, const std::string& body,
-                   long expected) {
-    io::HttpRequest request;
-    request.method = method;
-    request.url = "http://docker/v1.41" + path;
-    request.unix_socket = socket_;
-    if (!body.empty()) request.headers = {{"Content-Type", "application/json"}};
-    request.body = body;
-    auto response = http_->Fetch(request, {}, Deadline::After(std::chrono::seconds(60)));
-    if (!response.has_value() || response->status != expected) {
-      std::fprintf(
-          stderr, "%s %s: %s\n", method.c_str(), path.c_str(),
-          response.has_value() ? response->body.c_str() : response.error().message.c_str());
-      std::exit(1);
-    }
-    return response->body;
-  }
-
-  std::string socket_;
-  std::unique_ptr<io::EventLoop> loop_;
-  std::unique_ptr<io::HttpClient> http_;
-  std::string image_id_;
-};
+// The calls of a run by hand.
+void RunBare(BareEngine& engine) {
+  const json created =
+      json::parse(engine.Call("POST", "/containers/create", engine.Body().dump(), 201));
+  const std::string path = "/containers/" + created["Id"].get<std::string>();
+  Completion<bool> ended;
+  io::DuplexStream::Callbacks callbacks{
+      .on_data = [](std::span<const std::byte>) { return true; },
+      .on_end = [&](const std::optional<Error>&) { ended.Set(true); },
+      .on_room = [] {}};
+  auto attached = io::DuplexStream::Open(engine.loop(), engine.socket(),
+                                         "/v1.41" + path + "/attach?stream=1&stdout=1&stderr=1",
+                                         callbacks, {}, Deadline::After(std::chrono::seconds(10)));
+  if (!attached.has_value()) std::abort();
+  engine.Call("POST", path + "/start", "", 204);
+  engine.Call("POST", path + "/wait", "", 200);
+  if (!ended.Wait({}, Deadline::After(std::chrono::seconds(10)))) std::abort();
+  attached->reset();
+  engine.Call("DELETE", path + "?force=1&v=1", "", 204);
+}
 
 void DockerRun(const std::string& socket, const std::string& image) {
   std::vector<std::string> words{"docker",
@@ -172,7 +116,7 @@ int Main(int rounds) {
   spec.add_command("true");
   // Resolve the tag once before: the first run pulls.
   if (client.Run(spec).Result().outcome() != v1::RunResult::EXITED) return 1;
-  bare.Run();
+  RunBare(bare);
 
   std::vector<double> through_broker;
   std::vector<double> by_api;
@@ -185,7 +129,7 @@ int Main(int rounds) {
     through_broker.push_back(Millis(begin));
     if (!transcript.Receipt().complete()) return 1;
     begin = Clock::now();
-    bare.Run();
+    RunBare(bare);
     by_api.push_back(Millis(begin));
     begin = Clock::now();
     DockerRun(lab->docker_socket, lab->image);
