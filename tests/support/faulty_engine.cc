@@ -1,0 +1,332 @@
+#include "tests/support/faulty_engine.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace tidewaiter::testing {
+namespace {
+
+// Longer than a client's own attempts at one call take.
+constexpr int kOutageMillis = 400;
+// After the caller has given up.
+constexpr int kLateMillis = 150;
+// Below the create_timeout of those who hold one: else it is a call that comes late.
+constexpr std::chrono::milliseconds kHeldAtMost(700);
+constexpr std::size_t kDribble = 4;
+constexpr int kDribbleMillis = 5;
+
+void PauseFor(int millis) {
+  ::poll(nullptr, 0, millis);
+}
+
+bool IsId(std::string_view part) {
+  return part.size() >= 26 || part.starts_with("tw-") || part.starts_with("sha256:");
+}
+
+// "/v1.41/containers/ID/json" as "/containers/*/json".
+std::string Shape(const std::string& path) {
+  std::string shape;
+  std::size_t at = path.starts_with("/v1.") ? path.find('/', 1) : 0;
+  if (path.find("/images/") == at && path.ends_with("/json")) return "/images/*/json";
+  while (at < path.size()) {
+    const std::size_t end = std::min(path.find('/', at + 1), path.size());
+    const std::string_view part = std::string_view(path).substr(at + 1, end - at - 1);
+    shape += "/" + std::string(IsId(part) ? "*" : part);
+    at = end;
+  }
+  return shape;
+}
+
+// Comes whenever it wants, whatever the runs do.
+bool IsBackground(const std::string& call) {
+  return call == "GET /containers/json" || call == "GET /networks" || call == "GET /_ping";
+}
+
+}  // namespace
+
+std::string_view NameOf(EngineFault fault) {
+  switch (fault) {
+    case EngineFault::kNone: return "no fault";
+    case EngineFault::kRefuse: return "refused";
+    case EngineFault::kResetBefore: return "reset before effect";
+    case EngineFault::kResetAfter: return "reset after effect";
+    case EngineFault::kError500: return "500";
+    case EngineFault::kConflict409: return "409";
+    case EngineFault::kNotFound404: return "404";
+    case EngineFault::kHang: return "hang";
+    case EngineFault::kLate: return "carried out late";
+    case EngineFault::kSlow: return "slow";
+    case EngineFault::kTruncated: return "truncated JSON";
+    case EngineFault::kLongLength: return "length too long";
+    case EngineFault::kShortLength: return "length too short";
+    case EngineFault::kKillBefore: return "SIGKILL before effect";
+    case EngineFault::kKillAfter: return "SIGKILL after effect";
+    case EngineFault::kKillLate: return "SIGKILL, effect after the restart";
+  }
+  return "?";
+}
+
+std::vector<EngineFault> AllFaults() {
+  return {EngineFault::kRefuse,    EngineFault::kResetBefore, EngineFault::kResetAfter,
+          EngineFault::kError500,  EngineFault::kConflict409, EngineFault::kNotFound404,
+          EngineFault::kHang,      EngineFault::kLate,        EngineFault::kSlow,
+          EngineFault::kTruncated, EngineFault::kLongLength,  EngineFault::kShortLength};
+}
+
+std::vector<EngineFault> AllKills() {
+  return {EngineFault::kKillBefore, EngineFault::kKillAfter, EngineFault::kKillLate};
+}
+
+FaultyEngine::FaultyEngine(std::string socket_path, std::string engine_socket)
+    : engine_socket_(std::move(engine_socket)),
+      server_(std::move(socket_path),
+              [this](const StandInRequest& request, StandInConnection& connection) {
+                Handle(request, connection);
+              }) {}
+
+FaultyEngine::~FaultyEngine() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
+}
+
+void FaultyEngine::Arm(Decide decide) {
+  const std::lock_guard lock(mutex_);
+  decide_ = std::move(decide);
+  calls_.clear();
+}
+
+std::vector<std::string> FaultyEngine::Calls() const {
+  const std::lock_guard lock(mutex_);
+  return calls_;
+}
+
+void FaultyEngine::SetKill(std::function<void()> kill) {
+  const std::lock_guard lock(mutex_);
+  kill_ = std::move(kill);
+}
+
+void FaultyEngine::Release() {
+  std::unique_lock lock(mutex_);
+  ++released_;
+  changed_.notify_all();
+  changed_.wait(lock, [&] { return held_ == 0; });
+}
+
+void FaultyEngine::HoldCreates(bool hold) {
+  const std::lock_guard lock(mutex_);
+  creates_held_ = hold;
+  changed_.notify_all();
+}
+
+void FaultyEngine::WaitWhileHeld(const std::string& call) {
+  if (call != "POST /containers/create") return;
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, kHeldAtMost, [&] { return stopping_ || !creates_held_; });
+}
+
+bool FaultyEngine::Followed() const {
+  const std::lock_guard lock(mutex_);
+  return !followers_.empty();
+}
+
+void FaultyEngine::CutEvents() {
+  const std::lock_guard lock(mutex_);
+  for (const int fd : followers_) ::shutdown(fd, SHUT_RDWR);
+}
+
+EngineFault FaultyEngine::DecideOn(const std::string& call) {
+  if (IsBackground(call)) return EngineFault::kNone;
+  const std::lock_guard lock(mutex_);
+  const std::size_t index = calls_.size();
+  calls_.push_back(call);
+  const EngineFault fault = decide_ ? decide_(index, call) : EngineFault::kNone;
+  if (Kills(fault)) ++kills_under_way_;
+  if (fault == EngineFault::kLate) ++late_;
+  return fault;
+}
+
+void FaultyEngine::Handle(const StandInRequest& request, StandInConnection& connection) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (outages_ > 0) return connection.Reset();
+  }
+  const std::string call = request.method + " " + Shape(request.path);
+  const EngineFault fault = DecideOn(call);
+  WaitWhileHeld(call);
+  switch (fault) {
+    case EngineFault::kRefuse: return Refuse(connection);
+    case EngineFault::kResetBefore: return connection.Reset();
+    case EngineFault::kError500:
+      connection.Answer(500, R"({"message":"fault: internal error"})");
+      return;
+    case EngineFault::kConflict409:
+      connection.Answer(409, R"({"message":"fault: conflict"})");
+      return;
+    case EngineFault::kNotFound404:
+      connection.Answer(404, R"({"message":"fault: not found"})");
+      return;
+    case EngineFault::kHang: WaitUntilGone(connection); return connection.Reset();
+    case EngineFault::kKillBefore: Kill(); return connection.Reset();
+    case EngineFault::kResetAfter:
+    case EngineFault::kLate:
+    case EngineFault::kKillAfter:
+    case EngineFault::kKillLate: return CarryOutUnheard(request, connection, fault);
+    default: return Pass(request, connection, fault);
+  }
+}
+
+void FaultyEngine::WaitUntilGone(StandInConnection& connection) const {
+  while (!stopping_ && !connection.PeerGone(1000)) {
+  }
+}
+
+// As an engine that is being restarted: its socket is not there.
+void FaultyEngine::Refuse(StandInConnection& connection) {
+  const std::string away = socket_path() + ".away";
+  {
+    const std::lock_guard lock(mutex_);
+    if (outages_++ == 0) std::rename(socket_path().c_str(), away.c_str());
+  }
+  CutEvents();
+  connection.Reset();
+  PauseFor(kOutageMillis);
+  const std::lock_guard lock(mutex_);
+  if (--outages_ == 0) std::rename(away.c_str(), socket_path().c_str());
+}
+
+void FaultyEngine::Kill() {
+  std::function<void()> kill;
+  {
+    const std::lock_guard lock(mutex_);
+    kill = kill_;
+  }
+  if (kill) kill();
+  const std::lock_guard lock(mutex_);
+  --kills_under_way_;
+}
+
+bool FaultyEngine::Killing() const {
+  const std::lock_guard lock(mutex_);
+  return kills_under_way_ > 0;
+}
+
+bool FaultyEngine::Owes() const {
+  const std::lock_guard lock(mutex_);
+  return late_ > 0;
+}
+
+// What the engine says to it; nobody hears of that where the broker is killed or has given up.
+HttpAnswer FaultyEngine::CarryOut(const StandInRequest& request, int engine) {
+  if (engine < 0 || !SendAll(engine, request.head + request.body)) return {};
+  return ReadAnswer(engine, request.path.ends_with("/events"));
+}
+
+void FaultyEngine::CarryOutUnheard(const StandInRequest& request, StandInConnection& connection,
+                                   EngineFault fault) {
+  if (fault == EngineFault::kLate) {
+    WaitUntilGone(connection);
+    PauseFor(kLateMillis);
+  }
+  const bool held = fault == EngineFault::kKillLate;
+  if (held) {
+    std::uint64_t before = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      before = released_;
+      ++held_;
+    }
+    Kill();
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stopping_ || released_ != before; });
+  }
+  CarryOut(request, ConnectTo(engine_socket_).get());
+  if (fault == EngineFault::kLate) {
+    const std::lock_guard lock(mutex_);
+    --late_;
+  }
+  if (held) {
+    const std::lock_guard lock(mutex_);
+    --held_;
+    changed_.notify_all();
+  }
+  if (fault == EngineFault::kKillAfter) Kill();
+  connection.Reset();
+}
+
+void FaultyEngine::Pass(const StandInRequest& request, StandInConnection& connection,
+                        EngineFault fault) {
+  const UniqueFd engine = ConnectTo(engine_socket_);
+  const HttpAnswer answer = CarryOut(request, engine.get());
+  if (answer.status == 0) return connection.Reset();
+  if (answer.stream) return PassStream(connection, engine.get(), answer, fault);
+  const std::string& body = answer.body;
+  const auto length = static_cast<long>(body.size());
+  switch (fault) {
+    case EngineFault::kSlow: {
+      const std::string whole = Framed(answer, body);
+      for (std::size_t at = 0; at < whole.size() && !stopping_; at += kDribble) {
+        if (connection.PeerGone(kDribbleMillis)) return connection.Reset();
+        if (!connection.Raw(std::string_view(whole).substr(at, kDribble))) return;
+      }
+      return;
+    }
+    case EngineFault::kTruncated:
+      if (!body.empty()) {
+        connection.Raw(Framed(answer, std::string_view(body).substr(0, body.size() / 2)));
+        return;
+      }
+      connection.Raw(answer.head.substr(0, answer.head.size() / 2));
+      return connection.Reset();
+    case EngineFault::kLongLength:
+      connection.Raw(Framed(answer, body, length + 10));
+      return connection.Reset();
+    case EngineFault::kShortLength:
+      connection.Raw(Framed(answer, body.empty() ? "{}" : body, length / 2));
+      return;
+    default: connection.Raw(Framed(answer, body)); return;
+  }
+}
+
+// Events and attached streams have no length: what is cut or false there is a chunk or a frame.
+void FaultyEngine::PassStream(StandInConnection& connection, int engine, const HttpAnswer& answer,
+                              EngineFault fault) {
+  connection.CloseAfterwards();
+  const bool events = answer.status != 101;
+  if (fault == EngineFault::kSlow) {
+    for (std::size_t at = 0; at < answer.head.size() && !stopping_; at += kDribble) {
+      if (connection.PeerGone(kDribbleMillis)) return connection.Reset();
+      if (!connection.Raw(std::string_view(answer.head).substr(at, kDribble))) return;
+    }
+    if (!connection.Raw(answer.body)) return;
+  } else if (!connection.Raw(answer.head + answer.body)) {
+    return;
+  }
+  switch (fault) {
+    case EngineFault::kTruncated:
+      connection.Raw(events ? "9\r\n{\"status\n\r\n" : std::string_view("\1\0\0\0", 4));
+      return connection.Reset();
+    case EngineFault::kLongLength:
+      connection.Raw(events ? "ff\r\n{}" : std::string_view("\1\0\0\0\0\0\0\x09x", 9));
+      return connection.Reset();
+    case EngineFault::kShortLength:
+      connection.Raw(events ? "1\r\n{}{}{}\r\n" : std::string_view("\7\7\7\7\7\7\7\7\7", 9));
+      return connection.Reset();
+    default: break;
+  }
+  if (events) {
+    const std::lock_guard lock(mutex_);
+    followers_.insert(connection.fd());
+  }
+  Splice(connection.fd(), engine);
+  if (events) {
+    const std::lock_guard lock(mutex_);
+    followers_.erase(connection.fd());
+  }
+}
+
+}  // namespace tidewaiter::testing
