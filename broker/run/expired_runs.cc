@@ -27,18 +27,28 @@ void ExpiredRuns::Attempt(const std::stop_token& stop) {
     if (item->removed && item->log_mark) unclear.push_back(item);
   }
   if (!unclear.empty()) AskLog(unclear);
+  Items silent;
   bool awaits = false;
   for (const auto& item : items) {
     if (stop.stop_requested()) return;
     if (!item->removed || item->log_mark) continue;
     if (!item->recorded) Record(*item);
     if (!item->recorded->Peek()) {
-      awaits = true;
+      silent.push_back(item);
+      awaits = awaits || !item->asked_again;
     } else if (item->next_attempt.Passed() && Forget(*item)) {
       std::erase(*state_.Lock(), item);
     }
   }
   awaits_record_ = awaits;
+  if (silent.empty()) {
+    ask_again_ = Deadline::Never();
+  } else if (ask_again_.never()) {
+    ask_again_ = Deadline::After(environment_.settings.reap_retry_max);
+  } else if (ask_again_.Passed()) {
+    AskAgain(silent);
+    ask_again_ = Deadline::After(environment_.settings.reap_retry_max);
+  }
 }
 
 void ExpiredRuns::RemoveFiles(Item& item) {
@@ -72,10 +82,27 @@ void ExpiredRuns::AskLog(const Items& unclear) {
 
 void ExpiredRuns::Record(Item& item) const {
   item.recorded = std::make_shared<Recorded>();
+  item.record_mark = environment_.audit->Mark();
   AuditEvent event;
   event.type = AuditEvent::Type::kRunExpired;
   event.run_id = item.run_id;
   environment_.audit->AppendEventually(event, [recorded = item.recorded] { recorded->Set(true); });
+}
+
+// A queue that is full drops a record without a word. What the log knows is on disk or still
+// queued; of what it does not know, another record is made.
+void ExpiredRuns::AskAgain(const Items& silent) {
+  std::map<RunId, std::string> marks;
+  for (const auto& item : silent) marks.emplace(item->run_id, item->record_mark);
+  const auto standings = environment_.audit->Recall(marks);
+  for (const auto& item : silent) {
+    item->asked_again = true;
+    if (!standings) continue;  // it is away: what it was given may still come
+    const auto standing = standings->find(item->run_id);
+    // It may have come between the look at it and the question, and the file have gone since.
+    const bool clear = standing != standings->end() && !standing->second.unsure;
+    if (clear && !standing->second.expired && !item->recorded->Peek()) item->recorded = nullptr;
+  }
 }
 
 bool ExpiredRuns::Forget(Item& item) {
@@ -94,8 +121,15 @@ void ExpiredRuns::Fail(Item& item, const std::string& why) {
     Tell(LogLevel::kWarning, AuditEvent::Type::kTeardownOverdue, item,
          why + "; tried until it succeeds");
   }
-  item.next_attempt = Deadline::After(item.pause);
+  item.next_attempt = Deadline::After(Jittered(item.pause));
   item.pause = std::min(2 * item.pause, environment_.settings.reap_retry_max);
+}
+
+// Half to all of it, so that many do not come at a disk at once that has just begun to work again.
+std::chrono::milliseconds ExpiredRuns::Jittered(std::chrono::milliseconds pause) {
+  const std::int64_t most = std::max<std::int64_t>(pause.count(), 1);
+  return std::chrono::milliseconds(
+      std::uniform_int_distribution<std::int64_t>((most + 1) / 2, most)(random_));
 }
 
 void ExpiredRuns::Succeed(Item& item) {

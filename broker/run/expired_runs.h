@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <random>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -29,7 +30,8 @@ namespace tidewaiter::run {
 class ExpiredRuns {
  public:
   // `environment` must outlive it.
-  explicit ExpiredRuns(const Environment& environment) : environment_(environment) {}
+  explicit ExpiredRuns(const Environment& environment)
+      : environment_(environment), random_(std::random_device{}()) {}
 
   // Any thread. One of this process's own, or one that a former process has marked.
   void Take(const RunId& run_id) { Add(run_id, std::nullopt); }
@@ -45,7 +47,7 @@ class ExpiredRuns {
   [[nodiscard]] std::size_t Count();
   // Those whose removal has failed, and that are still there.
   [[nodiscard]] std::uint32_t CountOverdue();
-  // Whether a record is being waited for.
+  // Whether a record is being waited for that is to be there soon.
   [[nodiscard]] bool AwaitsRecord() const { return awaits_record_; }
 
  private:
@@ -56,6 +58,9 @@ class ExpiredRuns {
     std::optional<std::string> log_mark;
     bool removed = false;  // all but its entry and the mark
     std::shared_ptr<Recorded> recorded;
+    // The log's, from before the record was given to it.
+    std::string record_mark{};
+    bool asked_again = false;  // the log, whether it still has a record that does not come
     Deadline next_attempt = Deadline::After({});
     std::chrono::milliseconds pause{};
     // Under the lock: why the last attempt failed.
@@ -67,6 +72,8 @@ class ExpiredRuns {
   void RemoveFiles(Item& item);
   void AskLog(const Items& unclear);
   void Record(Item& item) const;
+  void AskAgain(const Items& silent);
+  std::chrono::milliseconds Jittered(std::chrono::milliseconds pause);
   // Whether nothing of it is left.
   bool Forget(Item& item);
   void Fail(Item& item, const std::string& why);
@@ -77,6 +84,9 @@ class ExpiredRuns {
   const Environment& environment_;
   Guarded<Items> state_;
   std::atomic<bool> awaits_record_ = false;
+  // The thread's. Asking may read the whole log, so it is once for all that wait.
+  Deadline ask_again_ = Deadline::Never();
+  std::minstd_rand random_;
 };
 
 }  // namespace tidewaiter::run

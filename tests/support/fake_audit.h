@@ -32,6 +32,13 @@ class FakeAudit final : public run::AuditSink {
     way_ = way;
   }
 
+  // The next `count` records of that type that may wait, as where the queue is full.
+  void Drop(Type type, int count) {
+    const std::lock_guard lock(mutex_);
+    drop_type_ = type;
+    drops_ = count;
+  }
+
   // Works again, and writes what has waited.
   void Repair() {
     std::vector<std::pair<run::AuditEvent, std::function<void()>>> waiting;
@@ -72,6 +79,11 @@ class FakeAudit final : public run::AuditSink {
   void AppendEventually(const run::AuditEvent& event, std::function<void()> on_durable) override {
     {
       const std::lock_guard lock(mutex_);
+      if (event.type == drop_type_ && drops_ > 0) {
+        --drops_;
+        trace_.Add("audit:drop " + Name(event.type));
+        return;
+      }
       if (way_ != Way::kWorks) {
         waiting_.emplace_back(event, std::move(on_durable));
         return;
@@ -94,6 +106,7 @@ class FakeAudit final : public run::AuditSink {
 
   Result<std::map<RunId, Standing>> Recall(const std::map<RunId, std::string>& runs) override {
     const std::lock_guard lock(mutex_);
+    ++recalls_;
     std::map<RunId, Standing> standings;
     for (const auto& [run_id, mark] : runs) standings[run_id].unsure = mark != mark_;
     const auto note = [&](const run::AuditEvent& event) {
@@ -119,6 +132,11 @@ class FakeAudit final : public run::AuditSink {
     return found;
   }
   [[nodiscard]] std::size_t Count(Type type) const { return Of(type).size(); }
+  // How often Recall was asked.
+  [[nodiscard]] int Recalls() const {
+    const std::lock_guard lock(mutex_);
+    return recalls_;
+  }
   // Of those that are queued, and not written yet.
   [[nodiscard]] std::size_t CountWaiting(Type type) const {
     const std::lock_guard lock(mutex_);
@@ -154,6 +172,9 @@ class FakeAudit final : public run::AuditSink {
   mutable std::mutex mutex_;
   std::condition_variable repaired_;
   Way way_ = Way::kWorks;
+  Type drop_type_ = Type::kRunExpired;
+  int drops_ = 0;
+  int recalls_ = 0;
   std::string mark_ = "mark";
   std::vector<run::AuditEvent> events_;
   std::vector<std::pair<run::AuditEvent, std::function<void()>>> waiting_;

@@ -138,6 +138,28 @@ TEST_F(KeptTest, ItsDirectoryStaysUntilTheRecordIsOnDisk) {
   EXPECT_EQ(audit.Count(Type::kRunExpired), 1U) << "it was queued, and the log knows that";
 }
 
+TEST_F(KeptTest, ARecordThatTheLogHadNoRoomForIsMadeAgain) {
+  environment.settings.reap_retry_max = milliseconds(1);
+  LeaveExpired();
+  audit.Drop(Type::kRunExpired, 2);
+  Load();
+  ASSERT_TRUE(trace.WaitFor("journal:forget kept"));
+  EXPECT_EQ(trace.Count("audit:drop expired"), 2U);
+  EXPECT_EQ(audit.Count(Type::kRunExpired), 1U);
+}
+
+TEST_F(KeptTest, ARecordThatIsQueuedForLongIsNotMadeAgain) {
+  environment.settings.reap_retry_max = milliseconds(1);
+  LeaveExpired();
+  audit.Set(FakeAudit::Way::kHangs);
+  Load();
+  ASSERT_TRUE(Eventually([&] { return audit.Recalls() >= 2; }));
+  EXPECT_EQ(journal.Marked(), 1U) << "until it is on disk";
+  audit.Repair();
+  ASSERT_TRUE(trace.WaitFor("journal:forget kept"));
+  EXPECT_EQ(audit.Count(Type::kRunExpired), 1U);
+}
+
 TEST_F(KeptTest, OneThatCannotBeRemovedBeforeARestartIsRecordedOnce) {
   LeaveExpired();
   journal.FailRemovals(1000);
