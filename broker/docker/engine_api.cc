@@ -23,7 +23,6 @@ constexpr std::size_t kMaxOfNetwork = std::size_t{4} << 20U;
 // In a list each is shorter: the command once, no environment, no profile. Still some 40 of the
 // longest commands fill it, and any number of containers may be there.
 constexpr std::size_t kMaxList = std::size_t{64} << 20U;
-constexpr std::size_t kMostOnPage = 256;
 constexpr std::size_t kMostListed = 100'000;
 constexpr std::string_view kListContainers = "list containers of brokers";
 

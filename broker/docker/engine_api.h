@@ -70,6 +70,9 @@ class EngineApi {
   Result<bool> DeleteContainer(std::string_view id, const run::Patience& patience);
   Result<bool> DeleteNetwork(std::string_view id, const run::Patience& patience);
 
+  // Containers on one page of a list: fewer where they take more than one answer may.
+  static constexpr std::size_t kMostOnPage = 1024;
+
   // Tells of each container that carries `label` ("name" or "name=value"), running or not, once,
   // the newest first. However long the whole list is: it is read in pages. Of one that is made or
   // removed meanwhile it may tell or not. After an error it has told of a part.

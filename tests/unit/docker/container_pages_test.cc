@@ -21,6 +21,9 @@ using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
+constexpr std::size_t kPage = EngineApi::kMostOnPage;
+constexpr std::ptrdiff_t kLastOfPage = kPage - 1;
+
 // As 20.10: the newest first, `before` and `limit`, and 500 for a `before` that is not there.
 class ContainerPages : public ::testing::Test {
  protected:
@@ -78,7 +81,7 @@ class ContainerPages : public ::testing::Test {
 };
 
 TEST_F(ContainerPages, AFewTakeOneCall) {
-  Have(255);
+  Have(kPage - 1);
   const auto listed = List();
   ASSERT_TRUE(listed.has_value()) << listed.error().message;
   EXPECT_THAT(*listed, ElementsAreArray(ids_));
@@ -86,7 +89,7 @@ TEST_F(ContainerPages, AFewTakeOneCall) {
 }
 
 TEST_F(ContainerPages, ManyAreListedToTheLast) {
-  Have(1000);
+  Have(4 * kPage - 1);
   const auto listed = List();
   ASSERT_TRUE(listed.has_value()) << listed.error().message;
   EXPECT_THAT(*listed, ElementsAreArray(ids_));
@@ -94,7 +97,7 @@ TEST_F(ContainerPages, ManyAreListedToTheLast) {
 }
 
 TEST_F(ContainerPages, WhatIsTooLongForOneAnswerIsAskedForInSmallerPages) {
-  Have(300);
+  Have(kPage + 50);
   fit_ = 20;
   const auto listed = List();
   ASSERT_TRUE(listed.has_value()) << listed.error().message;
@@ -111,31 +114,31 @@ TEST_F(ContainerPages, OneThatIsTooLongByItselfIsAnError) {
 }
 
 TEST_F(ContainerPages, RemovalsBetweenPagesHideNothing) {
-  Have(600);
+  Have(2 * kPage + 100);
   const std::vector<std::string> all = ids_;
   // The last of the first page, and some before it and after it.
   on_page_ = [&](std::size_t page) {
-    if (page == 2) ids_.erase(ids_.begin() + 250, ids_.begin() + 260);
+    if (page == 2) ids_.erase(ids_.begin() + kLastOfPage - 5, ids_.begin() + kLastOfPage + 5);
   };
   const auto listed = List();
   ASSERT_TRUE(listed.has_value()) << listed.error().message;
   std::vector<std::string> expected = all;
-  expected.erase(expected.begin() + 256, expected.begin() + 260);
+  expected.erase(expected.begin() + kLastOfPage + 1, expected.begin() + kLastOfPage + 5);
   EXPECT_THAT(*listed, ElementsAreArray(expected));
 }
 
 TEST_F(ContainerPages, WhereAWholePageIsRemovedTheRestIsStillListed) {
-  Have(300);
+  Have(kPage + 50);
   on_page_ = [&](std::size_t page) {
-    if (page == 2) ids_.erase(ids_.begin(), ids_.begin() + 256);
+    if (page == 2) ids_.erase(ids_.begin(), ids_.begin() + kLastOfPage + 1);
   };
   const auto listed = List();
   ASSERT_TRUE(listed.has_value()) << listed.error().message;
-  EXPECT_THAT(*listed, SizeIs(300));
+  EXPECT_THAT(*listed, SizeIs(kPage + 50));
 }
 
 TEST_F(ContainerPages, ARefusalWhileTheAnchorIsThereIsAnError) {
-  Have(300);
+  Have(kPage + 50);
   refuses_ = true;
   const auto listed = List();
   ASSERT_FALSE(listed.has_value());
@@ -150,7 +153,7 @@ TEST_F(ContainerPages, AListWithoutAnEndIsAnError) {
 }
 
 TEST_F(ContainerPages, APageThatSaysNothingNewIsAnError) {
-  Have(300);
+  Have(kPage + 50);
   stuck_ = true;
   const auto listed = List();
   ASSERT_FALSE(listed.has_value());
