@@ -10,10 +10,12 @@
 
 namespace tidewaiter::run {
 
-Reaper::Reaper(const Environment& environment, std::function<bool(const RunId&)> is_active)
+Reaper::Reaper(const Environment& environment, Questions questions)
     : environment_(environment),
-      is_active_(std::move(is_active)),
-      strays_(environment, [this](const RunId& run_id) { return Owns(run_id); }),
+      is_active_(std::move(questions.is_active)),
+      strays_(
+          environment, [this](const RunId& run_id) { return Owns(run_id); },
+          std::move(questions.any_begun)),
       random_(std::random_device{}()),
       thread_([this](const std::stop_token& stop) { Loop(stop); }) {}
 

@@ -27,8 +27,12 @@ namespace tidewaiter::run {
 
 class Reaper {
  public:
-  // `is_active` says whether a run is still under its own thread; called on the reaper's thread.
-  Reaper(const Environment& environment, std::function<bool(const RunId&)> is_active);
+  // What it asks, on its thread.
+  struct Questions {
+    std::function<bool(const RunId&)> is_active;  // whether a run is still under its own thread
+    std::function<bool()> any_begun;              // whether any has been in this process
+  };
+  Reaper(const Environment& environment, Questions questions);
   // Ends after the step that is under way. What is left stays in the journal.
   ~Reaper() = default;
   Reaper(const Reaper&) = delete;

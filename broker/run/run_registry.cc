@@ -43,7 +43,8 @@ class RunRegistry::Impl {
       : environment_(Told(std::move(environment))),
         slots_(environment_.settings.max_runs),
         detached_(environment_),
-        reaper_(environment_, [this](const RunId& run_id) { return IsActive(run_id); }) {}
+        reaper_(environment_, {.is_active = [this](const RunId& id) { return Find(id) != nullptr; },
+                               .any_begun = [this] { return state_.Lock()->any_begun; }}) {}
 
   ~Impl() { Shutdown(Deadline::After(Deadline::Clock::duration::zero())); }
 
@@ -97,6 +98,7 @@ class RunRegistry::Impl {
         });
     if (!thread) return NoCapacity(thread.error().message);
     state->runs.emplace(run->run_id(), Entry{.run = run, .thread = *std::move(thread)});
+    state->any_begun = true;
     return std::shared_ptr<RunHandle>(std::move(run));
   }
 
@@ -193,6 +195,7 @@ class RunRegistry::Impl {
   struct State {
     std::map<RunId, Entry> runs;
     bool closed = false;
+    bool any_begun = false;  // a run that is or was here
     // What runs on for the next broker: nobody here is to touch it, or to take it for ended.
     std::map<RunId, std::shared_ptr<ActiveRun>> left;
     // The thread that left last: the next one, or the destructor, joins it.
@@ -255,6 +258,7 @@ class RunRegistry::Impl {
       return true;
     }
     state->runs.emplace(entry.run_id, Entry{.run = run, .thread = *std::move(thread)});
+    state->any_begun = true;
     return true;
   }
 
@@ -294,8 +298,6 @@ class RunRegistry::Impl {
     const auto left = state->left.find(run_id);
     return left == state->left.end() ? nullptr : left->second;
   }
-
-  bool IsActive(const RunId& run_id) { return Find(run_id) != nullptr; }
 
   template <typename Which>
   std::size_t StopAll(Which which) {

@@ -36,8 +36,9 @@ std::string Subject(const Key& key, const RunId& run_id) {
 
 }  // namespace
 
-Strays::Strays(const Environment& environment, std::function<bool(const RunId&)> is_known)
-    : environment_(environment), is_known_(std::move(is_known)) {}
+Strays::Strays(const Environment& environment, std::function<bool(const RunId&)> is_known,
+               std::function<bool()> any_begun)
+    : environment_(environment), is_known_(std::move(is_known)), any_begun_(std::move(any_begun)) {}
 
 void Strays::Compare(const std::stop_token& stop) {
   std::uint32_t left = 0;
@@ -70,13 +71,14 @@ Result<std::uint32_t> Strays::CompareWith(const std::string& name, Backend& back
   if (before == unknown_.end()) {
     TW_ASSIGN(const Strangers first, ListUnknown(name, backend, stop));
     before = unknown_.emplace(name, KeysOf(first)).first;
-    if (first.empty()) return 0U;
+    // Asked after the listing, as what is known: nothing that it shows was made or ended here.
+    if (first.empty() || !any_begun_()) return RemoveAll(name, backend, first, stop);
   }
   TW_ASSIGN(Strangers strangers, ListUnknown(name, backend, stop));
   const Keys last = std::exchange(before->second, KeysOf(strangers));
   std::erase_if(strangers,
                 [&](const Backend::Owned& owned) { return !last.contains(KeyOf(owned)); });
-  return static_cast<std::uint32_t>(strangers.size()) - RemoveAll(name, backend, strangers, stop);
+  return RemoveAll(name, backend, strangers, stop);
 }
 
 Result<Strays::Strangers> Strays::ListUnknown(const std::string& name, Backend& backend,
@@ -128,7 +130,7 @@ std::uint32_t Strays::RemoveAll(const std::string& name, Backend& backend,
     remove(part->front());
     SideBySide(part->size() - 1, [&](std::size_t i) { remove((*part)[i + 1]); });
   }
-  return gone;
+  return static_cast<std::uint32_t>(strangers.size()) - gone;
 }
 
 Removal Strays::Remove(const std::string& name, Backend& backend, const Backend::Owned& owned,
