@@ -1,9 +1,8 @@
 // What a crash leaves on the engine, removed in three ways, in turn on the same engine: containers
 // that no run knows (strays), by a broker that starts; runs that the journal knows, likewise; and
 // as many of the same containers by one `docker rm -f`. All are created and never started,
-// hardened as the broker's own. From the start of the process that removes to the last absence, and
-// from the first absence to the last.
-// Usage: orphans_bench [CONTAINERS [ROUNDS]]
+// hardened as the broker's own, and a second old. From the start of the process that removes to the
+// last absence, and from the first absence to the last. Usage: orphans_bench [CONTAINERS [ROUNDS]]
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -195,6 +194,8 @@ int Main(std::size_t count, int rounds) {
       const std::vector<Made> made = CreateContainers(engine, count, broker_id);
       if (way == &journalled) JournalRuns(broker, made);
       Absences absences(engine, broker_id);
+      // The engine is at what it has just made for a while, and slower for whoever comes first.
+      std::this_thread::sleep_for(std::chrono::seconds(1));
       const auto begin = Clock::now();
       if (way == &docker) {
         DockerRemove(engine.socket(), made);
@@ -202,6 +203,11 @@ int Main(std::size_t count, int rounds) {
         broker.Restart();
       }
       way->Add(begin, absences.Await(count));
+      // Its directories go last: else the next start would have them to read, and to remove.
+      const Deadline patience = Deadline::After(kPatience);
+      while (!std::filesystem::is_empty(broker.folder() + "/state/runs") && !patience.Passed()) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
       broker.Stop();
     }
   }
