@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "audit/base64.h"
+#include "base/base64.h"
 
 namespace tidewaiter::audit {
 namespace {
@@ -36,7 +36,7 @@ Result<Checkpoint> Checkpoint::Parse(std::string_view text) {
       size != std::to_string(checkpoint.size)) {
     return Refuse("its second line is no number of records");
   }
-  const auto root = FromBase64(TakeLine(text));
+  const auto root = DecodePaddedBase64(TakeLine(text));
   if (!root || root->size() != checkpoint.root.size()) {
     return Refuse("its third line is not base64 of 32 bytes");
   }
@@ -51,7 +51,8 @@ Result<Checkpoint> Checkpoint::Parse(std::string_view text) {
 }
 
 std::string Checkpoint::ToString() const {
-  return fmt::format("{}\n{}\n{}\n", origin, size, ToBase64(std::string(root.begin(), root.end())));
+  return fmt::format("{}\n{}\n{}\n", origin, size,
+                     EncodeBase64(std::string(root.begin(), root.end())));
 }
 
 }  // namespace tidewaiter::audit

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "audit/base64.h"
+#include "base/base64.h"
 #include "base/printable.h"
 
 namespace tidewaiter::audit {
@@ -45,7 +45,7 @@ Result<SignedNote> SignedNote::Parse(std::string_view bytes) {
     if (space == std::string_view::npos || !IsKeyName(line.substr(0, space))) {
       return Refuse("a signature has no name");
     }
-    auto signature = FromBase64(line.substr(space + 1));
+    auto signature = DecodePaddedBase64(line.substr(space + 1));
     if (!signature || signature->size() <= kIdBytes) return Refuse("a signature is not base64");
     if (note.signatures_.size() == kMaxNoteSignatures) return Refuse("it has too many signatures");
     note.signatures_.push_back({.name = std::string(line.substr(0, space)),
@@ -75,7 +75,7 @@ std::string SignedNote::ToString() const {
   std::string bytes = text_ + "\n";
   for (const Signature& signature : signatures_) {
     bytes += kDash;
-    bytes += signature.name + " " + ToBase64(signature.id + signature.bytes) + "\n";
+    bytes += signature.name + " " + EncodeBase64(signature.id + signature.bytes) + "\n";
   }
   return bytes;
 }

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "audit/base64.h"
 #include "audit/sha256.h"
+#include "base/base64.h"
 
 namespace tidewaiter::audit {
 namespace {
@@ -60,7 +60,7 @@ Result<Parts> Split(std::string_view text, std::string_view what) {
               .id = text.substr(first + 1, second - first - 1),
               .key = {}};
   if (!IsKeyName(parts.name)) return refuse("its name is empty, too long or has white space");
-  auto key = FromBase64(text.substr(second + 1));
+  auto key = DecodePaddedBase64(text.substr(second + 1));
   if (!key) return refuse("its last part is not base64");
   if (!key->starts_with(kEd25519)) return refuse("it is not for Ed25519 (first byte 0x01)");
   key->erase(0, kEd25519.size());
@@ -91,7 +91,8 @@ Result<VerifierKey> VerifierKey::Parse(std::string_view text) {
 }
 
 std::string VerifierKey::ToString() const {
-  return fmt::format("{}+{}+{}", name_, Hexadecimal(id_), ToBase64(std::string(kEd25519) + key_));
+  return fmt::format("{}+{}+{}", name_, Hexadecimal(id_),
+                     EncodeBase64(std::string(kEd25519) + key_));
 }
 
 bool VerifierKey::Verifies(std::string_view message, std::string_view signature) const {
@@ -150,7 +151,7 @@ std::string SigningKey::ToString() const {
   // Fails only for kinds of keys that have no such bytes.
   if (::EVP_PKEY_get_raw_private_key(key_.get(), Bytes(seed), &size) != 1) std::abort();
   return fmt::format("{}{}+{}+{}", kPrivatePrefix, verifier_.name(), Hexadecimal(verifier_.id()),
-                     ToBase64(std::string(kEd25519) + seed));
+                     EncodeBase64(std::string(kEd25519) + seed));
 }
 
 Result<std::string> SigningKey::Sign(std::string_view message) const {

@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/printable.h"
 #include "base/unique_fd.h"
-#include "broker/docker/base64.h"
 #include "broker/docker/json.h"
 
 namespace tidewaiter::docker {

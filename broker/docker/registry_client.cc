@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/printable.h"
-#include "broker/docker/base64.h"
 #include "broker/docker/engine_client.h"
 #include "broker/docker/json.h"
 

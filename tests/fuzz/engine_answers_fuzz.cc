@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/printable.h"
-#include "broker/docker/base64.h"
 #include "broker/docker/conformity.h"
 #include "broker/docker/container_state.h"
 #include "broker/docker/engine_client.h"
@@ -149,9 +149,9 @@ void CheckCredentials(std::string_view text) {
 }
 
 void CheckBase64(std::string_view text) {
-  const auto plain = docker::DecodeBase64(text);
+  const auto plain = DecodeBase64(text);
   if (!plain) return;
-  const std::string encoded = docker::EncodeBase64(*plain);
+  const std::string encoded = EncodeBase64(*plain);
   Require(encoded == text || encoded.substr(0, encoded.find('=')) == text);
 }
 

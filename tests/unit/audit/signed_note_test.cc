@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "audit/base64.h"
 #include "audit/checkpoint.h"
 #include "audit/signed_note.h"
 #include "audit/signing_key.h"
@@ -210,28 +209,6 @@ TEST(Checkpoint, WhatIsNoneIsRefusedWithACause) {
     EXPECT_THAT(Message(Checkpoint::Parse(text)), HasSubstr(why)) << text;
   }
   EXPECT_EQ(Checkpoint::Parse("a\n18446744073709551615\n" + root)->size, UINT64_MAX);
-}
-
-// RFC 4648 section 10, and what a strict reader refuses (section 3.5: bits beyond the last byte).
-TEST(Base64, HasOneTextForEachBytes) {
-  const std::vector<std::pair<std::string, std::string>> vectors = {{"", ""},
-                                                                    {"f", "Zg=="},
-                                                                    {"fo", "Zm8="},
-                                                                    {"foo", "Zm9v"},
-                                                                    {"foob", "Zm9vYg=="},
-                                                                    {"fooba", "Zm9vYmE="},
-                                                                    {"foobar", "Zm9vYmFy"},
-                                                                    {std::string(3, '\0'), "AAAA"}};
-  for (const auto& [bytes, text] : vectors) {
-    EXPECT_EQ(ToBase64(bytes), text);
-    EXPECT_EQ(FromBase64(text), bytes);
-  }
-  EXPECT_TRUE(FromBase64(std::string(kMaxBase64Bytes, 'A')));
-  EXPECT_FALSE(FromBase64(std::string(kMaxBase64Bytes + 4, 'A')));
-  for (const char* text : {"Zg", "Zg=", "Zh==", "Zm9=", "Zg==Zg==", " Zg==", "Zg==\n",
-                           "Zg= =", "====", "Z===", "Zm9v\nZm9v", "Zm9-", "=g==", "Zg==\n\n\n\n"}) {
-    EXPECT_EQ(FromBase64(text), std::nullopt) << text;
-  }
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <fstream>
 
-#include "broker/docker/base64.h"
+#include "base/base64.h"
 
 namespace tidewaiter::docker {
 namespace {

@@ -1,8 +1,8 @@
-#include "broker/docker/base64.h"
+#include "base/base64.h"
 
 #include <gtest/gtest.h>
 
-namespace tidewaiter::docker {
+namespace tidewaiter {
 namespace {
 
 // RFC 4648 section 10.
@@ -32,5 +32,16 @@ TEST(Base64Test, RefusesWhatNoEncoderWrites) {
   EXPECT_FALSE(DecodeBase64(std::string(70000, 'A')));
 }
 
+// Section 3.5: bits beyond the last byte, among others.
+TEST(Base64Test, PaddedThereIsOneTextForEachBytes) {
+  for (const std::string bytes : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) {
+    EXPECT_EQ(DecodePaddedBase64(EncodeBase64(bytes)), bytes);
+  }
+  for (const char* text : {"Zg", "Zg=", "Zh==", "Zm9=", "Zg==Zg==", " Zg==", "Zg==\n",
+                           "Zg= =", "====", "Z===", "Zm9v\nZm9v", "Zm9-", "=g==", "Zg==\n\n\n\n"}) {
+    EXPECT_EQ(DecodePaddedBase64(text), std::nullopt) << text;
+  }
+}
+
 }  // namespace
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter

@@ -1,9 +1,9 @@
-#include "broker/docker/base64.h"
+#include "base/base64.h"
 
 #include <algorithm>
 #include <cstdint>
 
-namespace tidewaiter::docker {
+namespace tidewaiter {
 namespace {
 
 constexpr std::string_view kStandard =
@@ -66,4 +66,9 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
   return out;
 }
 
-}  // namespace tidewaiter::docker
+std::optional<std::string> DecodePaddedBase64(std::string_view text) {
+  if (text.size() % 4 != 0) return std::nullopt;
+  return DecodeBase64(text);
+}
+
+}  // namespace tidewaiter
