@@ -2,8 +2,8 @@
 
 #include <fcntl.h>
 
+#include "base/durable_file.h"
 #include "base/printable.h"
-#include "broker/journal/durable_file.h"
 
 namespace tidewaiter::journal {
 namespace {

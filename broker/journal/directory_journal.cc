@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/durable_file.h"
 #include "base/printable.h"
 #include "base/remove_tree.h"
-#include "broker/journal/durable_file.h"
 #include "broker/journal/entry_format.h"
 #include "broker/journal/result_format.h"
 #include "broker/journal/sealed_file.h"

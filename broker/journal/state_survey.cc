@@ -10,9 +10,9 @@
 #include <memory>
 #include <string_view>
 
+#include "base/durable_file.h"
 #include "base/printable.h"
 #include "base/unique_fd.h"
-#include "broker/journal/durable_file.h"
 #include "broker/journal/entry_format.h"
 #include "broker/journal/result_format.h"
 #include "broker/journal/sealed_file.h"

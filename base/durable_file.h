@@ -1,6 +1,6 @@
-// Small files of the state folder, written so that a crash leaves the old content or the new, never
-// a mixture, and read so that nobody else's file is believed. Every name is relative to an open
-// folder, so that no path is walked twice. Thread: any.
+// Small files of a folder of the broker's, written so that a crash leaves the old content or the
+// new, never a mixture, and read so that nobody else's file is believed. Every name is relative to
+// an open folder, so that no path is walked twice. Thread: any.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 
-namespace tidewaiter::journal {
+namespace tidewaiter {
 
 // Opens the folder `name` in `parent` (borrowed; AT_FDCWD for a path), making it with mode 0700
 // where it is missing. FAILED_PRECONDITION where it is a link, not owned by this process (or root)
@@ -33,4 +33,4 @@ Result<void> ReplaceDurably(int folder, const std::string& name, std::string_vie
 // missing; FAILED_PRECONDITION where it is anything else, or longer than `max_bytes`; else errno's.
 Result<std::string> ReadOwnFile(int folder, const std::string& name, std::size_t max_bytes);
 
-}  // namespace tidewaiter::journal
+}  // namespace tidewaiter

@@ -1,4 +1,4 @@
-#include "broker/journal/durable_file.h"
+#include "base/durable_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include "base/printable.h"
 #include "base/strong_id.h"
 
-namespace tidewaiter::journal {
+namespace tidewaiter {
 namespace {
 
 Error Failed(const char* verb, const std::string& name) {
@@ -116,4 +116,4 @@ Result<std::string> ReadOwnFile(int folder, const std::string& name, std::size_t
   return content;
 }
 
-}  // namespace tidewaiter::journal
+}  // namespace tidewaiter
