@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <utility>
 
 #include "base/base64.h"
 
@@ -23,6 +25,18 @@ std::string_view TakeLine(std::string_view& text) {
   return line;
 }
 
+std::optional<Hash> ToHash(std::string_view line) {
+  const auto bytes = DecodePaddedBase64(line);
+  Hash hash{};
+  if (!bytes || bytes->size() != hash.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), hash.begin());
+  return hash;
+}
+
+std::string ToBase64(const Hash& hash) {
+  return EncodeBase64(std::string(hash.begin(), hash.end()));
+}
+
 }  // namespace
 
 Result<Checkpoint> Checkpoint::Parse(std::string_view text) {
@@ -36,23 +50,46 @@ Result<Checkpoint> Checkpoint::Parse(std::string_view text) {
       size != std::to_string(checkpoint.size)) {
     return Refuse("its second line is no number of records");
   }
-  const auto root = DecodePaddedBase64(TakeLine(text));
-  if (!root || root->size() != checkpoint.root.size()) {
-    return Refuse("its third line is not base64 of 32 bytes");
-  }
-  std::copy(root->begin(), root->end(), checkpoint.root.begin());
+  const auto root = ToHash(TakeLine(text));
+  if (!root) return Refuse("its third line is not base64 of 32 bytes");
+  checkpoint.root = *root;
   if (checkpoint.size == 0 && checkpoint.root != TreeHasher().Empty()) {
     return Refuse("its root is not that of no records");
   }
   while (!text.empty()) {
-    if (TakeLine(text).empty()) return Refuse("a further line is empty or does not end");
+    const std::string_view line = TakeLine(text);
+    if (line.empty()) return Refuse("a further line is empty or does not end");
+    checkpoint.extensions.emplace_back(line);
   }
   return checkpoint;
 }
 
 std::string Checkpoint::ToString() const {
-  return fmt::format("{}\n{}\n{}\n", origin, size,
-                     EncodeBase64(std::string(root.begin(), root.end())));
+  std::string text = fmt::format("{}\n{}\n{}\n", origin, size, ToBase64(root));
+  for (const std::string& line : extensions) text += line + '\n';
+  return text;
+}
+
+Checkpoint Checkpoint::WithEdge(std::string origin, const CompactRange& tree) {
+  TreeHasher hasher;
+  Checkpoint checkpoint{
+      .origin = std::move(origin), .size = tree.size(), .root = tree.Root(hasher)};
+  for (const Hash& root : tree.roots()) checkpoint.extensions.push_back(ToBase64(root));
+  return checkpoint;
+}
+
+Result<CompactRange> Checkpoint::Edge() const {
+  std::vector<Hash> roots;
+  for (const std::string& line : extensions) {
+    const auto hash = ToHash(line);
+    if (!hash) return Refuse("a further line is not base64 of 32 bytes");
+    roots.push_back(*hash);
+  }
+  auto tree = CompactRange::Of(size, std::move(roots));
+  if (!tree) return Refuse("it has not the edge of a tree of its size");
+  TreeHasher hasher;
+  if (tree->Root(hasher) != root) return Refuse("its edge does not make its root");
+  return *std::move(tree);
 }
 
 }  // namespace tidewaiter::audit

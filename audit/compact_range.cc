@@ -13,13 +13,26 @@ std::optional<CompactRange> CompactRange::Of(std::uint64_t size, std::vector<Has
   return range;
 }
 
-// As a carry runs through a binary counter: two subtrees of one size become one.
 void CompactRange::Append(TreeHasher& hasher, const Hash& leaf) {
+  Add(hasher, leaf, nullptr);
+}
+
+void CompactRange::Append(TreeHasher& hasher, const Hash& leaf, std::string& completed) {
+  Add(hasher, leaf, &completed);
+}
+
+// As a carry runs through a binary counter: two subtrees of one size become one.
+void CompactRange::Add(TreeHasher& hasher, const Hash& leaf, std::string* completed) {
+  const auto note = [completed](const Hash& hash) {
+    if (completed != nullptr) completed->append(hash.begin(), hash.end());
+  };
   roots_.push_back(leaf);
+  note(leaf);
   for (std::uint64_t carry = size_; (carry & 1U) != 0; carry >>= 1U) {
     const Hash right = roots_.back();
     roots_.pop_back();
     roots_.back() = hasher.Node(roots_.back(), right);
+    note(roots_.back());
   }
   ++size_;
 }

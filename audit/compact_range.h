@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "audit/tree_hash.h"
@@ -19,6 +20,9 @@ class CompactRange {
   static std::optional<CompactRange> Of(std::uint64_t size, std::vector<Hash> roots);
 
   void Append(TreeHasher& hasher, const Hash& leaf);
+  // The same; gives `completed` the leaf and then each subtree that it makes perfect, from the
+  // smallest on: the order in which a file of hashes has them (stored_hashes.h).
+  void Append(TreeHasher& hasher, const Hash& leaf, std::string& completed);
 
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] const std::vector<Hash>& roots() const noexcept { return roots_; }
@@ -31,6 +35,8 @@ class CompactRange {
   [[nodiscard]] std::optional<CompactRange> Part(std::uint64_t begin, std::uint64_t end) const;
 
  private:
+  void Add(TreeHasher& hasher, const Hash& leaf, std::string* completed);
+
   std::uint64_t size_ = 0;
   std::vector<Hash> roots_;
 };

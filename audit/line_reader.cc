@@ -1,11 +1,9 @@
 #include "audit/line_reader.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "audit/record.h"
 
@@ -16,13 +14,10 @@ constexpr std::size_t kFirstBuffer = std::size_t{64} << 10U;
 
 }  // namespace
 
-LineReader::LineReader(int fd, std::uint64_t begin, std::uint64_t end)
-    : fd_(fd), offset_(begin), end_(end), buffer_(kFirstBuffer) {}
+LineReader::LineReader(ByteSource& source) : source_(&source), buffer_(kFirstBuffer) {}
 
 // Reads more behind what is there. False at the end.
 Result<bool> LineReader::Fill() {
-  const std::uint64_t next = offset_ + (filled_ - begin_);
-  if (next >= end_) return false;
   if (begin_ > 0) {
     std::memmove(buffer_.data(), buffer_.data() + begin_, filled_ - begin_);
     filled_ -= std::exchange(begin_, 0);
@@ -34,16 +29,9 @@ Result<bool> LineReader::Fill() {
     }
     buffer_.resize(std::min(2 * buffer_.size(), kMaxLineBytes));
   }
-  const std::size_t room = buffer_.size() - filled_;
-  while (true) {
-    const ssize_t n = ::pread(fd_, buffer_.data() + filled_,
-                              static_cast<std::size_t>(std::min<std::uint64_t>(room, end_ - next)),
-                              static_cast<off_t>(next));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoError(errno, "read audit log");
-    filled_ += static_cast<std::size_t>(n);
-    return n > 0;  // 0: the file is shorter than it was
-  }
+  TW_ASSIGN(const std::size_t n, source_->Read(buffer_.data() + filled_, buffer_.size() - filled_));
+  filled_ += n;
+  return n > 0;
 }
 
 Result<std::optional<std::string_view>> LineReader::Next() {

@@ -1,15 +1,13 @@
 #include "audit/log.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <fstream>
 #include <utility>
-
-#include "audit/line_reader.h"
-#include "audit/record_header.h"
 
 namespace tidewaiter::audit {
 namespace {
@@ -48,29 +46,16 @@ std::string ReadBootId() {
   return id;
 }
 
-// Two files that begin with the same record are one file.
-std::string MarkOf(const RecordHeader& header) {
-  return std::string(header.index_text) + '@' + std::string(header.time);
-}
-
-// One that has no record yet is known by its inode.
-std::string EmptyMarkOf(int fd) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) return {};
-  return std::string(Log::kEmptyMark) + std::to_string(status.st_ino);
+// Two brokers on one folder would each write over the other's records.
+Result<void> LockDirectory(int directory, const std::string& path) {
+  if (::flock(directory, LOCK_EX | LOCK_NB) == 0) return Ok();
+  if (errno != EWOULDBLOCK) return ErrnoError(errno, "lock audit directory '" + path + "'");
+  return Fail(ErrorCode::kFailedPrecondition,
+              "lock audit directory '" + path + "': another broker writes in it",
+              "AUDIT_UNAVAILABLE");
 }
 
 }  // namespace
-
-// Where the file cannot be read, it has no mark, and Recall is unsure of its runs.
-std::string Log::ReadMark(const LogFile& file) {
-  LineReader lines(file.fd(), 0, file.size());
-  const auto line = lines.Next();
-  if (!line) return {};
-  if (!*line) return EmptyMarkOf(file.fd());
-  const auto header = ReadHeader(**line);
-  return header ? MarkOf(*header) : std::string();
-}
 
 Log::Log(LogSettings settings, FileOperations& operations, UniqueFd directory, std::string boot_id)
     : settings_(std::move(settings)),
@@ -82,9 +67,26 @@ Result<std::unique_ptr<Log>> Log::Open(LogSettings settings, FileOperations& ope
   TW_ASSIGN(UniqueFd directory, OpenDirectory(settings.directory));
   std::unique_ptr<Log> log(
       new Log(std::move(settings), operations, std::move(directory), ReadBootId()));
-  TW_TRY(log->OpenFile());
+  TW_TRY(LockDirectory(log->directory_.get(), log->settings_.directory));
+  TW_TRY(log->OpenStore());
   log->writer_ = std::jthread([writer = log.get()] { writer->Write(); });
   return log;
+}
+
+Result<void> Log::OpenStore() {
+  TW_ASSIGN(store_, LogStore::Open(directory_.get(), settings_.store, operations_));
+  auto state = state_.Lock();
+  state->end = store_->end();
+  state->mark = store_->Mark();
+  if (store_->cut_bytes() == 0) return Ok();
+  Record truncated;
+  truncated.type = RecordType::kAuditTruncated;
+  truncated.log.emplace().cause = "it did not end in a whole record";
+  truncated.log->cut_bytes = static_cast<std::int64_t>(store_->cut_bytes());
+  EntryPtr entry = MakeEntry(truncated);
+  entry->record.SetTime(Now());
+  PushEventual(*state, std::move(entry));
+  return Ok();
 }
 
 Log::~Log() {
@@ -169,17 +171,22 @@ std::optional<Error> Log::Failure() {
   return state_.Lock()->failure;
 }
 
-Result<DurableView> Log::View() {
-  auto state = state_.Lock();
-  if (state->fd < 0) return Unavailable("read audit log: it is being opened anew");
-  // Through /proc for an open file of its own: a duplicate would share, and outlive, the lock.
-  const std::string path = "/proc/self/fd/" + std::to_string(state->fd);
-  DurableView view{.fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
-                   .generation = state->generation,
-                   .size = state->size,
-                   .next_index = state->next_index};
-  if (!view.fd) return ErrnoError(errno, "open audit log for reading");
+std::optional<Error> Log::CheckpointFailure() {
+  return state_.Lock()->checkpoint_failure;
+}
+
+Result<Log::View> Log::Look() {
+  View view{.directory = UniqueFd(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0)), .end = End()};
+  if (!view.directory) return ErrnoError(errno, "open audit directory for reading");
   return view;
+}
+
+LogEnd Log::End() {
+  return state_.Lock()->end;
+}
+
+std::string Log::LatestCheckpoint() {
+  return state_.Lock()->checkpoint;
 }
 
 std::string Log::Mark() {
@@ -192,10 +199,7 @@ Result<std::map<std::string, Log::Standing>> Log::Recall(
   for (const auto& [run, mark] : runs) standings[run];
   const auto note = [&standings](std::string_view run, std::string_view type) {
     const auto found = standings.find(std::string(run));
-    if (found == standings.end()) return;
-    if (type == ToString(RecordType::kRunAdmitted)) found->second.admitted = true;
-    if (type == ToString(RecordType::kRunFinished)) found->second.finished = true;
-    if (type == ToString(RecordType::kRunExpired)) found->second.expired = true;
+    if (found != standings.end()) found->second.Note(type);
   };
   {
     // Before the file is looked at: what leaves the queue meanwhile is found there.
@@ -211,32 +215,14 @@ Result<std::map<std::string, Log::Standing>> Log::Recall(
       }
     }
   }
-  TW_ASSIGN(const DurableView view, View());
-  LineReader lines(view.fd.get(), 0, view.size);
-  std::string mark;
-  while (true) {
-    TW_ASSIGN(const std::optional<std::string_view> line, lines.Next());
-    if (!line) break;
-    const auto header = ReadHeader(*line);
-    if (!header) continue;
-    if (mark.empty()) mark = MarkOf(*header);
-    note(header->run_id, header->type);
-  }
-  const std::string when_empty = EmptyMarkOf(view.fd.get());
-  for (auto& [run, standing] : standings) {
-    const std::string& known = runs.at(run);
-    const bool same = !known.empty() && (known == mark || known == when_empty);
-    standing.unsure = !standing.admitted && !standing.finished && !standing.expired && !same;
-  }
+  TW_ASSIGN(View view, Look());
+  TW_TRY(RecallRuns(std::move(view.directory), view.end, runs, standings));
   return standings;
 }
 
-bool Log::WaitBeyond(std::uint64_t next_index, std::uint64_t generation,
-                     const std::stop_token& stop, Deadline deadline) {
+bool Log::WaitBeyond(std::uint64_t next_index, const std::stop_token& stop, Deadline deadline) {
   auto state = state_.Lock();
-  return state.Wait(settled_, stop, deadline, [&] {
-    return state->fd >= 0 && (state->next_index > next_index || state->generation != generation);
-  });
+  return state.Wait(settled_, stop, deadline, [&] { return state->end.next_index > next_index; });
 }
 
 }  // namespace tidewaiter::audit

@@ -22,7 +22,8 @@
 #include <vector>
 
 #include "audit/file_operations.h"
-#include "audit/log_file.h"
+#include "audit/log_store.h"
+#include "audit/recall.h"
 #include "audit/record.h"
 #include "base/completion.h"
 #include "base/deadline.h"
@@ -42,23 +43,19 @@ struct LogSettings {
   // there is room for the end of each that there is, whatever else was to be told meanwhile.
   std::chrono::milliseconds first_retry{100};  // after a failure; doubles up to last_retry
   std::chrono::milliseconds last_retry{5000};
+  StoreSettings store = {};
   // Told on the writer's thread when Failure() appears (false) and when it has gone (true). Must
   // not block.
   std::function<void(bool works)> on_change = {};
-};
-
-// What is durable now: bytes [0, size) of `fd`, which is for pread(2) only and valid until closed.
-struct DurableView {
-  UniqueFd fd;
-  std::uint64_t generation = 0;  // changes where the file had to be opened anew
-  std::uint64_t size = 0;
-  std::uint64_t next_index = 0;
+  // Given each new checkpoint, a signed note, on the writer's thread. Must not block.
+  std::function<void(const std::string& note)> on_checkpoint = {};
 };
 
 class Log {
  public:
-  // Opens the log, cuts off and notes what a crash left, starts the writer. `operations` must
-  // outlive the log. Errors: FAILED_PRECONDITION (AUDIT_UNAVAILABLE) and errno's, as LogFile::Open.
+  // Locks the folder (flock(2)), opens the log in it, cuts off and notes what a crash left, starts
+  // the writer. `operations` must outlive the log. Errors: FAILED_PRECONDITION (AUDIT_UNAVAILABLE)
+  // where others can write in the folder or another process holds the lock; LogStore::Open's.
   static Result<std::unique_ptr<Log>> Open(LogSettings settings,
                                            FileOperations& operations = FileOperations::System());
   Log(const Log&) = delete;
@@ -77,23 +74,14 @@ class Log {
   // called for a record that was lost because too many waited.
   void AppendEventually(const Record& record, std::function<void()> on_durable = {});
 
-  // Names the file that is the log now: by the index and time of its first record, or by its inode
-  // while it has none. Empty where it cannot be read.
-  static constexpr std::string_view kEmptyMark = "empty ";
+  // Names the last record there is, so that Recall can tell whether it still is.
   [[nodiscard]] std::string Mark();
 
   // Which of `runs` (each with the Mark() from before its admission) have their run.admitted, their
-  // run.finished and their run.expired on disk or surely queued. Reads the whole file, once for all
-  // of them. A run of which a record is being written is missing in the answer: ask again.
-  // UNAVAILABLE while a failed write has not been taken back.
-  struct Standing {
-    bool admitted = false;
-    bool finished = false;
-    bool expired = false;
-    // None was found, but the file is another than the one that the mark names, so the records
-    // may have gone with that. Always so where the mark is empty.
-    bool unsure = false;
-  };
+  // run.finished and their run.expired on disk or surely queued. Reads what is behind the oldest
+  // mark, once for all of them. A run of which a record is being written is missing in the answer:
+  // ask again. UNAVAILABLE while a failed write has not been taken back.
+  using Standing = RunStanding;
   Result<std::map<std::string, Standing>> Recall(const std::map<std::string, std::string>& runs);
 
   // Waits until everything queued before the call is durable. DEADLINE_EXCEEDED where it is not by
@@ -103,12 +91,22 @@ class Log {
   // The failure that stops admissions now, if there is one.
   [[nodiscard]] std::optional<Error> Failure();
 
-  // For readers. Errors: errno's of dup(2).
-  Result<DurableView> View();
-  // Waits until a record of that index or a later one is durable, or the file was opened anew since
-  // `generation`. False where the token or the deadline came first.
-  bool WaitBeyond(std::uint64_t next_index, std::uint64_t generation, const std::stop_token& stop,
-                  Deadline deadline);
+  // Why the last attempt at a checkpoint or a new segment failed, where it did. Records are written
+  // all the same.
+  [[nodiscard]] std::optional<Error> CheckpointFailure();
+
+  // For readers: how far the log goes, and its folder. Errors: errno's of dup(2).
+  struct View {
+    UniqueFd directory;
+    LogEnd end;
+  };
+  Result<View> Look();
+  LogEnd End();
+  // The newest checkpoint, a signed note; empty before the first.
+  std::string LatestCheckpoint();
+  // Waits until a record of that index or a later one is durable. False where the token or the
+  // deadline came first.
+  bool WaitBeyond(std::uint64_t next_index, const std::stop_token& stop, Deadline deadline);
 
  private:
   struct Entry {
@@ -136,7 +134,7 @@ class Log {
     std::size_t eventual = 0;        // the other entries, likewise
     std::size_t eventual_bytes = 0;  // of those
     Batch in_flight;
-    bool torn = false;  // LogFile::torn
+    bool torn = false;  // LogStore::torn
     Untold untold;
     Untold telling;  // the part of it that is in flight
     std::optional<Error> failure;
@@ -144,15 +142,15 @@ class Log {
     std::chrono::milliseconds backoff{0};
     bool stopping = false;
     bool last_try_failed = false;
-    int fd = -1;  // of the writer's file; -1 where it has none
-    std::uint64_t generation = 0;
-    std::uint64_t size = 0;
-    std::uint64_t next_index = 0;
+    LogEnd end;
     std::string mark;
+    std::string checkpoint;
+    std::optional<Error> checkpoint_failure;
   };
 
   Log(LogSettings settings, FileOperations& operations, UniqueFd directory, std::string boot_id);
 
+  Result<void> OpenStore();
   [[nodiscard]] EntryPtr MakeEntry(const Record& record) const;
   static void PushEventual(State& state, EntryPtr entry);
   static Error GiveUp(State& state, const EntryPtr& entry);
@@ -161,21 +159,17 @@ class Log {
   void Write();
   bool GatherBatch(Batch& batch);
   void AddGap(State& state, Batch& batch) const;
-  Result<void> OpenFile();
   Result<void> Commit(const Batch& batch);
   void OnDurable(State& state);
   void OnFailed(State& state, const Error& error);
-  static std::string ReadMark(const LogFile& file);
+  void Tidy();
 
   const LogSettings settings_;
   FileOperations& operations_;
   const UniqueFd directory_;
   const std::string boot_id_;
 
-  std::optional<LogFile>
-      file_;  // the writer's; nothing after a replacement until it is opened anew
-  std::uint64_t next_index_ = 0;  // the writer's
-  std::string mark_;              // the writer's: Mark() of file_
+  std::optional<LogStore> store_;  // the writer's
 
   Guarded<State> state_;
   std::condition_variable_any work_;     // the writer waits on it

@@ -1,89 +1,48 @@
 #include "audit/log_file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <optional>
 #include <utility>
-
-#include "audit/record.h"
-#include "audit/record_header.h"
 
 namespace tidewaiter::audit {
 namespace {
 
 constexpr mode_t kMode = 0600;
 
-// How far from the end the last whole record is looked for: one line and a torn batch, which the
-// log keeps below two lines' maximum.
-constexpr std::uint64_t kTailBytes = 3 * kMaxLineBytes;
-
-Error NoLog(const std::string& cause) {
-  return Fail(ErrorCode::kFailedPrecondition,
-              "open audit log '" + std::string(kLogFileName) + "': " + cause, "AUDIT_UNAVAILABLE");
-}
-
-Error SystemError(const char* what) {
-  const int error = errno;
-  return ErrnoError(error, std::string(what) + " '" + kLogFileName + "'");
-}
-
-Result<std::string> ReadTail(int fd, std::uint64_t begin, std::uint64_t end) {
-  std::string tail(static_cast<std::size_t>(end - begin), '\0');
-  std::size_t filled = 0;
-  while (filled < tail.size()) {
-    const ssize_t n =
-        ::pread(fd, tail.data() + filled, tail.size() - filled, static_cast<off_t>(begin + filled));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return SystemError("read audit log");
-    if (n == 0) return NoLog("it shrank while it was read");
-    filled += static_cast<std::size_t>(n);
-  }
-  return tail;
-}
-
-struct LastRecord {
-  std::size_t end = 0;  // offset after its line feed
-  std::uint64_t index = 0;
-};
-
-// The last line of `tail` that is a whole record.
-std::optional<LastRecord> FindLastRecord(std::string_view tail) {
-  std::size_t feed = tail.rfind('\n');
-  while (feed != std::string_view::npos) {
-    const std::size_t before = feed == 0 ? std::string_view::npos : tail.rfind('\n', feed - 1);
-    const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
-    if (const auto header = ReadHeader(tail.substr(begin, feed - begin))) {
-      return LastRecord{feed + 1, header->index};
-    }
-    feed = before;
-  }
-  return std::nullopt;
-}
-
-// A first record that a crash tore has no line feed; anything else without a record is foreign.
-bool IsTornFirstRecord(std::string_view text) {
-  return text.size() <= kMaxLineBytes &&
-         text.substr(0, 2) == std::string_view("{\"").substr(0, text.size()) &&
-         text.find('\n') == std::string_view::npos;
-}
-
 }  // namespace
 
-Result<LogFile> LogFile::Open(int directory, FileOperations& operations) {
-  UniqueFd fd(operations.OpenAt(directory, kLogFileName,
-                                O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+Error LogFile::SystemError(const char* what) const {
+  const int error = errno;
+  return ErrnoError(error, std::string(what) + " '" + name_ + "'");
+}
+
+Error LogFile::NoLog(const std::string& cause) const {
+  return Fail(ErrorCode::kFailedPrecondition, "open audit log '" + name_ + "': " + cause,
+              "AUDIT_UNAVAILABLE");
+}
+
+Result<LogFile> LogFile::Open(int directory, std::string name, FileOperations& operations) {
+  return OpenWith(0, directory, std::move(name), operations);
+}
+
+Result<LogFile> LogFile::Begin(int directory, std::string name, FileOperations& operations) {
+  TW_ASSIGN(LogFile file, OpenWith(O_CREAT, directory, std::move(name), operations));
+  if (file.size_ > 0) return file.NoLog("it exists already and is not of this log; move it away");
+  return file;
+}
+
+Result<LogFile> LogFile::OpenWith(int flags, int directory, std::string name,
+                                  FileOperations& operations) {
+  UniqueFd fd(operations.OpenAt(directory, name.c_str(),
+                                flags | O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
                                 kMode));
-  if (!fd) return SystemError("open audit log");
-  LogFile file(directory, operations, std::move(fd));
+  const int error = errno;
+  LogFile file(directory, std::move(name), operations, std::move(fd));
+  errno = error;
+  if (!file.fd_) return file.SystemError("open audit log");
   TW_TRY(file.CheckNature());
-  TW_TRY(file.Lock());
-  TW_TRY(file.FindEnd());
-  if (file.torn_) TW_TRY(file.CutBack());
-  // The name of a file that was just created must survive a crash as well as its first record does.
-  if (operations.Fsync(directory) != 0) return SystemError("sync directory of audit log");
   return file;
 }
 
@@ -94,31 +53,14 @@ Result<void> LogFile::CheckNature() {
   if (status.st_uid != ::geteuid()) return NoLog("not owned by this process");
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return NoLog("writable by others");
   if (status.st_nlink != 1) return NoLog("has another name");
+  size_ = static_cast<std::uint64_t>(status.st_size);
   return Ok();
 }
 
-Result<void> LogFile::Lock() {
-  if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return Ok();
-  if (errno == EWOULDBLOCK) return NoLog("another broker writes it");
-  return SystemError("lock audit log");
-}
-
-Result<void> LogFile::FindEnd() {
-  struct stat status {};
-  if (operations_->Fstat(fd_.get(), status) != 0) return SystemError("examine audit log");
-  const auto file_size = static_cast<std::uint64_t>(status.st_size);
-  if (file_size == 0) return Ok();
-  const std::uint64_t begin = file_size > kTailBytes ? file_size - kTailBytes : 0;
-  TW_ASSIGN(const std::string tail, ReadTail(fd_.get(), begin, file_size));
-  if (const std::optional<LastRecord> last = FindLastRecord(tail)) {
-    size_ = begin + last->end;
-    next_index_ = last->index + 1;
-  } else if (begin != 0 || !IsTornFirstRecord(tail)) {
-    return NoLog("holds no record at its end; move it away to begin a new log");
-  }
-  cut_bytes_ = file_size - size_;
-  torn_ = cut_bytes_ > 0;
-  return Ok();
+Result<void> LogFile::CutTo(std::uint64_t size) {
+  size_ = size;
+  torn_ = true;
+  return CutBack();
 }
 
 Result<void> LogFile::CutBack() {
@@ -134,11 +76,10 @@ Result<void> LogFile::CheckInPlace() {
   struct stat named {};
   struct stat opened {};
   if (operations_->Fstat(fd_.get(), opened) != 0) return SystemError("examine audit log");
-  const auto replaced = [](const char* cause) {
-    return Fail(ErrorCode::kUnavailable,
-                "write audit log '" + std::string(kLogFileName) + "': " + cause, kLogReplaced);
+  const auto replaced = [this](const char* cause) {
+    return Fail(ErrorCode::kUnavailable, "write audit log '" + name_ + "': " + cause, kLogReplaced);
   };
-  if (operations_->FstatAt(directory_, kLogFileName, named) != 0) {
+  if (operations_->FstatAt(directory_, name_.c_str(), named) != 0) {
     if (errno == ENOENT) return replaced("the file was deleted or moved away");
     return SystemError("examine audit log");
   }

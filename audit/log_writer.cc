@@ -1,5 +1,4 @@
-// The writer thread's half of Log. Everything here runs on that thread, OpenFile() first on the
-// opener's.
+// The writer thread's half of Log: everything here runs on it.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -21,39 +20,19 @@ Record OwnRecord(RecordType type, std::string cause) {
 
 }  // namespace
 
-// The file as it is, or opened anew after a replacement.
-Result<void> Log::OpenFile() {
-  if (file_) return Ok();
-  TW_ASSIGN(LogFile opened, LogFile::Open(directory_.get(), operations_));
-  file_.emplace(std::move(opened));
-  // Whatever file is there now: an index is never given twice by one process.
-  next_index_ = std::max(next_index_, file_->next_index());
-  mark_ = ReadMark(*file_);
-  auto state = state_.Lock();
-  state->fd = file_->fd();
-  ++state->generation;
-  state->size = file_->size();
-  state->next_index = next_index_;
-  state->mark = mark_;
-  if (file_->cut_bytes() > 0) {
-    Record truncated = OwnRecord(RecordType::kAuditTruncated, "it did not end in a whole record");
-    truncated.log->cut_bytes = static_cast<std::int64_t>(file_->cut_bytes());
-    EntryPtr entry = MakeEntry(truncated);
-    entry->record.SetTime(Now());
-    PushEventual(*state, std::move(entry));
-  }
-  return Ok();
-}
-
 void Log::Write() {
   Batch batch;
   while (GatherBatch(batch)) {
+    if (batch.empty()) {
+      Tidy();
+      continue;
+    }
     const Result<void> committed = Commit(batch);
     bool changed = false;
     {
       auto state = state_.Lock();
       changed = state->failure.has_value() == committed.has_value();
-      state->torn = file_ && file_->torn();
+      state->torn = store_->torn();
       if (committed) {
         OnDurable(*state);
       } else {
@@ -65,11 +44,33 @@ void Log::Write() {
     for (const EntryPtr& entry : batch) {
       if (committed && entry->on_durable) entry->on_durable();
     }
+    // Behind what callers wait for.
+    if (committed && store_->sign_due().Passed()) Tidy();
   }
+  Tidy();
 }
 
-// Waits for work and takes the front of the queue. False: the log is closing and there is nothing
-// left to try.
+// Checkpoints, and segments that are full. Nobody waits for them, and no record is refused for
+// want of one.
+void Log::Tidy() {
+  Result<void> done = store_->Sign();
+  if (done) done = store_->RotateIfDue();
+  bool fresh = false;
+  {
+    auto state = state_.Lock();
+    fresh = state->checkpoint != store_->checkpoint();
+    state->checkpoint = store_->checkpoint();
+    state->end = store_->end();
+    state->checkpoint_failure.reset();
+    if (!done) state->checkpoint_failure = done.error();
+  }
+  if (!fresh) return;
+  settled_.notify_all();
+  if (settings_.on_checkpoint) settings_.on_checkpoint(store_->checkpoint());
+}
+
+// Waits for work and takes the front of the queue; takes nothing where a checkpoint is due. False:
+// the log is closing and there is nothing left to try.
 bool Log::GatherBatch(Batch& batch) {
   batch.clear();
   auto state = state_.Lock();
@@ -80,7 +81,9 @@ bool Log::GatherBatch(Batch& batch) {
     return state->waiting > 0 || state->retry.Passed();
   };
   while (!ready()) {
-    state.Wait(work_, {}, state->failure ? state->retry : Deadline::Never(), ready);
+    if (store_->sign_due().Passed()) return true;
+    const Deadline retry = state->failure ? state->retry : Deadline::Never();
+    state.Wait(work_, {}, retry.Sooner(store_->sign_due()), ready);
   }
   const bool untold = state->failure || state->untold.Any();
   if (state->stopping && (state->last_try_failed || (state->queue.empty() && !untold))) {
@@ -112,19 +115,10 @@ void Log::AddGap(State& state, Batch& batch) const {
 }
 
 Result<void> Log::Commit(const Batch& batch) {
-  TW_TRY(OpenFile());
   std::string lines;
-  std::uint64_t index = next_index_;
+  std::uint64_t index = store_->end().next_index;
   for (const EntryPtr& entry : batch) entry->record.AppendTo(lines, index++);
-  Result<void> written = file_->Append(lines);
-  if (written) {
-    next_index_ = index;
-    if (mark_.empty() || mark_.starts_with(kEmptyMark)) mark_ = ReadMark(*file_);
-  } else if (written.error().reason == kLogReplaced) {
-    state_.Lock()->fd = -1;
-    file_.reset();
-  }
-  return written;
+  return store_->Append(lines);
 }
 
 void Log::OnDurable(State& state) {
@@ -132,9 +126,9 @@ void Log::OnDurable(State& state) {
   state.backoff = {};
   state.untold.lost -= std::exchange(state.telling.lost, 0);
   state.untold.refused -= std::exchange(state.telling.refused, 0);
-  state.size = file_->size();
-  state.mark = mark_;
-  std::uint64_t index = std::exchange(state.next_index, next_index_);
+  std::uint64_t index = state.end.next_index;
+  state.end = store_->end();
+  state.mark = store_->Mark();
   for (const EntryPtr& entry : std::exchange(state.in_flight, {})) {
     entry->in_flight = false;
     entry->done.Set(index++);

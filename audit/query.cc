@@ -1,7 +1,6 @@
 #include "audit/query.h"
 
 #include "audit/canonical_json.h"
-#include "audit/line_reader.h"
 
 namespace tidewaiter::audit {
 namespace {
@@ -34,22 +33,20 @@ bool Matcher::Matches(const RecordHeader& header) const {
   return until_.empty() || header.time < until_;
 }
 
-Result<QuerySummary> Query(int fd, std::uint64_t size, const Filter& filter, std::uint64_t limit,
-                           const std::function<bool(std::string_view line)>& visit) {
+Result<QuerySummary> Query(RecordReader& reader, const Filter& filter, std::uint64_t limit,
+                           const std::function<bool(const ReadRecord& record)>& visit) {
   const Matcher matcher(filter);
-  LineReader lines(fd, 0, size);
   QuerySummary summary;
   while (summary.matched < limit) {
-    TW_ASSIGN(const std::optional<std::string_view> line, lines.Next());
-    if (!line) break;
-    const std::optional<RecordHeader> header = ReadHeader(*line);
-    if (!header) {
+    TW_ASSIGN(const std::optional<ReadRecord> record, reader.Next());
+    if (!record) break;
+    if (!record->header) {
       ++summary.unreadable;
       continue;
     }
-    if (!matcher.Matches(*header)) continue;
+    if (!matcher.Matches(*record->header)) continue;
     ++summary.matched;
-    if (!visit(*line)) break;
+    if (!visit(*record)) break;
   }
   return summary;
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "audit/record_header.h"
+#include "audit/record_reader.h"
 #include "audit/timestamp.h"
 #include "base/result.h"
 
@@ -43,9 +44,9 @@ struct QuerySummary {
   std::uint64_t unreadable = 0;  // lines that are no records: passed over
 };
 
-// Gives each matching line of bytes [0, size) of `fd` (borrowed) to `visit`, without its line feed,
-// until that returns false or `limit` lines were given. Errors as LineReader::Next.
-Result<QuerySummary> Query(int fd, std::uint64_t size, const Filter& filter, std::uint64_t limit,
-                           const std::function<bool(std::string_view line)>& visit);
+// Gives each matching line that `reader` has to `visit`, without its line feed, until that returns
+// false or `limit` lines were given. Errors as RecordReader::Next.
+Result<QuerySummary> Query(RecordReader& reader, const Filter& filter, std::uint64_t limit,
+                           const std::function<bool(const ReadRecord& record)>& visit);
 
 }  // namespace tidewaiter::audit

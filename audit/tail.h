@@ -1,5 +1,5 @@
 // Follows a log that is being written: each matching record once, as soon as it is durable and
-// never before, also across a replacement of the file.
+// never before, also from one segment into the next.
 // Thread: one at a time. Must not outlive its log.
 #pragma once
 
@@ -8,9 +8,9 @@
 #include <stop_token>
 #include <string>
 
-#include "audit/line_reader.h"
 #include "audit/log.h"
 #include "audit/query.h"
+#include "audit/record_reader.h"
 #include "base/deadline.h"
 #include "base/result.h"
 
@@ -18,23 +18,21 @@ namespace tidewaiter::audit {
 
 class Tail {
  public:
-  // `from_start`: begins with the records that exist; otherwise with the first that becomes durable
-  // after this call.
-  static Result<Tail> Open(Log& log, const Filter& filter, bool from_start);
+  // Begins with record `from`, or the first behind it that is still there. With that which becomes
+  // durable next: log.End().next_index. Errors as Log::Look.
+  static Result<Tail> Open(Log& log, const Filter& filter, std::uint64_t from);
 
   // The next matching line without its line feed. Nothing where the token or the deadline came
-  // first; calling again goes on where this ended. Errors as LineReader::Next and Log::View.
+  // first; calling again goes on where this ended. Errors as RecordReader::Next.
   Result<std::optional<std::string>> Next(const std::stop_token& stop, Deadline deadline);
 
  private:
-  Tail(Log& log, const Filter& filter, DurableView view, bool from_start);
+  Tail(Log& log, const Filter& filter, Log::View view, std::uint64_t from);
 
   Log* log_;
   Matcher matcher_;
-  DurableView view_;
-  LineReader lines_;                      // of view_.fd
-  std::optional<DurableView> next_file_;  // read once view_ has been read to its end
-  std::uint64_t next_index_;              // records before it were given or are not wanted
+  LogEnd end_;
+  RecordReader reader_;
 };
 
 }  // namespace tidewaiter::audit

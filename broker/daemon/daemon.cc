@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "audit/log.h"
+#include "audit/signing_key_file.h"
 #include "base/printable.h"
 #include "base/unique_fd.h"
 #include "broker/daemon/audit_writer.h"
@@ -130,6 +131,8 @@ Result<void> Daemon::Parts::OpenState() {
   audit::LogSettings settings;
   settings.directory = config.audit_dir;
   settings.broker_id = environment.broker_id.value();
+  TW_ASSIGN(settings.store.key,
+            audit::LoadOrCreateSigningKey(config.state_dir, environment.broker_id.value()));
   settings.on_change = [this](bool works) { health.SetAuditWorks(works); };
   TW_ASSIGN(audit_log, audit::Log::Open(std::move(settings)));
   audit_writer = std::make_unique<AuditWriter>(*audit_log);

@@ -65,16 +65,18 @@ bool Send(AuditStream& stream, std::string_view line) {
 
 grpc::Status QueryNow(audit::Log& log, const audit::Filter& filter, std::uint64_t limit,
                       AuditStream& stream) {
-  const Result<audit::DurableView> view = log.View();
+  Result<audit::Log::View> view = log.Look();
   if (!view) return ToStatus(view.error());
-  const auto summary = audit::Query(view->fd.get(), view->size, filter, limit,
-                                    [&](std::string_view line) { return Send(stream, line); });
+  audit::RecordReader reader(std::move(view->directory), 0, view->end);
+  const auto summary = audit::Query(
+      reader, filter, limit,
+      [&stream](const audit::ReadRecord& record) { return Send(stream, record.line); });
   return summary ? grpc::Status::OK : ToStatus(summary.error());
 }
 
 grpc::Status TailNow(audit::Log& log, const audit::Filter& filter, bool from_start,
                      AuditStream& stream) {
-  Result<audit::Tail> tail = audit::Tail::Open(log, filter, from_start);
+  Result<audit::Tail> tail = audit::Tail::Open(log, filter, from_start ? 0 : log.End().next_index);
   if (!tail) return ToStatus(tail.error());
   while (true) {
     const auto line = tail->Next(stream.stop(), Deadline::Never());

@@ -27,6 +27,7 @@
 #include "broker/journal/directory_journal.h"
 #include "tests/bench/bare_engine.h"
 #include "tests/bench/measure.h"
+#include "tests/support/audit_store.h"
 #include "tests/support/broker_process.h"
 #include "tests/support/lab.h"
 
@@ -135,6 +136,7 @@ void JournalRuns(const testing::BrokerProcess& broker, const std::vector<Made>& 
   audit::LogSettings settings;
   settings.directory = folder / "audit";
   settings.broker_id = broker_id.value();
+  settings.store = tidewaiter::testing::AuditStore();
   const auto log = audit::Log::Open(std::move(settings));
   if (!journal.has_value() || !log.has_value()) std::exit(1);
   daemon::AuditWriter writer(**log);

@@ -56,14 +56,12 @@ class HealthService : public ::testing::Test {
 
 TEST_F(HealthService, ServesOnlyWhileTheAuditLogCanBeWritten) {
   EXPECT_EQ(Status(), 1);
-  std::filesystem::rename(broker_.audit_file(), broker_.audit_file() + ".1");
-  std::ofstream(broker_.audit_file()) << "not a log\n";
-  std::filesystem::permissions(broker_.audit_file(), std::filesystem::perms(0600));
+  const std::string obstacle = broker_.ObstructAudit();
   v1::RunSpec spec;
   spec.set_image("evil.example/x");
   static_cast<void>(client_.Run(spec));  // its denial cannot be recorded
   EXPECT_TRUE(Eventually(kPatience, [&] { return Status() == 2; }));
-  std::filesystem::remove(broker_.audit_file());
+  std::filesystem::remove(obstacle);
   EXPECT_TRUE(Eventually(kPatience, [&] { return Status() == 1; }));
 }
 

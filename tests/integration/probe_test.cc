@@ -138,15 +138,13 @@ TEST_F(Probes, ABrokerThatDrainsIsAliveAndNotReady) {
 
 TEST_F(Probes, WithoutItsLogItIsAliveAndNotReadyUntilItCanWriteAgain) {
   ASSERT_TRUE(BecomesWell());
-  std::filesystem::rename(broker_.audit_file(), broker_.audit_file() + ".1");
-  std::ofstream(broker_.audit_file()) << "not a log\n";
-  std::filesystem::permissions(broker_.audit_file(), std::filesystem::perms(0600));
+  const std::string obstacle = broker_.ObstructAudit();
   v1::RunSpec spec;
   spec.set_image("evil.example/x");
   static_cast<void>(client_.Run(spec));  // its denial cannot be recorded
   EXPECT_TRUE(Eventually(kPatience, [&] { return ReadyStatus() == 503; }));
   EXPECT_EQ(StatusOf(Probe(path_, "/healthz")), 200);
-  std::filesystem::remove(broker_.audit_file());
+  std::filesystem::remove(obstacle);
   EXPECT_TRUE(BecomesWell());
 }
 

@@ -21,6 +21,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "audit/segment_name.h"
 #include "base/unique_fd.h"
 
 namespace tidewaiter::testing {
@@ -160,6 +161,17 @@ void BrokerProcess::Start() {
   const bool serves = Eventually(std::chrono::seconds(20),
                                  [&] { return !Running() || Connect(socket_path()).valid(); });
   EXPECT_TRUE(serves && Running()) << "tidewaiterd does not serve:\n" << Log();
+}
+
+std::string BrokerProcess::ObstructAudit() const {
+  std::ifstream log(audit_file());
+  std::uint64_t records = 0;
+  for (std::string line; std::getline(log, line);) ++records;
+  std::filesystem::rename(audit_file(), audit_file() + ".1");
+  const std::string next = audit_dir() + "/" + audit::SegmentFileName(records, audit::kLinesSuffix);
+  std::ofstream(next) << "not a log\n";
+  std::filesystem::permissions(next, std::filesystem::perms(0600));
+  return next;
 }
 
 bool BrokerProcess::Running() const {

@@ -45,7 +45,14 @@ class BrokerProcess {
 
   [[nodiscard]] const std::string& folder() const { return folder_.path(); }
   [[nodiscard]] std::string socket_path() const { return folder_ / "broker.sock"; }
-  [[nodiscard]] std::string audit_file() const { return folder_ / "audit/audit.jsonl"; }
+  [[nodiscard]] std::string audit_dir() const { return folder_ / "audit"; }
+  // Of the log's first segment.
+  [[nodiscard]] std::string audit_file() const {
+    return folder_ / "audit/00000000000000000000.jsonl";
+  }
+  // Takes the log's file away and puts something in the way of the next, whose path it returns.
+  // Nothing must be recorded meanwhile.
+  [[nodiscard]] std::string ObstructAudit() const;
   [[nodiscard]] std::string runs_folder() const { return folder_ / "state/runs"; }
   [[nodiscard]] std::string broker_id() const;
   [[nodiscard]] pid_t pid() const { return pid_; }

@@ -19,76 +19,61 @@ std::string Line(int index) {
   return R"({"index":)" + std::to_string(index) + R"(,"time":"t","type":"run.denied"})" + "\n";
 }
 
+constexpr char kName[] = "00000000000000000000.jsonl";
+
 class LogFileTest : public ::testing::Test {
  protected:
-  Result<LogFile> Open() { return LogFile::Open(directory_.get(), files_); }
+  Result<LogFile> Open() { return LogFile::Open(directory_.get(), kName, files_); }
+  Result<LogFile> Begin() { return LogFile::Begin(directory_.get(), kName, files_); }
   // A log of one record, closed.
-  void MakeLog() { ASSERT_TRUE(Open()->Append(Line(0)).has_value()); }
+  void MakeLog() { ASSERT_TRUE(Begin()->Append(Line(0)).has_value()); }
 
   ScratchFolder folder_;
-  const std::string path_ = folder_.File(kLogFileName);
+  const std::string path_ = folder_.File(kName);
   FaultyFiles files_;
   UniqueFd directory_{::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 };
 
 TEST_F(LogFileTest, IsForItsOwnerOnly) {
-  ASSERT_TRUE(Open().has_value());
+  ASSERT_TRUE(Begin().has_value());
   struct stat status {};
   ASSERT_EQ(::stat(path_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 07777U, 0600U);
 }
 
-TEST_F(LogFileTest, TheIndexGoesOnAfterAReopening) {
+TEST_F(LogFileTest, GoesOnBehindWhatIsThere) {
   MakeLog();
-  EXPECT_EQ(Open()->next_index(), 1U);
+  ASSERT_TRUE(Open()->Append(Line(1)).has_value());
+  EXPECT_EQ(ReadText(path_), Line(0) + Line(1));
 }
 
-TEST_F(LogFileTest, ATornLastLineIsCutOff) {
+TEST_F(LogFileTest, WhatIsCutIsGoneForGood) {
   MakeLog();
   AppendText(path_, Line(1).substr(0, 20));
-  const auto file = Open();
-  ASSERT_TRUE(file.has_value());
-  EXPECT_EQ(file->cut_bytes(), 20U);
-  EXPECT_EQ(file->next_index(), 1U);
+  auto file = Open();
+  ASSERT_TRUE(file->CutTo(Line(0).size()).has_value());
+  EXPECT_FALSE(file->torn());
   EXPECT_EQ(ReadText(path_), Line(0));
 }
 
-TEST_F(LogFileTest, ZeroesLeftByAPowerFailureAreCutOff) {
-  MakeLog();
-  AppendText(path_, std::string(100'000, '\0'));
-  EXPECT_EQ(Open()->cut_bytes(), 100'000U);
-  EXPECT_EQ(ReadText(path_), Line(0));
-}
-
-TEST_F(LogFileTest, AWholeLastLineWithoutLineFeedIsTorn) {
-  MakeLog();
-  std::string unfinished = Line(1);
-  unfinished.pop_back();
-  AppendText(path_, unfinished);
-  EXPECT_EQ(Open()->next_index(), 1U);
-}
-
-TEST_F(LogFileTest, ATornFirstRecordIsCutOff) {
-  AppendText(path_, Line(0).substr(0, 9));
-  std::filesystem::permissions(path_, std::filesystem::perms(0600));
-  const auto file = Open();
-  ASSERT_TRUE(file.has_value());
-  EXPECT_EQ(file->size(), 0U);
-}
-
-TEST_F(LogFileTest, AForeignFileIsLeftAlone) {
+TEST_F(LogFileTest, IsNotBegunWhereThereIsSomething) {
   AppendText(path_, "root:x:0:0:root:/root:/bin/bash\n");
   std::filesystem::permissions(path_, std::filesystem::perms(0600));
-  const auto file = Open();
+  const auto file = Begin();
   ASSERT_FALSE(file.has_value());
   EXPECT_EQ(file.error().code, ErrorCode::kFailedPrecondition);
   EXPECT_EQ(ReadText(path_), "root:x:0:0:root:/root:/bin/bash\n");
+}
+
+TEST_F(LogFileTest, IsNotOpenedWhereThereIsNothing) {
+  EXPECT_EQ(Open().error().code, ErrorCode::kNotFound);
 }
 
 TEST_F(LogFileTest, ALinkIsNotFollowed) {
   AppendText(folder_.File("elsewhere"), "");
   std::filesystem::create_symlink("elsewhere", path_);
   EXPECT_FALSE(Open().has_value());
+  EXPECT_FALSE(Begin().has_value());
 }
 
 TEST_F(LogFileTest, AFileThatOthersCanWriteIsRefused) {
@@ -103,14 +88,8 @@ TEST_F(LogFileTest, AFileWithASecondNameIsRefused) {
   EXPECT_THAT(Open().error().message, HasSubstr("another name"));
 }
 
-TEST_F(LogFileTest, ASecondWriterIsRefused) {
-  const auto first = Open();
-  ASSERT_TRUE(first.has_value());
-  EXPECT_THAT(Open().error().message, HasSubstr("another broker"));
-}
-
 TEST_F(LogFileTest, ShortWritesAreContinued) {
-  auto file = Open();
+  auto file = Begin();
   files_.write_limit = 7;
   ASSERT_TRUE(file->Append(Line(0) + Line(1)).has_value());
   EXPECT_EQ(ReadText(path_), Line(0) + Line(1));
@@ -139,7 +118,7 @@ TEST_F(LogFileTest, AFailedSyncLeavesNoByte) {
 }
 
 TEST_F(LogFileTest, WhatCouldNotBeCutIsCutBeforeTheNextBatch) {
-  auto file = Open();
+  auto file = Begin();
   files_.write_error = EIO;
   files_.bytes_before_error = 5;
   files_.truncate_error = EIO;
@@ -152,20 +131,20 @@ TEST_F(LogFileTest, WhatCouldNotBeCutIsCutBeforeTheNextBatch) {
 }
 
 TEST_F(LogFileTest, ADeletedFileIsNoticed) {
-  auto file = Open();
+  auto file = Begin();
   std::filesystem::remove(path_);
   EXPECT_EQ(file->Append(Line(0)).error().reason, kLogReplaced);
 }
 
 TEST_F(LogFileTest, AReplacedFileIsNoticed) {
-  auto file = Open();
+  auto file = Begin();
   std::filesystem::rename(path_, folder_.File("old"));
   AppendText(path_, "");
   EXPECT_EQ(file->Append(Line(0)).error().reason, kLogReplaced);
 }
 
 TEST_F(LogFileTest, SomeoneElsesBytesAreNoticed) {
-  auto file = Open();
+  auto file = Begin();
   ASSERT_TRUE(file->Append(Line(0)).has_value());
   AppendText(path_, "x");
   EXPECT_EQ(file->Append(Line(1)).error().reason, kLogReplaced);

@@ -6,6 +6,7 @@
 
 #include "audit/line_reader.h"
 #include "audit/record.h"
+#include "audit/segment_name.h"
 #include "base/unique_fd.h"
 #include "tests/unit/audit/scratch_folder.h"
 
@@ -33,20 +34,20 @@ class QueryTest : public ::testing::Test {
 
   // The indexes that match.
   std::vector<std::uint64_t> Ask(const Filter& filter, std::uint64_t limit = 1000) {
-    const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+    RecordReader reader(
+        UniqueFd(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), 0, {});
     std::vector<std::uint64_t> indexes;
-    const auto summary =
-        Query(fd.get(), ReadText(path_).size(), filter, limit, [&](std::string_view line) {
-          indexes.push_back(ReadHeader(line)->index);
-          return true;
-        });
+    const auto summary = Query(reader, filter, limit, [&](const ReadRecord& record) {
+      indexes.push_back(record.header->index);
+      return true;
+    });
     if (!summary) ADD_FAILURE() << summary.error().message;
     if (summary) summary_ = *summary;
     return indexes;
   }
 
   ScratchFolder folder_;
-  const std::string path_ = folder_.File("log");
+  const std::string path_ = folder_.File(SegmentFileName(0, kLinesSuffix));
   std::uint64_t next_index_ = 0;
   QuerySummary summary_;
 };
@@ -104,7 +105,8 @@ TEST_F(QueryTest, ManyLinesOfManyLengthsAreReadWhole) {
 TEST_F(QueryTest, ALineWithoutEndIsAnErrorAndTakesNoMoreMemory) {
   AppendText(path_, std::string(3 * kMaxLineBytes, 'x'));
   const UniqueFd fd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
-  LineReader lines(fd.get(), 0, 3 * kMaxLineBytes);
+  FileSource source(fd.get(), 0, 3 * kMaxLineBytes);
+  LineReader lines(source);
   const auto line = lines.Next();
   ASSERT_FALSE(line.has_value());
   EXPECT_THAT(line.error().message, HasSubstr("line at byte 0 is too long"));

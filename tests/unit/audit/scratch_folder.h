@@ -6,9 +6,11 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace tidewaiter::audit {
@@ -47,6 +49,19 @@ inline std::vector<std::string> ReadLines(const std::string& path) {
   std::istringstream text(ReadText(path));
   std::vector<std::string> lines;
   for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+// Every line of the log in `folder`, segment after segment.
+inline std::vector<std::string> ReadLog(const std::string& folder) {
+  std::set<std::string> segments;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".jsonl") segments.insert(entry.path());
+  }
+  std::vector<std::string> lines;
+  for (const std::string& segment : segments) {
+    for (std::string& line : ReadLines(segment)) lines.push_back(std::move(line));
+  }
   return lines;
 }
 

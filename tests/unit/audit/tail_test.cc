@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "tests/support/audit_store.h"
 #include "tests/unit/audit/faulty_files.h"
 #include "tests/unit/audit/scratch_folder.h"
 
@@ -19,8 +20,11 @@ using ::testing::HasSubstr;
 class TailTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto log = Log::Open(
-        {.directory = folder_.path(), .broker_id = "b", .first_retry = milliseconds(1)}, files_);
+    auto log = Log::Open({.directory = folder_.path(),
+                          .broker_id = "b",
+                          .first_retry = milliseconds(1),
+                          .store = testing::AuditStore()},
+                         files_);
     ASSERT_TRUE(log.has_value());
     log_ = *std::move(log);
   }
@@ -45,25 +49,25 @@ class TailTest : public ::testing::Test {
 
 TEST_F(TailTest, BeginsWithWhatIsThereWhereAskedTo) {
   Append("a");
-  auto tail = Tail::Open(*log_, {}, true);
+  auto tail = Tail::Open(*log_, {}, 0);
   EXPECT_THAT(Next(*tail).value_or(""), HasSubstr(R"("run_id":"a")"));
 }
 
 TEST_F(TailTest, GivesOnlyNewRecordsOtherwise) {
   Append("a");
-  auto tail = Tail::Open(*log_, {}, false);
+  auto tail = Tail::Open(*log_, {}, log_->End().next_index);
   Append("b");
   EXPECT_THAT(Next(*tail).value_or(""), HasSubstr(R"("run_id":"b")"));
 }
 
 TEST_F(TailTest, WakesWhenARecordBecomesDurable) {
-  auto tail = Tail::Open(*log_, {}, false);
+  auto tail = Tail::Open(*log_, {}, log_->End().next_index);
   std::jthread writer([this] { Append("a"); });
   EXPECT_THAT(Next(*tail).value_or(""), HasSubstr(R"("run_id":"a")"));
 }
 
 TEST_F(TailTest, NeverShowsARecordThatIsNotDurable) {
-  auto tail = Tail::Open(*log_, {}, true);
+  auto tail = Tail::Open(*log_, {}, 0);
   files_.Hang();
   std::jthread writer([this] { Append("a"); });
   files_.AwaitHanging();
@@ -73,14 +77,14 @@ TEST_F(TailTest, NeverShowsARecordThatIsNotDurable) {
 }
 
 TEST_F(TailTest, PassesOverWhatDoesNotMatch) {
-  auto tail = Tail::Open(*log_, {.run_id = "b"}, true);
+  auto tail = Tail::Open(*log_, {.run_id = "b"}, 0);
   Append("a");
   Append("b");
   EXPECT_THAT(Next(*tail).value_or(""), HasSubstr(R"("run_id":"b")"));
 }
 
 TEST_F(TailTest, EndsWhenItsTokenIsStopped) {
-  auto tail = Tail::Open(*log_, {}, false);
+  auto tail = Tail::Open(*log_, {}, log_->End().next_index);
   std::stop_source stop;
   std::jthread stopper([&] { stop.request_stop(); });
   EXPECT_EQ(tail->Next(stop.get_token(), Deadline::Never()).value(), std::nullopt);
@@ -88,10 +92,10 @@ TEST_F(TailTest, EndsWhenItsTokenIsStopped) {
 
 TEST_F(TailTest, FollowsIntoAFileThatReplacedTheLog) {
   Append("a");
-  auto tail = Tail::Open(*log_, {.type = "run.denied"}, true);
+  auto tail = Tail::Open(*log_, {.type = "run.denied"}, 0);
   ASSERT_NE(Next(*tail), std::nullopt);
   Append("b");
-  std::filesystem::remove(folder_.File(kLogFileName));
+  std::filesystem::remove(folder_.File(testing::FirstSegment()));
   Append("refused");
   Append("c");
   EXPECT_THAT(Next(*tail).value_or(""), HasSubstr(R"("run_id":"b")"));

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tests/support/audit_store.h"
 #include "tests/unit/audit/scratch_folder.h"
 
 namespace tidewaiter::daemon {
@@ -19,7 +20,8 @@ using ::testing::Not;
 class AuditWriterTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto log = audit::Log::Open({.directory = folder_.path(), .broker_id = "broker"});
+    auto log = audit::Log::Open(
+        {.directory = folder_.path(), .broker_id = "broker", .store = testing::AuditStore()});
     ASSERT_TRUE(log.has_value()) << log.error().message;
     log_ = *std::move(log);
     writer_ = std::make_unique<AuditWriter>(*log_);
@@ -43,7 +45,7 @@ class AuditWriterTest : public ::testing::Test {
   }
 
   audit::ScratchFolder folder_;
-  const std::string path_ = folder_.File("audit.jsonl");
+  const std::string path_ = folder_.File(testing::FirstSegment());
   std::unique_ptr<audit::Log> log_;
   std::unique_ptr<AuditWriter> writer_;
 };

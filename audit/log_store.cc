@@ -1,0 +1,246 @@
+#include "audit/log_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "audit/checkpoint.h"
+#include "audit/segment_name.h"
+#include "audit/signed_note.h"
+#include "audit/stored_hashes.h"
+#include "base/durable_file.h"
+#include "base/printable.h"
+
+namespace tidewaiter::audit {
+namespace {
+
+// After a checkpoint or a segment that could not be written.
+constexpr std::chrono::seconds kPause(5);
+// Hashes that wait for a disk that takes lines and nothing else. What is more is made anew by the
+// next start.
+constexpr std::size_t kMaxUnwrittenHashes = std::size_t{16} << 20U;
+
+Error Refuse(const std::string& cause) {
+  return Fail(
+      ErrorCode::kFailedPrecondition,
+      "open audit log: " + cause +
+          "; to begin a new log, move everything in its folder to where auditors look for it",
+      "AUDIT_UNAVAILABLE");
+}
+
+Result<UniqueFd> OpenSideFile(int directory, const std::string& name, int flags) {
+  UniqueFd fd(::openat(directory, name.c_str(),
+                       flags | O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!fd) return ErrnoError(errno, "open " + Quoted(name));
+  return fd;
+}
+
+// Writes `text` at `offset`, over whatever a failed attempt left behind it.
+Result<void> WriteAt(int fd, std::uint64_t offset, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::pwrite(fd, text.data(), text.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoError(errno, "write beside the audit log");
+    offset += static_cast<std::uint64_t>(n);
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+  if (::ftruncate(fd, static_cast<off_t>(offset)) != 0) {
+    return ErrnoError(errno, "cut what is beside the audit log");
+  }
+  return Ok();
+}
+
+// How long the file has existed; nothing where the file system does not know.
+std::chrono::seconds AgeOf(int fd) {
+  struct statx status {};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0 ||
+      (status.stx_mask & STATX_BTIME) == 0) {
+    return std::chrono::seconds(0);
+  }
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto age = std::chrono::duration_cast<std::chrono::seconds>(now) -
+                   std::chrono::seconds(status.stx_btime.tv_sec);
+  return std::max(age, std::chrono::seconds(0));
+}
+
+}  // namespace
+
+Result<LogStore> LogStore::Open(int directory, StoreSettings settings, FileOperations& operations) {
+  LogStore store(directory, std::move(settings), operations);
+  TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory));
+  const auto last = std::find_if(segments.rbegin(), segments.rend(),
+                                 [](const SegmentFiles& each) { return each.HasRecords(); });
+  if (last == segments.rend()) {
+    const auto newest = ReadOwnFile(directory, kCheckpointName, std::size_t{64} << 10U);
+    if (newest && !newest->empty()) return Refuse("there is a checkpoint, and no record");
+    if (!segments.empty() && segments.back().first > 0) return Refuse("its records are missing");
+    TW_TRY(store.Begin());
+  } else {
+    if (!last->lines) return Refuse("the segment that was being written is missing");
+    if (Result<void> gone_on = store.GoOn(last->first); !gone_on) {
+      if (gone_on.error().code != ErrorCode::kFailedPrecondition) return gone_on.error();
+      return Refuse(gone_on.error().message);
+    }
+    for (auto later = segments.rbegin(); later != last; ++later) {
+      if (later->first > store.tree_.size()) return Refuse("its last records are missing");
+      // Of a segment that a crash kept from beginning.
+      const std::string name = SegmentFileName(later->first, kCheckpointsSuffix);
+      if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT) {
+        return ErrnoError(errno, "remove " + Quoted(name));
+      }
+    }
+  }
+  store.sign_due_ = Deadline::After(std::chrono::seconds(0));
+  TW_TRY(
+      ReplaceDurably(directory, kPublicKeyName, store.settings_.key->verifier().ToString() + "\n"));
+  return store;
+}
+
+Result<void> LogStore::GoOn(std::uint64_t first) {
+  TW_ASSIGN(LogFile file,
+            LogFile::Open(directory_, SegmentFileName(first, kLinesSuffix), *operations_));
+  TW_ASSIGN(RecoveredSegment found, RecoverSegment(directory_, first, settings_.key->verifier()));
+  if (found.torn_bytes > 0) TW_TRY(file.CutTo(found.size));
+  cut_bytes_ = found.torn_bytes;
+  first_ = first;
+  tree_ = std::move(found.tree);
+  last_leaf_ = found.last_leaf;
+  signed_ = found.signed_records;
+  rotation_due_ = Deadline::After(settings_.segment_age - AgeOf(file.fd()));
+  file_.emplace(std::move(file));
+  TW_ASSIGN(checkpoints_, OpenSideFile(directory_, SegmentFileName(first_, kCheckpointsSuffix), 0));
+  checkpoints_size_ = found.checkpoints_size;
+  OpenHashes();
+  return Ok();
+}
+
+// A checkpoint first, so that no record is ever without the tree that it goes on from; and nothing
+// that can fail behind the file of lines: two segments must not grow from one record.
+Result<void> LogStore::Begin() {
+  const std::uint64_t first = tree_.size();
+  TW_ASSIGN(const std::string note, MakeNote(true));
+  const std::string name = SegmentFileName(first, kCheckpointsSuffix);
+  TW_TRY(ReplaceDurably(directory_, name, note));
+  TW_ASSIGN(UniqueFd checkpoints, OpenSideFile(directory_, name, 0));
+  TW_ASSIGN(LogFile file,
+            LogFile::Begin(directory_, SegmentFileName(first, kLinesSuffix), *operations_));
+  file_.emplace(std::move(file));
+  name_is_synced_ = false;
+  first_ = first;
+  rotation_due_ = Deadline::After(settings_.segment_age);
+  checkpoints_ = std::move(checkpoints);
+  checkpoints_size_ = note.size();
+  OpenHashes();
+  return Ok();
+}
+
+void LogStore::OpenHashes() {
+  unwritten_hashes_.clear();
+  hashes_size_ = kHashBytes * (StoredHashes(tree_.size()) - StoredHashes(first_));
+  auto fd = OpenSideFile(directory_, SegmentFileName(first_, kHashesSuffix), O_CREAT);
+  hashes_ = fd ? *std::move(fd) : UniqueFd();
+}
+
+Result<void> LogStore::Append(std::string_view lines) {
+  if (!file_) TW_TRY(Begin());
+  // The name of a file that was just made must survive a crash as well as its first record does.
+  if (!name_is_synced_ && operations_->Fsync(directory_) != 0) {
+    return ErrnoError(errno, "sync directory of audit log");
+  }
+  name_is_synced_ = true;
+  if (Result<void> written = file_->Append(lines); !written) {
+    if (written.error().reason == kLogReplaced) file_.reset();
+    return written;
+  }
+  AddToTree(lines);
+  WriteHashes();
+  if (sign_due_.never()) sign_due_ = Deadline::After(settings_.checkpoint_interval);
+  if (tree_.size() - signed_ >= settings_.checkpoint_records) {
+    sign_due_ = sign_due_.Sooner(Deadline::After(std::chrono::seconds(0)));
+  }
+  return Ok();
+}
+
+void LogStore::AddToTree(std::string_view lines) {
+  while (!lines.empty()) {
+    const std::size_t feed = lines.find('\n');
+    last_leaf_ = hasher_.Leaf(lines.substr(0, feed));
+    tree_.Append(hasher_, *last_leaf_, unwritten_hashes_);
+    lines.remove_prefix(feed + 1);
+  }
+}
+
+// They follow from the lines: nothing is lost where they cannot be written.
+void LogStore::WriteHashes() {
+  if (!hashes_) return;
+  if (WriteAt(hashes_.get(), hashes_size_, unwritten_hashes_)) {
+    hashes_size_ += unwritten_hashes_.size();
+    unwritten_hashes_.clear();
+  } else if (unwritten_hashes_.size() > kMaxUnwrittenHashes) {
+    hashes_.Reset();
+    unwritten_hashes_.clear();
+  }
+}
+
+Result<std::string> LogStore::MakeNote(bool with_edge) const {
+  Checkpoint checkpoint = Checkpoint::WithEdge(settings_.key->verifier().name(), tree_);
+  if (!with_edge) checkpoint.extensions.clear();
+  TW_ASSIGN(const SignedNote note, SignedNote::Sign(checkpoint.ToString(), {settings_.key.get()}));
+  return note.ToString();
+}
+
+Result<void> LogStore::Sign() {
+  if (!file_ || (tree_.size() == signed_ && !checkpoint_.empty())) {
+    sign_due_ = Deadline::Never();
+    return Ok();
+  }
+  sign_due_ = Deadline::After(kPause);
+  TW_ASSIGN(std::string note, MakeNote(false));
+  TW_TRY(KeepCheckpoint(note));
+  checkpoint_ = std::move(note);
+  signed_ = tree_.size();
+  sign_due_ = Deadline::Never();
+  return Ok();
+}
+
+// In the segment's list without a sync: it says nothing that the lines do not, and a crash that
+// takes it leaves them.
+Result<void> LogStore::KeepCheckpoint(const std::string& note) {
+  TW_TRY(WriteAt(checkpoints_.get(), checkpoints_size_, "\n" + note));
+  checkpoints_size_ += 1 + note.size();
+  return ReplaceDurably(directory_, kCheckpointName, note);
+}
+
+Result<void> LogStore::RotateIfDue() {
+  if (!file_ || file_->torn() || tree_.size() == first_) return Ok();
+  const bool full = file_->size() >= settings_.segment_bytes && !rotation_failed_;
+  if (!full && !rotation_due_.Passed()) return Ok();
+  rotation_failed_ = true;
+  rotation_due_ = Deadline::After(kPause);
+  TW_TRY(Sign());
+  if (hashes_) ::fdatasync(hashes_.get());
+  if (::fdatasync(checkpoints_.get()) != 0) return ErrnoError(errno, "sync checkpoints");
+  TW_TRY(Begin());
+  rotation_failed_ = false;
+  return Ok();
+}
+
+LogEnd LogStore::end() const noexcept {
+  return {.segment = first_, .size = file_ ? file_->size() : 0, .next_index = tree_.size()};
+}
+
+std::string LogStore::Mark() const {
+  if (last_leaf_) return fmt::format("{} {:02x}", tree_.size() - 1, fmt::join(*last_leaf_, ""));
+  struct stat status {};
+  if (!file_ || ::fstat(file_->fd(), &status) != 0) return {};
+  return fmt::format("empty {}", status.st_ino);
+}
+
+}  // namespace tidewaiter::audit

@@ -1,0 +1,113 @@
+// The log's folder as its writer sees it: the segment that grows, the tree over all records, the
+// checkpoints by which the broker commits itself to it. docs/AUDIT.md shows the files.
+//
+// Thread: one at a time (the log's writer).
+// It must never sign for a record that is not on disk, nor count one that could not be written.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "audit/compact_range.h"
+#include "audit/file_operations.h"
+#include "audit/log_file.h"
+#include "audit/segment_recovery.h"
+#include "audit/signing_key.h"
+#include "base/deadline.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace tidewaiter::audit {
+
+struct StoreSettings {
+  // Signs the checkpoints; its name is the log's origin. Required.
+  std::shared_ptr<const SigningKey> key = {};
+  // A segment ends at the first record behind either.
+  std::uint64_t segment_bytes = std::uint64_t{64} << 20U;
+  std::chrono::milliseconds segment_age{std::chrono::hours(24)};
+  // A checkpoint is made once so many records are not covered by one, or have not been for so long.
+  std::uint64_t checkpoint_records = 1024;
+  std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(1)};
+};
+
+// How far the log goes: what readers may show.
+struct LogEnd {
+  std::uint64_t segment = 0;     // first index of the one that grows
+  std::uint64_t size = 0;        // its durable bytes
+  std::uint64_t next_index = 0;  // after the last durable record
+  friend bool operator==(const LogEnd&, const LogEnd&) = default;
+};
+
+class LogStore {
+ public:
+  // Goes on with the log in `directory` (borrowed, locked by the caller), or begins one. Errors:
+  // FAILED_PRECONDITION (AUDIT_UNAVAILABLE) where what is there is not what the key signed, as
+  // RecoverSegment; else errno's.
+  static Result<LogStore> Open(int directory, StoreSettings settings, FileOperations& operations);
+
+  // Appends whole lines, the first of which is record next_index(). Errors as LogFile::Append;
+  // after a LOG_REPLACED the next call begins a segment.
+  Result<void> Append(std::string_view lines);
+
+  // Signs for every record there is, and keeps that in the segment and as the newest one. Nothing
+  // to do where that is done. The log goes on without where it fails; the next is due all the same.
+  Result<void> Sign();
+  // When Sign is due; never where there is nothing to sign.
+  [[nodiscard]] Deadline sign_due() const noexcept { return sign_due_; }
+  // The newest checkpoint, a signed note; empty before the first.
+  [[nodiscard]] const std::string& checkpoint() const noexcept { return checkpoint_; }
+
+  // Ends the segment and begins the next where that is due. Where it fails, the old one goes on
+  // and it is due again after a pause.
+  Result<void> RotateIfDue();
+
+  [[nodiscard]] LogEnd end() const noexcept;
+  // Whether what a failed Append wrote may still be there after a crash.
+  [[nodiscard]] bool torn() const noexcept { return file_ && file_->torn(); }
+  // How much Open cut off.
+  [[nodiscard]] std::uint64_t cut_bytes() const noexcept { return cut_bytes_; }
+  // Names the last record, so that a later start can tell whether it is still there:
+  // "INDEX HASH". Of a log without records: the inode of its file.
+  [[nodiscard]] std::string Mark() const;
+
+ private:
+  LogStore(int directory, StoreSettings settings, FileOperations& operations)
+      : directory_(directory), settings_(std::move(settings)), operations_(&operations) {}
+
+  Result<void> GoOn(std::uint64_t first);
+  Result<void> Begin();
+  void OpenHashes();
+  Result<void> KeepCheckpoint(const std::string& note);
+  Result<std::string> MakeNote(bool with_edge) const;
+  void AddToTree(std::string_view lines);
+  void WriteHashes();
+
+  int directory_;
+  StoreSettings settings_;
+  FileOperations* operations_;
+
+  std::uint64_t first_ = 0;      // of the segment
+  std::optional<LogFile> file_;  // its lines; nothing after a replacement
+  bool name_is_synced_ = false;
+  UniqueFd checkpoints_;
+  std::uint64_t checkpoints_size_ = 0;
+  UniqueFd hashes_;
+  std::string unwritten_hashes_;
+  std::uint64_t hashes_size_ = 0;
+  Deadline rotation_due_ = Deadline::Never();
+  bool rotation_failed_ = false;
+
+  TreeHasher hasher_;
+  CompactRange tree_;
+  std::optional<Hash> last_leaf_;
+  std::uint64_t signed_ = 0;  // records that the newest checkpoint covers
+  Deadline sign_due_ = Deadline::Never();
+  std::string checkpoint_;
+  std::uint64_t cut_bytes_ = 0;
+};
+
+}  // namespace tidewaiter::audit

@@ -1,0 +1,33 @@
+// A log of a test's own: its key, and where its first segment is.
+#pragma once
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "audit/log_store.h"
+#include "audit/segment_name.h"
+
+namespace tidewaiter::testing {
+
+// One key for the whole process.
+inline std::shared_ptr<const audit::SigningKey> AuditKey() {
+  static const auto key = [] {
+    auto made = audit::SigningKey::Generate("tidewaiter/test");
+    if (!made) std::abort();
+    return std::make_shared<const audit::SigningKey>(*std::move(made));
+  }();
+  return key;
+}
+
+inline audit::StoreSettings AuditStore() {
+  audit::StoreSettings settings;
+  settings.key = AuditKey();
+  return settings;
+}
+
+inline std::string FirstSegment() {
+  return audit::SegmentFileName(0, audit::kLinesSuffix);
+}
+
+}  // namespace tidewaiter::testing
