@@ -19,13 +19,12 @@ void AddFetch(CLI::App& app, Invocation& invocation);
 void AddPolicy(CLI::App& app, Invocation& invocation);
 void AddPolicyReload(CLI::App& policy, Invocation& invocation);
 void AddImageParse(CLI::App& app, Invocation& invocation);
-void AddAuditQuery(CLI::App& app, Invocation& invocation);
+// `audit`, with its own commands.
+void AddAudit(CLI::App& app, Invocation& invocation);
+void AddAuditQuery(CLI::App& audit, Invocation& invocation);
+void AddAuditVerify(CLI::App& audit, Invocation& invocation);
 void AddExtract(CLI::App& app, Invocation& invocation);
 void AddDoctor(CLI::App& app, Invocation& invocation);
 void AddVersion(CLI::App& app, Invocation& invocation);
-
-// The words of the grammar that belong to later versions: not in --help, and a usage error that
-// says so.
-void AddLaterCommands(CLI::App& app);
 
 }  // namespace tidewaiter::cli

@@ -28,19 +28,16 @@ void Declare(CLI::App& app, Invocation& invocation) {
   AddFetch(app, invocation);
   AddPolicy(app, invocation);
   AddImageParse(app, invocation);
-  AddAuditQuery(app, invocation);
+  AddAudit(app, invocation);
   AddExtract(app, invocation);
   AddDoctor(app, invocation);
   AddVersion(app, invocation);
-  AddLaterCommands(app);
 }
 
 // The innermost command that was named, for "see ... --help".
 const CLI::App& Innermost(const CLI::App& app) {
   const auto named = app.get_subcommands();
-  // A word of a later version has no help of its own.
-  const bool hidden = !named.empty() && named.front()->get_group().empty();
-  return named.empty() || hidden ? app : Innermost(*named.front());
+  return named.empty() ? app : Innermost(*named.front());
 }
 
 // What is wrong, where CLI11 would say "A subcommand is required" to a word that is none.

@@ -1,0 +1,300 @@
+#include "audit/segment_check.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <utility>
+
+#include "audit/record_header.h"
+#include "audit/signed_checkpoint.h"
+#include "base/printable.h"
+
+namespace tidewaiter::audit {
+namespace {
+
+Result<UniqueFd> OpenRegular(int directory, const std::string& name) {
+  UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) return ErrnoError(errno, "open " + Quoted(name));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return ErrnoError(errno, "examine " + Quoted(name));
+  if (!S_ISREG(status.st_mode)) {
+    return Fail(ErrorCode::kNotFound, "open " + Quoted(name) + ": not a regular file");
+  }
+  return fd;
+}
+
+constexpr std::uint64_t kWholeFile = std::numeric_limits<std::int64_t>::max();
+
+}  // namespace
+
+SegmentCheck::SegmentCheck(int directory, const SegmentFiles& files, const VerifierKey& key,
+                           const KnownRoots& known, Verdict& verdict)
+    : directory_(directory),
+      files_(files),
+      key_(key),
+      known_(known),
+      verdict_(verdict),
+      lines_name_(SegmentFileName(files.first, files.lines ? kLinesSuffix : kPackedSuffix)),
+      checkpoints_name_(SegmentFileName(files.first, kCheckpointsSuffix)),
+      hints_(directory, files.first) {}
+
+Result<std::optional<CompactRange>> SegmentCheck::Begin() {
+  const auto refuse = [this](const std::string& cause) {
+    Report({.kind = FaultKind::kCheckpoint,
+            .record = files_.first,
+            .file = checkpoints_name_,
+            .message = cause});
+    return std::optional<CompactRange>();
+  };
+  auto fd = OpenRegular(directory_, checkpoints_name_);
+  if (!fd && fd.error().code != ErrorCode::kNotFound) return fd.error();
+  if (!fd) return refuse("the segment's checkpoints are missing");
+  checkpoints_fd_ = *std::move(fd);
+  checkpoints_source_.emplace(checkpoints_fd_.get(), 0, kWholeFile);
+  notes_.emplace(*checkpoints_source_);
+  TW_TRY(NextCheckpoint());
+  if (!next_) return refuse("it has no checkpoint that can be believed");
+  if (next_->size != files_.first) return refuse("it does not begin where its name says");
+  auto edge = next_->Edge();
+  if (!edge) return refuse(edge.error().message);
+  return std::optional<CompactRange>(*std::move(edge));
+}
+
+// Past those that cannot be believed.
+Result<void> SegmentCheck::NextCheckpoint() {
+  next_.reset();
+  if (!notes_) return Ok();
+  const auto refuse = [this](const std::string& cause) {
+    Report({.kind = FaultKind::kCheckpoint,
+            .record = last_note_size_,
+            .file = checkpoints_name_,
+            .message = cause});
+  };
+  while (true) {
+    auto note = notes_->Next();
+    if (!note) {
+      if (note.error().code != ErrorCode::kFailedPrecondition) return note.error();
+      refuse(note.error().message);
+      notes_.reset();
+      return Ok();
+    }
+    if (!*note) return Ok();
+    auto checkpoint = ReadSignedCheckpoint(**note, key_);
+    if (!checkpoint) {
+      refuse(checkpoint.error().message);
+      continue;
+    }
+    if (checkpoint->size < last_note_size_) {
+      refuse(fmt::format("the checkpoint of {} records stands behind that of {}", checkpoint->size,
+                         last_note_size_));
+      continue;
+    }
+    last_note_size_ = checkpoint->size;
+    covered_ = std::max(covered_, checkpoint->size);
+    next_ = *std::move(checkpoint);
+    next_note_ = **std::move(note);
+    return Ok();
+  }
+}
+
+Result<bool> SegmentCheck::OpenLines() {
+  auto fd = OpenRegular(directory_, lines_name_);
+  if (!fd && fd.error().code != ErrorCode::kNotFound) return fd.error();
+  if (!fd) return false;
+  if (files_.lines) {
+    source_ = std::make_unique<FileSource>(*std::move(fd), kWholeFile);
+  } else {
+    source_ = std::make_unique<ZstdSource>(*std::move(fd));
+  }
+  return true;
+}
+
+Result<void> SegmentCheck::Run(CompactRange tree) {
+  tree_ = std::move(tree);
+  good_ = tree_.size();
+  TW_ASSIGN(const bool opened, OpenLines());
+  if (!opened) return Ok();
+  LineReader lines(*source_);
+  TW_TRY(CheckRoots());
+  while (!stopped_) {
+    const std::uint64_t offset = lines.offset();
+    const auto line = lines.Next();
+    if (!line && line.error().code != ErrorCode::kFailedPrecondition) return line.error();
+    if (!line) {
+      Report({.record = tree_.size(),
+              .file = lines_name_,
+              .offset = offset,
+              .message =
+                  fmt::format("record {} cannot be read: {}", tree_.size(), line.error().message)});
+      stopped_ = true;
+      break;
+    }
+    if (!*line) break;
+    CheckLine(**line, offset);
+    if (stopped_) {
+      TW_TRY(LookFurther(lines));
+    } else {
+      TW_TRY(CheckRoots());
+    }
+  }
+  if (!stopped_ && lines.pending() > 0) {
+    verdict_.remarks.push_back(
+        fmt::format("{} ends in {} bytes that are no whole record, as a copy "
+                    "of a log that is being written does",
+                    lines_name_, lines.pending()));
+  }
+  while (next_) TW_TRY(NextCheckpoint());
+  if (suspect_) {
+    ReportSuspect(
+        "it is not the one whose hash was written beside it, and no checkpoint that is met "
+        "says otherwise");
+  }
+  return Ok();
+}
+
+void SegmentCheck::CheckLine(std::string_view line, std::uint64_t offset) {
+  const std::uint64_t index = tree_.size();
+  const Hash leaf = hasher_.Leaf(line);
+  const std::optional<Hash> hint = hints_.Next();
+  if (suspect_) Follow(leaf, hint);
+  const auto header = ReadHeader(line);
+  if (!header || header->index != index) {
+    stopped_ = true;
+    if (suspect_) return ReportSuspect("the records' numbers do not go on");
+    Fault fault{.record = index, .file = lines_name_, .offset = offset};
+    if (!header) {
+      fault.message = fmt::format("record {} is changed: the line is no record", index);
+    } else if (header->index > index) {
+      fault.kind = FaultKind::kMissing;
+      fault.count = header->index - index;
+      fault.message =
+          fmt::format("record {} is missing: record {} stands in its place", index, header->index);
+    } else {
+      fault.kind = FaultKind::kInserted;
+      fault.message =
+          fmt::format("a line is inserted before record {}: it says that it is record {}", index,
+                      header->index);
+    }
+    return Report(std::move(fault));
+  }
+  if (hint && *hint != leaf && !suspect_) {
+    suspect_ = {.record = index, .offset = offset, .was = *hint, .is = leaf};
+  }
+  tree_.Append(hasher_, leaf);
+  verdict_.bytes += line.size() + 1;
+}
+
+// Where the record that is missing comes next, the two have changed places.
+Result<void> SegmentCheck::LookFurther(LineReader& lines) {
+  if (verdict_.faults.empty() || verdict_.faults.back().kind != FaultKind::kMissing) return Ok();
+  Fault& fault = verdict_.faults.back();
+  const auto line = lines.Next();
+  if (!line && line.error().code != ErrorCode::kFailedPrecondition) return line.error();
+  if (!line || !*line) return Ok();
+  const auto header = ReadHeader(**line);
+  if (!header || header->index != fault.record) return Ok();
+  fault.kind = FaultKind::kReordered;
+  fault.message = fmt::format("record {} is not in its place: {} stands before it", fault.record,
+                              fault.record + fault.count);
+  ++fault.count;
+  return Ok();
+}
+
+void SegmentCheck::Follow(const Hash& leaf, const std::optional<Hash>& hint) {
+  const std::uint64_t distance = tree_.size() - suspect_->record;
+  if (suspect_->was_met == 0 && leaf == suspect_->was) suspect_->was_met = distance;
+  if (suspect_->is_met == 0 && hint && *hint == suspect_->is) suspect_->is_met = distance;
+}
+
+Result<void> SegmentCheck::CheckRoots() {
+  const std::uint64_t size = tree_.size();
+  while (next_ && next_->size <= size && !stopped_) {
+    if (next_->size == size && next_->root != tree_.Root(hasher_)) {
+      ReportChange(size, checkpoints_name_);
+      stopped_ = true;
+      return Ok();
+    }
+    if (next_->size == size) {
+      good_ = size;
+      ++verdict_.checkpoints;
+      verdict_.signed_records = size;
+      verdict_.newest = next_note_;
+      if (suspect_) {
+        verdict_.remarks.push_back(
+            fmt::format("{} is damaged; it is made of the records and nothing depends on it",
+                        SegmentFileName(files_.first, kHashesSuffix)));
+        suspect_.reset();
+        hints_ = HashHints();
+      }
+    }
+    TW_TRY(NextCheckpoint());
+  }
+  const auto [begin, end] = known_.equal_range(size);
+  for (auto known = begin; known != end; ++known) {
+    const auto& [name, root] = known->second;
+    if (root == tree_.Root(hasher_)) {
+      ++verdict_.checkpoints;
+    } else if (suspect_) {
+      ReportChange(size, name);
+      stopped_ = true;
+      return Ok();
+    } else {
+      Report({.kind = FaultKind::kForked,
+              .record = good_ < size ? good_ : 0,
+              .count = good_ < size ? size - good_ : size,
+              .file = name,
+              .message = fmt::format("the log is not the one that this checkpoint of {} records is "
+                                     "of: one of those records is another",
+                                     size)});
+    }
+  }
+  return Ok();
+}
+
+void SegmentCheck::ReportChange(std::uint64_t size, const std::string& name) {
+  if (suspect_) {
+    return ReportSuspect(fmt::format("a checkpoint of {} records in {} does not hold", size, name));
+  }
+  Report({.record = good_,
+          .count = size - good_,
+          .file = lines_name_,
+          .message = fmt::format("one of the records {} to {} is changed: the checkpoint of {} "
+                                 "records in {} does not hold",
+                                 good_, size - 1, size, name)});
+}
+
+void SegmentCheck::ReportSuspect(const std::string& evidence) {
+  const Suspect suspect = *std::exchange(suspect_, std::nullopt);
+  Fault fault{.record = suspect.record, .file = lines_name_, .offset = suspect.offset};
+  std::string what = fmt::format("record {} is changed", suspect.record);
+  if (suspect.was_met > 0 && suspect.was_met == suspect.is_met) {
+    fault.kind = FaultKind::kReordered;
+    fault.count = suspect.was_met + 1;
+    what = fmt::format("records {} and {} have changed places", suspect.record,
+                       suspect.record + suspect.was_met);
+  } else if (suspect.was_met > 0) {
+    fault.kind = FaultKind::kInserted;
+    fault.count = suspect.was_met;
+    what = fmt::format("{} line(s) are inserted before record {}", suspect.was_met, suspect.record);
+  } else if (suspect.is_met > 0) {
+    fault.kind = FaultKind::kMissing;
+    fault.count = suspect.is_met;
+    what = fmt::format("{} record(s) from {} on are missing", suspect.is_met, suspect.record);
+  }
+  fault.message = what + ": " + evidence;
+  Report(std::move(fault));
+}
+
+void SegmentCheck::Report(Fault fault) {
+  if (verdict_.faults.size() >= kMaxFaults) {
+    verdict_.more_faults = true;
+    return;
+  }
+  verdict_.faults.push_back(std::move(fault));
+}
+
+}  // namespace tidewaiter::audit

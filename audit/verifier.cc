@@ -1,0 +1,184 @@
+#include "audit/verifier.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "audit/byte_source.h"
+#include "audit/segment_check.h"
+#include "audit/segment_name.h"
+#include "audit/signed_checkpoint.h"
+#include "audit/signed_note.h"
+#include "base/printable.h"
+
+namespace tidewaiter::audit {
+namespace {
+
+// A copy can be anyone's: who may write it says nothing about what it holds.
+Result<std::string> ReadSmallFile(int directory, const std::string& name) {
+  const UniqueFd fd(
+      ::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) return ErrnoError(errno, "open " + Quoted(name));
+  FileSource source(fd.get(), 0, kMaxNoteBytes + 1);
+  std::string text(kMaxNoteBytes + 1, '\0');
+  std::size_t filled = 0;
+  while (filled < text.size()) {
+    TW_ASSIGN(const std::size_t n, source.Read(text.data() + filled, text.size() - filled));
+    if (n == 0) break;
+    filled += n;
+  }
+  text.resize(filled);
+  return text;
+}
+
+class Verification {
+ public:
+  Verification(UniqueFd directory, const VerifyOptions& options)
+      : directory_(std::move(directory)), options_(options) {}
+
+  Result<Verdict> Run() {
+    TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory_.get()));
+    TW_TRY(ReadKnown());
+    for (const SegmentFiles& each : segments) {
+      if (each.HasRecords()) TW_TRY(Check(each));
+    }
+    if (!begun_) {
+      Report({.kind = FaultKind::kMissing, .message = "there is no log that can be read here"});
+    }
+    CheckEnd();
+    return std::move(verdict_);
+  }
+
+ private:
+  Result<void> ReadKnown() {
+    for (const OutsideCheckpoint& each : options_.checkpoints) Know(each.name, each.bytes);
+    const auto newest = ReadSmallFile(directory_.get(), kCheckpointName);
+    if (newest) {
+      Know(kCheckpointName, *newest);
+    } else if (newest.error().code != ErrorCode::kNotFound) {
+      Report({.kind = FaultKind::kCheckpoint,
+              .file = kCheckpointName,
+              .message = newest.error().message});
+    }
+    return Ok();
+  }
+
+  void Know(const std::string& name, const std::string& bytes) {
+    const auto checkpoint = ReadSignedCheckpoint(bytes, options_.key);
+    if (!checkpoint) {
+      Report({.kind = FaultKind::kCheckpoint, .file = name, .message = checkpoint.error().message});
+      return;
+    }
+    known_.emplace(checkpoint->size, std::pair(name, checkpoint->root));
+  }
+
+  Result<void> Check(const SegmentFiles& files) {
+    SegmentCheck check(directory_.get(), files, options_.key, known_, verdict_);
+    TW_ASSIGN(std::optional<CompactRange> begin, check.Begin());
+    ++verdict_.segments;
+    if (!std::exchange(begun_, true)) {
+      verdict_.first_record = files.first;
+      if (files.first == 0 && !begin) begin.emplace();
+    } else if (whole_) {
+      Join(files, begin);
+    }
+    if (!begin) {
+      whole_ = false;
+      return Ok();
+    }
+    TW_TRY(check.Run(*std::move(begin)));
+    tree_ = check.tree();
+    whole_ = check.whole();
+    covered_ = std::max(covered_, check.covered());
+    verdict_.next_record = tree_.size();
+    last_file_ = SegmentFileName(files.first, files.lines ? kLinesSuffix : kPackedSuffix);
+    return Ok();
+  }
+
+  // Whether the segment goes on where the one before ended. It is checked from its own beginning
+  // all the same, unless that cannot be believed.
+  void Join(const SegmentFiles& files, std::optional<CompactRange>& begin) {
+    const std::uint64_t end = tree_.size();
+    if (end < files.first) {
+      Report(
+          {.kind = FaultKind::kMissing,
+           .record = end,
+           .count = files.first - end,
+           .file = last_file_,
+           .message = fmt::format("records {} to {} are missing: the next segment begins with {}",
+                                  end, files.first - 1, files.first)});
+    } else if (end > files.first) {
+      Report({.kind = FaultKind::kInserted,
+              .record = files.first,
+              .count = end - files.first,
+              .file = last_file_,
+              .message = fmt::format("{} line(s) are inserted: the next segment begins with record "
+                                     "{}",
+                                     end - files.first, files.first)});
+    } else if (!begin) {
+      begin = tree_;
+    } else if (begin->roots() != tree_.roots()) {
+      Report({.record = verdict_.signed_records,
+              .count = end - std::min(end, verdict_.signed_records),
+              .file = last_file_,
+              .message = fmt::format("a record before {} is changed: the next segment goes on from "
+                                     "another tree",
+                                     end)});
+    }
+  }
+
+  void CheckEnd() {
+    if (!known_.empty() && known_.begin()->first < verdict_.first_record) {
+      verdict_.remarks.push_back(fmt::format(
+          "a checkpoint of {} records cannot be compared: the records before {} have been removed",
+          known_.begin()->first, verdict_.first_record));
+    }
+    if (!whole_) return;
+    const std::uint64_t end = tree_.size();
+    std::string by = "a checkpoint in its segment";
+    if (!known_.empty() && known_.rbegin()->first > covered_) {
+      covered_ = known_.rbegin()->first;
+      by = "the checkpoint in " + Quoted(known_.rbegin()->second.first);
+    }
+    if (covered_ > end) {
+      Report({.kind = FaultKind::kTruncated,
+              .record = end,
+              .count = covered_ - end,
+              .file = last_file_,
+              .message = fmt::format("the log is truncated: records {} to {} are missing, which {} "
+                                     "covers",
+                                     end, covered_ - 1, by)});
+    }
+    if (end > verdict_.signed_records && verdict_.Holds()) {
+      verdict_.remarks.push_back(fmt::format(
+          "{} record(s) from {} on are not covered by a checkpoint yet: nothing proves those",
+          end - verdict_.signed_records, verdict_.signed_records));
+    }
+  }
+
+  void Report(Fault fault) {
+    if (verdict_.faults.size() < kMaxFaults) verdict_.faults.push_back(std::move(fault));
+  }
+
+  UniqueFd directory_;
+  const VerifyOptions& options_;
+  Verdict verdict_;
+  KnownRoots known_;
+  CompactRange tree_;
+  std::string last_file_;
+  std::uint64_t covered_ = 0;
+  bool begun_ = false;
+  bool whole_ = true;
+};
+
+}  // namespace
+
+Result<Verdict> VerifyLog(UniqueFd directory, const VerifyOptions& options) {
+  return Verification(std::move(directory), options).Run();
+}
+
+}  // namespace tidewaiter::audit

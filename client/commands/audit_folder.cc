@@ -1,0 +1,40 @@
+#include "client/commands/audit_folder.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <string_view>
+
+#include "audit/segment_name.h"
+#include "base/printable.h"
+#include "client/commands/files.h"
+
+namespace tidewaiter::cli {
+namespace {
+
+constexpr std::size_t kMaxKeyBytes = 4096;
+
+// The first line: the file of a folder has the newest key there.
+std::string_view FirstLine(std::string_view text) {
+  return text.substr(0, text.find('\n'));
+}
+
+}  // namespace
+
+Result<UniqueFd> OpenAuditFolder(const std::string& path) {
+  UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return ErrnoError(errno, "open the log's folder " + Quoted(path));
+  return folder;
+}
+
+Result<AuditKey> FindAuditKey(const std::string& given, const std::string& folder) {
+  // A key has two of them, a path hardly ever; and a file of that name would win.
+  auto text = given.empty() ? ReadFile(folder + "/" + audit::kPublicKeyName, kMaxKeyBytes)
+                            : ReadFile(given, kMaxKeyBytes);
+  if (!text && given.find('+') != std::string::npos) text = given;
+  if (!text) return text.error().Within("find the log's public key");
+  TW_ASSIGN(audit::VerifierKey key, audit::VerifierKey::Parse(FirstLine(*text)));
+  return AuditKey{.key = std::move(key), .from_folder = given.empty()};
+}
+
+}  // namespace tidewaiter::cli
