@@ -44,7 +44,11 @@ class Verification {
     TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory_.get()));
     TW_TRY(ReadKnown());
     for (const SegmentFiles& each : segments) {
-      if (each.HasRecords()) TW_TRY(Check(each));
+      if (each.HasRecords()) {
+        TW_TRY(Check(each));
+      } else if (!begun_ && each.checkpoints) {
+        TW_TRY(BeginWithout(each));
+      }
     }
     if (!begun_) {
       Report({.kind = FaultKind::kMissing, .message = "there is no log that can be read here"});
@@ -74,6 +78,18 @@ class Verification {
       return;
     }
     known_.emplace(checkpoint->size, std::pair(name, checkpoint->root));
+  }
+
+  // Checkpoints whose records are gone say that there were some.
+  Result<void> BeginWithout(const SegmentFiles& files) {
+    SegmentCheck check(directory_.get(), files, options_.key, known_, verdict_);
+    TW_ASSIGN(std::optional<CompactRange> begin, check.Begin());
+    if (!begin) return Ok();
+    begun_ = true;
+    verdict_.first_record = files.first;
+    tree_ = *std::move(begin);
+    last_file_ = SegmentFileName(files.first, kLinesSuffix);
+    return Ok();
   }
 
   Result<void> Check(const SegmentFiles& files) {
