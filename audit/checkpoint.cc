@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
-#include <optional>
 #include <utility>
 
-#include "base/base64.h"
+#include "audit/hash_text.h"
 
 namespace tidewaiter::audit {
 namespace {
@@ -25,18 +23,6 @@ std::string_view TakeLine(std::string_view& text) {
   return line;
 }
 
-std::optional<Hash> ToHash(std::string_view line) {
-  const auto bytes = DecodePaddedBase64(line);
-  Hash hash{};
-  if (!bytes || bytes->size() != hash.size()) return std::nullopt;
-  std::copy(bytes->begin(), bytes->end(), hash.begin());
-  return hash;
-}
-
-std::string ToBase64(const Hash& hash) {
-  return EncodeBase64(std::string(hash.begin(), hash.end()));
-}
-
 }  // namespace
 
 Result<Checkpoint> Checkpoint::Parse(std::string_view text) {
@@ -50,7 +36,7 @@ Result<Checkpoint> Checkpoint::Parse(std::string_view text) {
       size != std::to_string(checkpoint.size)) {
     return Refuse("its second line is no number of records");
   }
-  const auto root = ToHash(TakeLine(text));
+  const auto root = HashFromBase64(TakeLine(text));
   if (!root) return Refuse("its third line is not base64 of 32 bytes");
   checkpoint.root = *root;
   if (checkpoint.size == 0 && checkpoint.root != TreeHasher().Empty()) {
@@ -81,7 +67,7 @@ Checkpoint Checkpoint::WithEdge(std::string origin, const CompactRange& tree) {
 Result<CompactRange> Checkpoint::Edge() const {
   std::vector<Hash> roots;
   for (const std::string& line : extensions) {
-    const auto hash = ToHash(line);
+    const auto hash = HashFromBase64(line);
     if (!hash) return Refuse("a further line is not base64 of 32 bytes");
     roots.push_back(*hash);
   }

@@ -11,6 +11,10 @@ void AddAudit(CLI::App& app, Invocation& invocation) {
   audit.require_subcommand(1);
   AddAuditQuery(audit, invocation);
   AddAuditVerify(audit, invocation);
+  AddAuditProve(audit, invocation);
+  AddAuditCheckProof(audit, invocation);
+  AddAuditConsistency(audit, invocation);
+  AddAuditKey(audit, invocation);
 }
 
 }  // namespace tidewaiter::cli

@@ -10,6 +10,9 @@
 
 namespace tidewaiter::cli {
 
+// Where a broker has its log unless it is told otherwise.
+inline constexpr char kAuditFolder[] = "/var/log/tidewaiter";
+
 // A folder that holds a log, or a copy of one.
 Result<UniqueFd> OpenAuditFolder(const std::string& path);
 

@@ -94,9 +94,11 @@ void AddAuditVerify(CLI::App& audit, Invocation& invocation) {
       audit,
       {.name = "verify",
        .summary = "Prove that no record of a log was changed, removed or added",
-       .arguments = "DIR",
+       .arguments = "[DIR]",
        .details =
-           "DIR is the log's folder or a copy of it; no broker is asked. Names the first bad "
+           "DIR is the log's folder or a copy of it, /var/log/tidewaiter where it is not given; no "
+           "broker\n"
+           "is asked. Names the first bad "
            "record\n"
            "and what is wrong with it: changed, missing, inserted, reordered, truncated, forked.\n"
            "Only a checkpoint that was kept elsewhere (--checkpoint) shows that a log's end is\n"
@@ -115,8 +117,9 @@ void AddAuditVerify(CLI::App& audit, Invocation& invocation) {
       ->allow_extra_args(false);
   command.callback([&command, &invocation, options] {
     const std::vector<std::string> paths = Positionals(command, invocation);
-    if (paths.size() != 1) ThrowUsage("audit verify needs one DIR");
-    invocation.action = [path = paths.front(), options] { return Verify(path, *options); };
+    if (paths.size() > 1) ThrowUsage("audit verify takes one DIR");
+    invocation.action = [path = paths.empty() ? std::string(kAuditFolder) : paths.front(),
+                         options] { return Verify(path, *options); };
   });
 }
 

@@ -65,6 +65,10 @@ TEST_F(ProgramTest, EveryCommandHasHelpWithAnExample) {
                                              {"image", "parse"},
                                              {"audit", "query"},
                                              {"audit", "verify"},
+                                             {"audit", "prove"},
+                                             {"audit", "check-proof"},
+                                             {"audit", "consistency"},
+                                             {"audit", "key"},
                                              {"doctor"},
                                              {"version"}}) {
     std::vector<std::string> arguments = words;
