@@ -185,8 +185,15 @@ LogEnd Log::End() {
   return state_.Lock()->end;
 }
 
-std::string Log::LatestCheckpoint() {
-  return state_.Lock()->checkpoint;
+std::optional<Log::SignedState> Log::AwaitCheckpoint(std::uint64_t records,
+                                                     const std::stop_token& stop,
+                                                     Deadline deadline) {
+  auto state = state_.Lock();
+  const auto covers = [&] {
+    return !state->checkpoint.note.empty() && state->checkpoint.records >= records;
+  };
+  if (!state.Wait(settled_, stop, deadline, covers)) return std::nullopt;
+  return state->checkpoint;
 }
 
 std::string Log::Mark() {

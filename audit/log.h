@@ -102,8 +102,14 @@ class Log {
   };
   Result<View> Look();
   LogEnd End();
-  // The newest checkpoint, a signed note; empty before the first.
-  std::string LatestCheckpoint();
+  // The newest checkpoint, once it covers so many records. Nothing where the token or the deadline
+  // came first. A checkpoint comes within StoreSettings::checkpoint_interval of each record.
+  struct SignedState {
+    std::uint64_t records = 0;
+    std::string note;
+  };
+  std::optional<SignedState> AwaitCheckpoint(std::uint64_t records, const std::stop_token& stop,
+                                             Deadline deadline);
   // Waits until a record of that index or a later one is durable. False where the token or the
   // deadline came first.
   bool WaitBeyond(std::uint64_t next_index, const std::stop_token& stop, Deadline deadline);
@@ -144,7 +150,7 @@ class Log {
     bool last_try_failed = false;
     LogEnd end;
     std::string mark;
-    std::string checkpoint;
+    SignedState checkpoint;
     std::optional<Error> checkpoint_failure;
   };
 

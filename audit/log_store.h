@@ -60,6 +60,8 @@ class LogStore {
   [[nodiscard]] Deadline sign_due() const noexcept { return sign_due_; }
   // The newest checkpoint, a signed note; empty before the first.
   [[nodiscard]] const std::string& checkpoint() const noexcept { return checkpoint_; }
+  // How many records it covers.
+  [[nodiscard]] std::uint64_t signed_records() const noexcept { return signed_; }
 
   // Ends the segment and begins the next where that is due. Where it fails, the old one goes on
   // and it is due again after a pause.

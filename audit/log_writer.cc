@@ -58,8 +58,8 @@ void Log::Tidy() {
   bool fresh = false;
   {
     auto state = state_.Lock();
-    fresh = state->checkpoint != store_->checkpoint();
-    state->checkpoint = store_->checkpoint();
+    fresh = state->checkpoint.note != store_->checkpoint();
+    state->checkpoint = {.records = store_->signed_records(), .note = store_->checkpoint()};
     state->end = store_->end();
     state->checkpoint_failure.reset();
     if (!done) state->checkpoint_failure = done.error();

@@ -1,45 +1,20 @@
 #include "audit/prover.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <functional>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "audit/note_reader.h"
 #include "audit/record_reader.h"
+#include "audit/segment_edge.h"
 #include "audit/segment_name.h"
 #include "audit/signed_checkpoint.h"
-#include "audit/signed_note.h"
-#include "base/printable.h"
 
 namespace tidewaiter::audit {
 namespace {
-
-// The tree before the first record that is there. Nobody vouches for it: the proof that comes of
-// it is compared with the checkpoint.
-Result<CompactRange> TreeBefore(int directory, std::uint64_t first) {
-  if (first == 0) return CompactRange();
-  const std::string name = SegmentFileName(first, kCheckpointsSuffix);
-  const UniqueFd fd(
-      ::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!fd) return ErrnoError(errno, "open " + Quoted(name));
-  FileSource source(fd.get(), 0, kMaxNoteBytes);
-  NoteReader notes(source);
-  TW_ASSIGN(const auto bytes, notes.Next());
-  if (!bytes)
-    return Fail(ErrorCode::kFailedPrecondition, "read " + Quoted(name) + ": no checkpoint");
-  TW_ASSIGN(const SignedNote note, SignedNote::Parse(*bytes));
-  TW_ASSIGN(const Checkpoint checkpoint, Checkpoint::Parse(note.text()));
-  if (checkpoint.size != first) {
-    return Fail(ErrorCode::kFailedPrecondition, "read " + Quoted(name) + ": of another segment");
-  }
-  return checkpoint.Edge();
-}
 
 // Gives `builder` the first `size` records; each line to `see` as well.
 Result<Proof> Build(UniqueFd directory, ProofBuilder builder, std::uint64_t size,
@@ -51,7 +26,7 @@ Result<Proof> Build(UniqueFd directory, ProofBuilder builder, std::uint64_t size
     next = each.first;
     break;
   }
-  TW_ASSIGN(const CompactRange before, TreeBefore(directory.get(), next));
+  TW_ASSIGN(const CompactRange before, ReadEdge(directory.get(), next));
   const auto missing = [](std::uint64_t record) {
     return Fail(ErrorCode::kNotFound, fmt::format("make proof: record {} is not here", record));
   };

@@ -16,11 +16,13 @@ Result<Tail> Tail::Open(Log& log, const Filter& filter, std::uint64_t from) {
   return Tail(log, filter, std::move(view), from);
 }
 
-Result<std::optional<std::string>> Tail::Next(const std::stop_token& stop, Deadline deadline) {
+Result<std::optional<Tail::Record>> Tail::Next(const std::stop_token& stop, Deadline deadline) {
   while (!stop.stop_requested()) {
     TW_ASSIGN(const std::optional<ReadRecord> record, reader_.Next());
     if (record) {
-      if (record->header && matcher_.Matches(*record->header)) return std::string(record->line);
+      if (record->header && matcher_.Matches(*record->header)) {
+        return Record{.line = std::string(record->line), .index = record->header->index};
+      }
       continue;
     }
     // The reader can be behind: a segment that was moved away has taken its last records along.

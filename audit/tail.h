@@ -22,9 +22,13 @@ class Tail {
   // durable next: log.End().next_index. Errors as Log::Look.
   static Result<Tail> Open(Log& log, const Filter& filter, std::uint64_t from);
 
-  // The next matching line without its line feed. Nothing where the token or the deadline came
+  struct Record {
+    std::string line;  // without its line feed
+    std::uint64_t index = 0;
+  };
+  // The next matching record. Nothing where the token or the deadline came
   // first; calling again goes on where this ended. Errors as RecordReader::Next.
-  Result<std::optional<std::string>> Next(const std::stop_token& stop, Deadline deadline);
+  Result<std::optional<Record>> Next(const std::stop_token& stop, Deadline deadline);
 
  private:
   Tail(Log& log, const Filter& filter, Log::View view, std::uint64_t from);

@@ -57,6 +57,12 @@ void ProofBuilder::WantConsistency(std::uint64_t old_size, std::uint64_t begin, 
   }
 }
 
+std::vector<ProofBuilder::Range> ProofBuilder::Ranges() const {
+  std::vector<Range> ranges;
+  for (const Part& part : parts_) ranges.push_back({part.begin, part.end});
+  return ranges;
+}
+
 bool ProofBuilder::Begin(const CompactRange& known) {
   for (Part& part : parts_) {
     if (part.begin >= known.size()) continue;

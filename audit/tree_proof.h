@@ -22,6 +22,14 @@ class ProofBuilder {
   // the old one is the larger.
   static std::optional<ProofBuilder> Consistency(std::uint64_t old_size, std::uint64_t new_size);
 
+  // The subtrees whose roots the proof consists of, in its order: leaves [begin, end). Each begins
+  // at a multiple of the smallest power of two that is not below its size.
+  struct Range {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+  };
+  [[nodiscard]] std::vector<Range> Ranges() const;
+
   // In place of the leaves before its end, before any Add. False where they are needed one by one,
   // as those of an entry that lies before it.
   [[nodiscard]] bool Begin(const CompactRange& known);

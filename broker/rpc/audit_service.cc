@@ -13,6 +13,7 @@
 #include "base/printable.h"
 #include "broker/rpc/ended_stream.h"
 #include "broker/rpc/error_details.h"
+#include "broker/rpc/record_prover.h"
 
 namespace tidewaiter::rpc {
 namespace {
@@ -57,32 +58,69 @@ Result<audit::Filter> ToFilter(const v1::AuditFilter& filter) {
   return out;
 }
 
-bool Send(AuditStream& stream, std::string_view line) {
-  v1::AuditRecord record;
-  record.set_json(std::string(line));
-  return stream.Send(std::move(record));
-}
+// Gives records to a client, each with its proof where the client asked for that.
+class Sender {
+ public:
+  static Result<Sender> Make(audit::Log& log, bool with_proofs, AuditStream& stream) {
+    Sender sender(stream);
+    if (!with_proofs) return sender;
+    TW_ASSIGN(RecordProver prover, RecordProver::Make(log));
+    sender.prover_.emplace(std::move(prover));
+    return sender;
+  }
+
+  // False: no more can be sent, and failure() may say why.
+  bool Send(std::string_view line, std::uint64_t index) {
+    v1::AuditRecord record;
+    record.set_json(std::string(line));
+    if (prover_) {
+      auto proof = prover_->Prove(index, stream_->stop());
+      if (!proof) {
+        failure_ = proof.error();
+        return false;
+      }
+      record.set_tlog_proof(*std::move(proof));
+    }
+    return stream_->Send(std::move(record));
+  }
+  [[nodiscard]] const std::optional<Error>& failure() const noexcept { return failure_; }
+
+ private:
+  explicit Sender(AuditStream& stream) : stream_(&stream) {}
+
+  AuditStream* stream_;
+  std::optional<RecordProver> prover_;
+  std::optional<Error> failure_;
+};
 
 grpc::Status QueryNow(audit::Log& log, const audit::Filter& filter, std::uint64_t limit,
-                      AuditStream& stream) {
+                      bool with_proofs, AuditStream& stream) {
   Result<audit::Log::View> view = log.Look();
   if (!view) return ToStatus(view.error());
+  Result<Sender> sender = Sender::Make(log, with_proofs, stream);
+  if (!sender) return ToStatus(sender.error());
   audit::RecordReader reader(std::move(view->directory), 0, view->end);
-  const auto summary = audit::Query(
-      reader, filter, limit,
-      [&stream](const audit::ReadRecord& record) { return Send(stream, record.line); });
-  return summary ? grpc::Status::OK : ToStatus(summary.error());
+  const auto summary =
+      audit::Query(reader, filter, limit, [&sender](const audit::ReadRecord& record) {
+        return sender->Send(record.line, record.header->index);
+      });
+  if (!summary) return ToStatus(summary.error());
+  return sender->failure() ? ToStatus(*sender->failure()) : grpc::Status::OK;
 }
 
-grpc::Status TailNow(audit::Log& log, const audit::Filter& filter, bool from_start,
+grpc::Status TailNow(audit::Log& log, const audit::Filter& filter, const v1::TailRequest& request,
                      AuditStream& stream) {
-  Result<audit::Tail> tail = audit::Tail::Open(log, filter, from_start ? 0 : log.End().next_index);
+  Result<audit::Tail> tail =
+      audit::Tail::Open(log, filter, request.from_start() ? 0 : log.End().next_index);
   if (!tail) return ToStatus(tail.error());
+  Result<Sender> sender = Sender::Make(log, request.with_proofs(), stream);
+  if (!sender) return ToStatus(sender.error());
   while (true) {
-    const auto line = tail->Next(stream.stop(), Deadline::Never());
-    if (!line) return ToStatus(line.error());
-    if (!line->has_value() || !Send(stream, **line)) break;
+    const auto record = tail->Next(stream.stop(), Deadline::Never());
+    if (!record) return ToStatus(record.error());
+    if (!record->has_value() || !sender->Send((*record)->line, (*record)->index)) break;
   }
+  if (sender->failure() && !stream.stop().stop_requested()) return ToStatus(*sender->failure());
   return ToStatus(Fail(ErrorCode::kUnavailable, "follow the audit log: the broker is stopping",
                        "SHUTTING_DOWN"));
 }
@@ -97,9 +135,10 @@ WriteReactor* AuditService::Query(grpc::CallbackServerContext* context,
   }
   Result<audit::Filter> filter = ToFilter(request->filter());
   if (!filter) return EndedStream<WriteReactor>::With(ToStatus(filter.error()));
-  return Serve(context, *request, [this, filter = *std::move(filter), limit](AuditStream& stream) {
-    return QueryNow(log_, filter, limit, stream);
-  });
+  return Serve(
+      context, *request,
+      [this, filter = *std::move(filter), limit, with_proofs = request->with_proofs()](
+          AuditStream& stream) { return QueryNow(log_, filter, limit, with_proofs, stream); });
 }
 
 WriteReactor* AuditService::Tail(grpc::CallbackServerContext* context,
@@ -107,8 +146,9 @@ WriteReactor* AuditService::Tail(grpc::CallbackServerContext* context,
   Result<audit::Filter> filter = ToFilter(request->filter());
   if (!filter) return EndedStream<WriteReactor>::With(ToStatus(filter.error()));
   return Serve(context, *request,
-               [this, filter = *std::move(filter), from_start = request->from_start()](
-                   AuditStream& stream) { return TailNow(log_, filter, from_start, stream); });
+               [this, filter = *std::move(filter), asked = *request](AuditStream& stream) {
+                 return TailNow(log_, filter, asked, stream);
+               });
 }
 
 WriteReactor* AuditService::Serve(grpc::CallbackServerContext* context,

@@ -20,6 +20,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "audit/segment_name.h"
 #include "base/unique_fd.h"
@@ -105,7 +106,7 @@ BrokerProcess::BrokerProcess(Options options) : options_(std::move(options)) {
   WriteFile(folder_ / "policy.toml", options_.policy.empty() ? LabPolicy() : options_.policy);
   std::string config = "version = 1\nsocket = \"" + socket_path() + "\"\npolicy = \"" +
                        (folder_ / "policy.toml") + "\"\nstate_dir = \"" + (folder_ / "state") +
-                       "\"\naudit_dir = \"" + (folder_ / "audit") + "\"\n" + options_.settings +
+                       "\"\naudit_dir = \"" + audit_dir() + "\"\n" + options_.settings +
                        "\n[docker]\nsocket = \"" + options_.docker_socket + "\"\n" +
                        options_.docker_settings;
   config += "[registry]\n" + options_.registry_settings;
@@ -113,7 +114,7 @@ BrokerProcess::BrokerProcess(Options options) : options_(std::move(options)) {
   WriteFile(folder_ / "tidewaiter.toml", config + options_.tables);
   for (const char* name : {"/policy.toml", "/tidewaiter.toml"})
     ::chmod((folder_ / name).c_str(), 0600);
-  for (const char* name : {"state", "audit"}) ::mkdir((folder_ / name).c_str(), 0700);
+  for (const std::string& path : {folder_ / "state", audit_dir()}) ::mkdir(path.c_str(), 0700);
   if (options_.activated) Listen();
   Start();
 }
@@ -208,6 +209,13 @@ void BrokerProcess::Kill() {
 void BrokerProcess::Restart() {
   if (Running()) Stop();
   Start();
+}
+
+int BrokerProcess::RestartRefused() {
+  const bool expected = std::exchange(options_.expect_start, false);
+  Restart();
+  options_.expect_start = expected;
+  return Wait(std::chrono::seconds(20));
 }
 
 std::string BrokerProcess::Log() const {

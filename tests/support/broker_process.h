@@ -27,6 +27,7 @@ class BrokerProcess {
     bool expect_start = true;         // false: do not wait until it serves
     // As under systemd's socket activation: this process listens, also while no broker runs, and
     // hands the socket on. That it serves is not waited for then.
+    std::string audit_dir = {};  // of one's own; empty: in the scratch folder
     bool activated = false;
   };
 
@@ -45,10 +46,12 @@ class BrokerProcess {
 
   [[nodiscard]] const std::string& folder() const { return folder_.path(); }
   [[nodiscard]] std::string socket_path() const { return folder_ / "broker.sock"; }
-  [[nodiscard]] std::string audit_dir() const { return folder_ / "audit"; }
+  [[nodiscard]] std::string audit_dir() const {
+    return options_.audit_dir.empty() ? folder_ / "audit" : options_.audit_dir;
+  }
   // Of the log's first segment.
   [[nodiscard]] std::string audit_file() const {
-    return folder_ / "audit/00000000000000000000.jsonl";
+    return audit_dir() + "/00000000000000000000.jsonl";
   }
   // Takes the log's file away and puts something in the way of the next, whose path it returns.
   // Nothing must be recorded meanwhile.
@@ -66,6 +69,8 @@ class BrokerProcess {
   void Kill();
   // Starts it again over the same folder.
   void Restart();
+  // The same where it must refuse to start: its exit status; -1 where it did not end in time.
+  int RestartRefused();
 
  private:
   void Listen();
