@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "audit/secret_text.h"
 #include "audit/sha256.h"
 #include "base/base64.h"
 
@@ -45,7 +46,7 @@ std::string Hexadecimal(std::string_view bytes) {
 struct Parts {
   std::string name;
   std::string_view id;
-  std::string key;
+  std::string key;  // may be a secret: the caller's to wipe
 };
 
 // NAME+HASH+KEY. The error says which key, and quotes nothing: it may be a secret.
@@ -60,12 +61,13 @@ Result<Parts> Split(std::string_view text, std::string_view what) {
               .id = text.substr(first + 1, second - first - 1),
               .key = {}};
   if (!IsKeyName(parts.name)) return refuse("its name is empty, too long or has white space");
-  auto key = DecodePaddedBase64(text.substr(second + 1));
-  if (!key) return refuse("its last part is not base64");
-  if (!key->starts_with(kEd25519)) return refuse("it is not for Ed25519 (first byte 0x01)");
-  key->erase(0, kEd25519.size());
-  if (key->size() != kKeyBytes) return refuse("it has not 32 bytes");
-  parts.key = *std::move(key);
+  auto decoded = DecodePaddedBase64(text.substr(second + 1));
+  if (!decoded) return refuse("its last part is not base64");
+  const SecretText key(*std::move(decoded));
+  Wipe(*decoded);
+  if (!key.view().starts_with(kEd25519)) return refuse("it is not for Ed25519 (first byte 0x01)");
+  if (key.view().size() != kEd25519.size() + kKeyBytes) return refuse("it has not 32 bytes");
+  parts.key = key.view().substr(kEd25519.size());
   return parts;
 }
 
@@ -135,9 +137,11 @@ Result<SigningKey> SigningKey::Parse(std::string_view text) {
                 "read signing key: it does not begin with PRIVATE+KEY+");
   }
   TW_ASSIGN(Parts parts, Split(text.substr(kPrivatePrefix.size()), "signing key"));
+  // OpenSSL keeps, and wipes, a copy of its own.
   Pkey pkey(
       ::EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, Bytes(parts.key), parts.key.size()),
       ::EVP_PKEY_free);
+  Wipe(parts.key);
   TW_ASSIGN(SigningKey key, Of(std::move(parts.name), std::move(pkey)));
   if (Hexadecimal(key.verifier_.id()) != parts.id) {
     return Fail(ErrorCode::kInvalidArgument, "read signing key: its hash is not that of its key");
@@ -146,12 +150,21 @@ Result<SigningKey> SigningKey::Parse(std::string_view text) {
 }
 
 std::string SigningKey::ToString() const {
-  std::string seed(kKeyBytes, '\0');
-  std::size_t size = seed.size();
+  std::string seed(kEd25519);
+  seed.resize(kEd25519.size() + kKeyBytes);
+  std::size_t size = kKeyBytes;
   // Fails only for kinds of keys that have no such bytes.
-  if (::EVP_PKEY_get_raw_private_key(key_.get(), Bytes(seed), &size) != 1) std::abort();
-  return fmt::format("{}{}+{}+{}", kPrivatePrefix, verifier_.name(), Hexadecimal(verifier_.id()),
-                     EncodeBase64(std::string(kEd25519) + seed));
+  if (::EVP_PKEY_get_raw_private_key(key_.get(), Bytes(seed) + kEd25519.size(), &size) != 1) {
+    std::abort();
+  }
+  std::string encoded = EncodeBase64(seed);
+  std::string text =
+      fmt::format("{}{}+{}+", kPrivatePrefix, verifier_.name(), Hexadecimal(verifier_.id()));
+  text.reserve(text.size() + encoded.size() + 1);  // and the line feed of a file
+  text += encoded;
+  Wipe(seed);
+  Wipe(encoded);
+  return text;
 }
 
 Result<std::string> SigningKey::Sign(std::string_view message) const {

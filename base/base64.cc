@@ -49,6 +49,7 @@ std::optional<std::string> DecodeBase64(std::string_view text) {
   }
   if (text.size() % 4 == 1) return std::nullopt;
   std::string out;
+  out.reserve(text.size() / 4 * 3 + 3);
   std::uint32_t bits = 0;
   std::uint32_t count = 0;
   for (const char c : text) {
