@@ -235,6 +235,8 @@ EncodedRecord::EncodedRecord(const Record& record, std::string_view boot_id,
     json.Integer("uid", record.caller->uid);
     json.Integer("gid", record.caller->gid);
     json.Integer("pid", record.caller->pid);
+    if (record.caller->pid_start) json.Integer("pid_start", *record.caller->pid_start);
+    json.TextIfAny("executable", record.caller->executable);
   }
   json.TextIfAny("requested_image", record.requested_image);
   json.TextIfAny("image", record.image);

@@ -52,6 +52,8 @@ struct RecordParts {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     std::int64_t pid = 0;
+    std::optional<std::int64_t> pid_start{};
+    std::string executable{};
   };
   struct Violation {
     std::string rule;

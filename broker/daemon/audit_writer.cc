@@ -152,7 +152,11 @@ Record ToRecord(const AuditEvent& event) {
     record.caller = Record::Caller{.principal = event.caller->principal,
                                    .uid = event.caller->uid,
                                    .gid = event.caller->gid,
-                                   .pid = event.caller->pid};
+                                   .pid = event.caller->pid,
+                                   .executable = event.caller->executable};
+    if (event.caller->pid_start) {
+      record.caller->pid_start = static_cast<std::int64_t>(*event.caller->pid_start);
+    }
   }
   record.requested_image = event.requested_image;
   if (event.effective) {

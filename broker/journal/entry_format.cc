@@ -32,6 +32,27 @@ std::optional<run::Resource::Kind> FromProto(Resource::Kind kind) {
   return std::nullopt;
 }
 
+Caller ToProto(const run::Caller& caller) {
+  Caller message;
+  message.set_uid(caller.uid);
+  message.set_gid(caller.gid);
+  message.set_pid(caller.pid);
+  message.set_principal(caller.principal);
+  if (caller.pid_start) message.set_pid_start(*caller.pid_start);
+  message.set_executable(caller.executable);
+  return message;
+}
+
+run::Caller FromProto(const Caller& message) {
+  run::Caller caller{.uid = message.uid(),
+                     .gid = message.gid(),
+                     .pid = message.pid(),
+                     .executable = message.executable(),
+                     .principal = message.principal()};
+  if (message.has_pid_start()) caller.pid_start = message.pid_start();
+  return caller;
+}
+
 Launch ToProto(const run::Launch& launch) {
   Launch message;
   message.set_at_millis(
@@ -106,8 +127,9 @@ bool AllUtf8(const run::Detachment& detachment) {
 bool AllUtf8(const run::JournalEntry& entry) {
   for (const std::string* text :
        {&entry.run_id.value(), &entry.broker_id.value(), &entry.backend, &entry.caller.principal,
-        &entry.image, &entry.policy_name, &entry.policy_hash, &entry.log_mark,
-        &entry.requested_image, &entry.resolved.digest, &entry.resolved.image_id}) {
+        &entry.caller.executable, &entry.image, &entry.policy_name, &entry.policy_hash,
+        &entry.log_mark, &entry.requested_image, &entry.resolved.digest,
+        &entry.resolved.image_id}) {
     if (!IsUtf8(*text)) return false;
   }
   if (entry.detachment && !AllUtf8(*entry.detachment)) return false;
@@ -128,10 +150,7 @@ Result<std::string> FormatEntry(const run::JournalEntry& entry) {
   message.set_run_id(entry.run_id.value());
   message.set_broker_id(entry.broker_id.value());
   message.set_backend(entry.backend);
-  message.mutable_caller()->set_uid(entry.caller.uid);
-  message.mutable_caller()->set_gid(entry.caller.gid);
-  message.mutable_caller()->set_pid(entry.caller.pid);
-  message.mutable_caller()->set_principal(entry.caller.principal);
+  *message.mutable_caller() = ToProto(entry.caller);
   message.set_image(entry.image);
   message.set_policy_name(entry.policy_name);
   message.set_policy_hash(entry.policy_hash);
@@ -173,10 +192,7 @@ Result<run::JournalEntry> ParseEntry(std::string_view bytes) {
   entry.run_id = RunId(message.run_id());
   entry.broker_id = BrokerId(message.broker_id());
   entry.backend = message.backend();
-  entry.caller = {.uid = message.caller().uid(),
-                  .gid = message.caller().gid(),
-                  .pid = message.caller().pid(),
-                  .principal = message.caller().principal()};
+  entry.caller = FromProto(message.caller());
   entry.image = message.image();
   entry.policy_name = message.policy_name();
   entry.policy_hash = message.policy_hash();

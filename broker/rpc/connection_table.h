@@ -24,6 +24,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "broker/rpc/peer_process.h"
 
 namespace tidewaiter::rpc {
 
@@ -32,6 +33,7 @@ struct PeerCredentials {
   uid_t uid = 0;
   gid_t gid = 0;
   pid_t pid = 0;
+  PeerProcess process{};  // as it was when the connection was accepted
   friend bool operator==(const PeerCredentials&, const PeerCredentials&) = default;
 };
 
@@ -64,7 +66,7 @@ class ConnectionTable {
     Lease(Lease&& other) noexcept
         : table_(std::exchange(other.table_, nullptr)),
           number_(other.number_),
-          credentials_(other.credentials_) {}
+          credentials_(std::move(other.credentials_)) {}
     Lease& operator=(Lease&&) = delete;
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
@@ -73,8 +75,8 @@ class ConnectionTable {
 
    private:
     friend class ConnectionTable;
-    Lease(ConnectionTable* table, int number, const PeerCredentials& credentials)
-        : table_(table), number_(number), credentials_(credentials) {}
+    Lease(ConnectionTable* table, int number, PeerCredentials credentials)
+        : table_(table), number_(number), credentials_(std::move(credentials)) {}
     void End() noexcept;
 
     ConnectionTable* table_ = nullptr;

@@ -47,6 +47,8 @@ tl::expected<Identity, grpc::Status> Identifier::Identify(std::string_view peer)
   return Identity{.caller = {.uid = credentials.uid,
                              .gid = credentials.gid,
                              .pid = credentials.pid,
+                             .pid_start = credentials.process.start,
+                             .executable = credentials.process.executable,
                              .principal = principal->name},
                   .policies = std::move(policies),
                   .principal = principal,

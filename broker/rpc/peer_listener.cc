@@ -11,6 +11,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <utility>
+
+#include "broker/rpc/peer_process.h"
 
 namespace tidewaiter::rpc {
 namespace {
@@ -83,8 +86,10 @@ bool PeerListener::AcceptOne() {
         "CALLER_UNKNOWN"));
     return true;
   }
-  const Result<int> number =
-      table_.Admit(std::move(connection), {.uid = peer.uid, .gid = peer.gid, .pid = peer.pid});
+  PeerProcess process = ReadPeerProcess(connection.get(), peer.pid);
+  const Result<int> number = table_.Admit(
+      std::move(connection),
+      {.uid = peer.uid, .gid = peer.gid, .pid = peer.pid, .process = std::move(process)});
   if (!number) {
     Refuse(number.error());
     return true;

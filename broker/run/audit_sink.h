@@ -26,6 +26,10 @@ struct Caller {
   uid_t uid = 0;
   gid_t gid = 0;
   pid_t pid = 0;
+  // Which of all processes that ever had the pid, and its program: as the connection was accepted;
+  // absent where that could not be told (broker/rpc/peer_process.h).
+  std::optional<std::uint64_t> pid_start{};
+  std::string executable{};
   std::string principal;
   friend bool operator==(const Caller&, const Caller&) = default;
 };

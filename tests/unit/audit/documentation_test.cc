@@ -39,7 +39,8 @@ std::set<std::string> Members() {
   Record record;
   record.run_id = record.requested_image = record.image = record.resolved_digest = "x";
   record.image_id = record.container_id = record.policy = record.policy_hash = record.detail = "x";
-  record.caller.emplace();
+  record.caller.emplace().pid_start = 1;
+  record.caller->executable = "x";
   record.shadow_policy_hash = "x";
   record.violations.emplace_back();
   record.shadow.emplace();

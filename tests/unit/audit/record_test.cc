@@ -12,7 +12,12 @@ Record FullRecord() {
   Record record;
   record.type = RecordType::kRunFinished;
   record.run_id = "run";
-  record.caller = Record::Caller{.principal = "validator", .uid = 990, .gid = 991, .pid = 42};
+  record.caller = Record::Caller{.principal = "validator",
+                                 .uid = 990,
+                                 .gid = 991,
+                                 .pid = 42,
+                                 .pid_start = 1234,
+                                 .executable = "/usr/bin/x"};
   record.requested_image = "busybox";
   record.image = "docker.io/library/busybox";
   record.resolved_digest = "sha256:aa";

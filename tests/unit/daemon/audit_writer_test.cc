@@ -31,7 +31,12 @@ class AuditWriterTest : public ::testing::Test {
     run::AuditEvent event;
     event.type = type;
     event.run_id = RunId("run");
-    event.caller = run::Caller{.uid = 990, .gid = 991, .pid = 42, .principal = "validator"};
+    event.caller = run::Caller{.uid = 990,
+                               .gid = 991,
+                               .pid = 42,
+                               .pid_start = 123456,
+                               .executable = "/usr/bin/validator",
+                               .principal = "validator"};
     event.requested_image = "busybox:1.0.0";
     event.policy_name = "default";
     event.policy_hash = "sha256:aa";
@@ -106,6 +111,8 @@ TEST_F(AuditWriterTest, AnAdmissionTellsWhoAndUnderWhichPolicyAndLimits) {
   EXPECT_EQ(json["principal"], "validator");
   EXPECT_EQ(json["uid"], 990);
   EXPECT_EQ(json["pid"], 42);
+  EXPECT_EQ(json["pid_start"], 123456);
+  EXPECT_EQ(json["executable"], "/usr/bin/validator");
   EXPECT_EQ(json["policy"], "default");
   EXPECT_EQ(json["policy_hash"], "sha256:aa");
   EXPECT_EQ(json["image"], "docker.io/library/busybox:1.0.0");
@@ -117,6 +124,16 @@ TEST_F(AuditWriterTest, AnAdmissionTellsWhoAndUnderWhichPolicyAndLimits) {
   EXPECT_EQ(json["effective"]["network"], "none");
   EXPECT_EQ(json["effective"]["mounts"][0]["source"], "/srv/data");
   EXPECT_EQ(json["effective"]["mounts"][1]["size_bytes"], 64);
+}
+
+TEST_F(AuditWriterTest, WhatIsNotKnownOfTheCallersProcessIsAbsent) {
+  run::AuditEvent event = Event(run::AuditEvent::Type::kRunCancelled);
+  event.caller->pid_start.reset();
+  event.caller->executable.clear();
+  const auto json = Write(event);
+  EXPECT_EQ(json["pid"], 42);
+  EXPECT_FALSE(json.contains("pid_start"));
+  EXPECT_FALSE(json.contains("executable"));
 }
 
 TEST_F(AuditWriterTest, ADenialListsEveryViolation) {

@@ -50,7 +50,12 @@ class DirectoryJournalTest : public ::testing::Test {
     entry.run_id = RunId(RandomId());
     entry.broker_id = broker_id_;
     entry.backend = "docker";
-    entry.caller = {.uid = 990, .gid = 991, .pid = 42, .principal = "validator"};
+    entry.caller = {.uid = 990,
+                    .gid = 991,
+                    .pid = 42,
+                    .pid_start = 1234,
+                    .executable = "/usr/bin/validator",
+                    .principal = "validator"};
     entry.requested_image = "busybox:1.0.0";
     entry.resolved = {.digest = "sha256:dd", .image_id = "sha256:ii"};
     entry.image = "docker.io/library/busybox:1.0.0";
@@ -202,8 +207,11 @@ TEST_F(DirectoryJournalTest, AnEntryOfAnOlderBrokerIsReadWithoutWhatItLacks) {
   run::JournalEntry entry = NewEntry();
   entry.log_mark = entry.requested_image = "";
   entry.resolved = {};
+  entry.caller.pid_start.reset();
+  entry.caller.executable = "";
   const std::string bytes = *FormatEntry(entry);
   EXPECT_EQ(bytes.find("@2026"), std::string::npos);
+  EXPECT_EQ(bytes.find("/usr/bin/validator"), std::string::npos);
   EXPECT_EQ(*ParseEntry(bytes), entry);
 }
 

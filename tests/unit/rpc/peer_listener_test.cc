@@ -8,6 +8,7 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -139,6 +140,9 @@ TEST_F(PeerListenerTest, AHandlersPeerLeadsToTheKernelsCredentials) {
   EXPECT_EQ(lease->credentials().uid, ::getuid());
   EXPECT_EQ(lease->credentials().gid, ::getgid());
   EXPECT_EQ(lease->credentials().pid, ::getpid());
+  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  EXPECT_EQ(lease->credentials().process, ReadProcess(proc.get(), ::getpid()));
+  EXPECT_TRUE(lease->credentials().process.start.has_value());
 }
 
 TEST_F(PeerListenerTest, AnUnknownUidIsHungUpOnWithoutBeingRead) {
