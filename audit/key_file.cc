@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/durable_file.h"
 #include "base/printable.h"
 #include "base/unique_fd.h"
 
@@ -86,40 +87,6 @@ Result<SecretText> Load(int folder, const std::string& name) {
   return SecretText(std::move(text));
 }
 
-Result<void> Fill(int fd, const std::string& name, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t n = ::write(fd, content.data(), content.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return Failed("write", name);
-    content.remove_prefix(static_cast<std::size_t>(n));
-  }
-  // open(2) takes the umask off the mode.
-  if (::fchmod(fd, S_IRUSR | S_IWUSR) != 0) return Failed("write", name);
-  if (::fsync(fd) != 0) return Failed("sync", name);
-  return Ok();
-}
-
-// Not link(2), which would give it a second name for a moment: a crash just then would leave a key
-// that is refused.
-Result<void> Create(int folder, const std::string& name, std::string_view content) {
-  const std::string fresh = name + ".new";
-  if (::unlinkat(folder, fresh.c_str(), 0) != 0 && errno != ENOENT) return Failed("remove", fresh);
-  const UniqueFd fd(::openat(folder, fresh.c_str(),
-                             O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                             S_IRUSR | S_IWUSR));
-  if (!fd) return Failed("create", fresh);
-  Result<void> made = Fill(fd.get(), fresh, content);
-  if (made && ::renameat(folder, fresh.c_str(), folder, name.c_str()) != 0) {
-    made = Failed("create", name);
-  }
-  if (!made) {
-    ::unlinkat(folder, fresh.c_str(), 0);
-    return made;
-  }
-  if (::fsync(folder) != 0) return Failed("sync the folder of", name);
-  return Ok();
-}
-
 }  // namespace
 
 Result<SecretText> LoadKeyFile(const std::string& directory, const std::string& name) {
@@ -135,7 +102,9 @@ Result<KeyFile> LoadOrCreateKeyFile(const std::string& directory, const std::str
   if (found.error().code != ErrorCode::kNotFound) return found.error();
   TW_ASSIGN(std::string generated, generate());
   const SecretText fresh(std::move(generated));
-  TW_TRY(Create(folder.get(), name, fresh.view()));
+  // Not CreateAtomically, which gives it a second name for a moment: a crash just then would leave
+  // a key that is refused.
+  TW_TRY(ReplaceDurably(folder.get(), name, fresh.view()));
   // What was read, not what was to be written: the next start will believe nothing else.
   TW_ASSIGN(SecretText text, Load(folder.get(), name));
   return KeyFile{.text = std::move(text), .made = true};

@@ -51,7 +51,7 @@ TEST_F(KeyFileTest, IsMadeOnceAndKept) {
 }
 
 TEST_F(KeyFileTest, IsItsOwnersAloneWhateverTheUmask) {
-  const mode_t before = ::umask(0777);
+  const mode_t before = ::umask(0);
   const auto made = LoadOrCreate();
   ::umask(before);
   ASSERT_TRUE(made.has_value()) << made.error().message;
