@@ -101,12 +101,20 @@ std::string Encode(const Record::Mount& mount) {
   return std::move(json).Finish();
 }
 
+std::string Encode(const Record::Variable& variable) {
+  JsonObject json;
+  json.Text("name", variable.name);
+  json.Text("value_hash", variable.value_hash);
+  return std::move(json).Finish();
+}
+
 std::string Encode(const Record::Effective& effective, ListBudget& budget) {
   JsonObject json;
   json.TextIfAny("backend", effective.backend);
   json.Json("capabilities", budget.Texts(effective.capabilities));
   json.Json("mounts", budget.Array(effective.mounts, [](const auto& m) { return Encode(m); }));
-  json.Json("env_names", budget.Texts(effective.env_names));
+  json.Json("env", budget.Array(effective.env, [](const auto& v) { return Encode(v); }));
+  json.Json("command", budget.Texts(effective.command));
   json.Json("label_names", budget.Texts(effective.label_names));
   json.Text("network", effective.network);
   json.Flag("read_only_rootfs", effective.read_only_rootfs);
@@ -199,6 +207,7 @@ std::string_view ToString(RecordType type) noexcept {
   switch (type) {
     case RecordType::kBrokerStarted: return "broker.started";
     case RecordType::kBrokerStopped: return "broker.stopped";
+    case RecordType::kConfigLoaded: return "config.loaded";
     case RecordType::kPolicyLoaded: return "policy.loaded";
     case RecordType::kPolicyRefused: return "policy.refused";
     case RecordType::kRunDenied: return "run.denied";
@@ -238,6 +247,7 @@ EncodedRecord::EncodedRecord(const Record& record, std::string_view boot_id,
     if (record.caller->pid_start) json.Integer("pid_start", *record.caller->pid_start);
     json.TextIfAny("executable", record.caller->executable);
   }
+  json.TextIfAny("request_digest", record.request_digest);
   json.TextIfAny("requested_image", record.requested_image);
   json.TextIfAny("image", record.image);
   json.TextIfAny("resolved_digest", record.resolved_digest);
@@ -246,6 +256,7 @@ EncodedRecord::EncodedRecord(const Record& record, std::string_view boot_id,
   json.TextIfAny("policy", record.policy);
   json.TextIfAny("policy_hash", record.policy_hash);
   json.TextIfAny("shadow_policy_hash", record.shadow_policy_hash);
+  json.TextIfAny("config_hash", record.config_hash);
   json.TextIfAny("detail", record.detail);
   if (record.dropped_output_bytes != 0) {
     json.Integer("dropped_output_bytes", record.dropped_output_bytes);

@@ -1,6 +1,7 @@
 // One record of the log: what happened, as plain data. Its line is documented in docs/AUDIT.md.
-// There is no place for a value of the environment, an argument, a label's value or a message of
-// the engine (which quotes arguments), so that none can be written by mistake.
+// There is no place for a label's value or a message of the engine (which quotes arguments), and of
+// a value of the environment or an argument for its keyed hash alone (audit/hash_key.h), so that
+// none can be written by mistake.
 #pragma once
 
 #include <cstddef>
@@ -18,11 +19,12 @@ namespace tidewaiter::audit {
 inline constexpr std::size_t kMaxLineBytes = std::size_t{1} << 20U;
 
 // Version of the lines' schema, member `schema` of each.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
 
 enum class RecordType {
   kBrokerStarted,
   kBrokerStopped,
+  kConfigLoaded,
   kPolicyLoaded,
   kPolicyRefused,
   kRunDenied,
@@ -79,10 +81,15 @@ struct RecordParts {
     bool read_only = false;
     std::optional<std::int64_t> size_bytes;  // of a tmpfs
   };
+  struct Variable {
+    std::string name;
+    std::string value_hash;  // "hmac-sha256:HEX"
+  };
   struct Effective {
     std::string backend;
     std::vector<std::string> capabilities;
-    std::vector<std::string> env_names;
+    std::vector<std::string> command;  // "hmac-sha256:HEX" of each argument
+    std::vector<Variable> env;
     std::vector<std::string> label_names;
     std::vector<Mount> mounts;
     std::string network;
@@ -144,6 +151,7 @@ struct Record : RecordParts {
   RecordType type = RecordType::kBrokerStarted;
   std::string run_id;
   std::optional<Caller> caller;
+  std::string request_digest;  // "hmac-sha256:HEX" of the SHA-256 of the request
   std::string requested_image;
   std::string image;  // canonical
   std::string resolved_digest;
@@ -152,6 +160,7 @@ struct Record : RecordParts {
   std::string policy;
   std::string policy_hash;
   std::string shadow_policy_hash;
+  std::string config_hash;
   std::vector<Violation> violations;
   std::optional<Shadow> shadow;
   std::optional<Limits> limits;

@@ -8,6 +8,7 @@
 namespace tidewaiter::daemon {
 namespace {
 
+using audit::HashKey;
 using audit::Record;
 using audit::RecordType;
 using run::AuditEvent;
@@ -16,6 +17,7 @@ RecordType TypeOf(AuditEvent::Type type) {
   switch (type) {
     case AuditEvent::Type::kBrokerStarted: return RecordType::kBrokerStarted;
     case AuditEvent::Type::kBrokerStopped: return RecordType::kBrokerStopped;
+    case AuditEvent::Type::kConfigLoaded: return RecordType::kConfigLoaded;
     case AuditEvent::Type::kPolicyLoaded: return RecordType::kPolicyLoaded;
     case AuditEvent::Type::kPolicyRefused: return RecordType::kPolicyRefused;
     case AuditEvent::Type::kRunDenied: return RecordType::kRunDenied;
@@ -86,11 +88,15 @@ Record::Limits LimitsOf(const policy::Limits& limits) {
           .output_bytes = limits.output_bytes};
 }
 
-Record::Effective EffectiveOf(const policy::EffectiveRun& run) {
+Record::Effective EffectiveOf(const policy::EffectiveRun& run, const HashKey& key) {
   Record::Effective effective;
   effective.backend = run.backend;
   effective.capabilities = run.add_capabilities;
-  effective.env_names = NamesOf(run.env);
+  effective.command.reserve(run.command.size());
+  for (const std::string& argument : run.command) effective.command.push_back(key.Hash(argument));
+  for (const auto& [name, value] : run.env) {
+    effective.env.push_back({.name = name, .value_hash = key.Hash(value)});
+  }
   effective.label_names = NamesOf(run.labels);
   for (const policy::Mount& mount : run.mounts) {
     Record::Mount& added = effective.mounts.emplace_back();
@@ -144,7 +150,7 @@ Record::Receipt ReceiptOf(const run::Receipt& receipt) {
 
 }  // namespace
 
-Record ToRecord(const AuditEvent& event) {
+Record ToRecord(const AuditEvent& event, const HashKey& key) {
   Record record;
   record.type = TypeOf(event.type);
   record.run_id = event.run_id.value();
@@ -158,11 +164,12 @@ Record ToRecord(const AuditEvent& event) {
       record.caller->pid_start = static_cast<std::int64_t>(*event.caller->pid_start);
     }
   }
+  if (!event.request_sha256.empty()) record.request_digest = key.Hash(event.request_sha256);
   record.requested_image = event.requested_image;
   if (event.effective) {
     record.image = event.effective->image.Canonical();
     record.limits = LimitsOf(event.effective->limits);
-    record.effective = EffectiveOf(*event.effective);
+    record.effective = EffectiveOf(*event.effective, key);
     const policy::Tenant& tenant = event.effective->tenant;
     if (tenant != policy::Tenant()) {
       record.tenant =
@@ -177,6 +184,7 @@ Record ToRecord(const AuditEvent& event) {
   record.policy = event.policy_name;
   record.policy_hash = event.policy_hash;
   record.shadow_policy_hash = event.shadow_policy_hash;
+  record.config_hash = event.config_hash;
   record.violations = ViolationsOf(event.violations);
   if (event.shadow) {
     record.shadow = Record::Shadow{.policy = event.shadow->policy_name,
@@ -203,13 +211,13 @@ Record ToRecord(const AuditEvent& event) {
 }
 
 Result<void> AuditWriter::Append(const AuditEvent& event, Deadline deadline) {
-  const Result<std::uint64_t> index = log_.Append(ToRecord(event), deadline);
+  const Result<std::uint64_t> index = log_.Append(ToRecord(event, key_), deadline);
   if (!index) return index.error();
   return Ok();
 }
 
 void AuditWriter::AppendEventually(const AuditEvent& event, std::function<void()> on_durable) {
-  log_.AppendEventually(ToRecord(event), std::move(on_durable));
+  log_.AppendEventually(ToRecord(event, key_), std::move(on_durable));
 }
 
 Result<std::map<RunId, run::AuditSink::Standing>> AuditWriter::Recall(

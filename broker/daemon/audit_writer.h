@@ -1,14 +1,17 @@
 // The broker's AuditSink: turns what the core tells into records of the audit log.
 //
 // Thread: any. What never gets into a record, whatever the event holds: values of the environment
-// and of labels, the command, and an outcome's message, since engines quote the command in theirs
-// (the record has the outcome's kind and reason instead).
+// and arguments, of which it has hashes under a key that stays here; values of labels; and an
+// outcome's message, since engines quote the command in theirs (the record has the outcome's kind
+// and reason instead).
 #pragma once
 
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
+#include "audit/hash_key.h"
 #include "audit/log.h"
 #include "audit/record.h"
 #include "broker/run/audit_sink.h"
@@ -16,12 +19,12 @@
 namespace tidewaiter::daemon {
 
 // The record of an event.
-audit::Record ToRecord(const run::AuditEvent& event);
+audit::Record ToRecord(const run::AuditEvent& event, const audit::HashKey& key);
 
 class AuditWriter final : public run::AuditSink {
  public:
   // `log` is borrowed.
-  explicit AuditWriter(audit::Log& log) : log_(log) {}
+  AuditWriter(audit::Log& log, audit::HashKey key) : log_(log), key_(std::move(key)) {}
 
   using run::AuditSink::AppendEventually;
   Result<void> Append(const run::AuditEvent& event, Deadline deadline) override;
@@ -31,6 +34,7 @@ class AuditWriter final : public run::AuditSink {
 
  private:
   audit::Log& log_;
+  const audit::HashKey key_;
 };
 
 }  // namespace tidewaiter::daemon

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "broker/daemon/audit_keys.h"
 #include "broker/daemon/preparation.h"
 #include "broker/docker/docker_backend.h"
 #include "broker/io/event_loop.h"
@@ -32,9 +33,11 @@ bool Check(const std::string& config_path, std::ostream& out) {
   };
   const Result<Preparation> preparation = Prepare(config_path, print);
   if (!preparation) return false;
+  const Result<std::string> key = DescribeHashKey(preparation->config.state_dir);
+  print("audit hash key", key);
   const Result<std::string> engine = DescribeEngine(preparation->config);
   print("engine", engine);
-  return engine.has_value();
+  return key.has_value() && engine.has_value();
 }
 
 }  // namespace tidewaiter::daemon

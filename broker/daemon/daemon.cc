@@ -12,6 +12,7 @@
 #include "audit/signing_key_file.h"
 #include "base/printable.h"
 #include "base/unique_fd.h"
+#include "broker/daemon/audit_keys.h"
 #include "broker/daemon/audit_writer.h"
 #include "broker/daemon/diagnostics.h"
 #include "broker/daemon/health.h"
@@ -134,8 +135,9 @@ Result<void> Daemon::Parts::OpenState() {
   TW_ASSIGN(settings.store.key,
             audit::LoadOrCreateSigningKey(config.state_dir, environment.broker_id.value()));
   settings.on_change = [this](bool works) { health.SetAuditWorks(works); };
+  TW_ASSIGN(audit::HashKey hash_key, LoadOrCreateHashKey(config.state_dir, log));
   TW_ASSIGN(audit_log, audit::Log::Open(std::move(settings)));
-  audit_writer = std::make_unique<AuditWriter>(*audit_log);
+  audit_writer = std::make_unique<AuditWriter>(*audit_log, std::move(hash_key));
   return Ok();
 }
 
@@ -239,6 +241,9 @@ void Daemon::Parts::Announce() {
   started.detail = fmt::format("tidewaiterd {}{}", TIDEWAITER_VERSION,
                                loaded.enforced->development() ? ", development mode" : "");
   audit_writer->AppendEventually(started);
+  run::AuditEvent configured = Event(run::AuditEvent::Type::kConfigLoaded);
+  configured.config_hash = preparation.config_hash;
+  audit_writer->AppendEventually(configured);
   audit_writer->AppendEventually(PolicyLoadedEvent(loaded));
   WarnOfDevelopment(loaded, preparation.forgiven, log);
 }

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "audit/sha256.h"
 #include "base/printable.h"
 #include "base/trusted_path.h"
 #include "broker/docker/ca_certificates.h"
@@ -25,14 +26,21 @@ Result<T> Step(const StepObserver& observe, std::string_view name, Result<T> res
   return result;
 }
 
-Result<config::BrokerConfig> LoadConfig(const std::string& path) {
+struct LoadedConfig {
+  config::BrokerConfig config;
+  std::string hash;
+};
+
+Result<LoadedConfig> LoadConfig(const std::string& path) {
   if (!IsNormalPath(path)) {
     return Fail(
         ErrorCode::kInvalidArgument,
         fmt::format("read {}: an absolute path is wanted, without '.' or '..'", Quoted(path)));
   }
   TW_ASSIGN(const std::string text, config::ReadFile(path, config::kMaxFileBytes));
-  return config::ParseBrokerConfig(text, path);
+  TW_ASSIGN(config::BrokerConfig config, config::ParseBrokerConfig(text, path));
+  return LoadedConfig{.config = std::move(config),
+                      .hash = audit::ToString(audit::Sha256::Of(text))};
 }
 
 using PolicyPointer = std::shared_ptr<const policy::PolicySet>;
@@ -129,12 +137,15 @@ Result<LoadedPolicies> LoadPolicies(const std::string& config_path,
 Result<Preparation> Prepare(const std::string& config_path, const StepObserver& observe) {
   Preparation preparation{.config_path = config_path,
                           .config = {},
+                          .config_hash = {},
                           .policies = {},
                           .seccomp_profiles = {},
                           .ca_certificates = {},
                           .forgiven = {}};
-  TW_ASSIGN(preparation.config, Step(observe, "configuration", LoadConfig(config_path),
-                                     [&](const auto&) { return config_path; }));
+  TW_ASSIGN(LoadedConfig read, Step(observe, "configuration", LoadConfig(config_path),
+                                    [&](const auto&) { return config_path; }));
+  preparation.config = std::move(read.config);
+  preparation.config_hash = std::move(read.hash);
   TW_ASSIGN(LoadedPolicies loaded, LoadPolicies(config_path, preparation.config, observe));
   preparation.policies = std::move(loaded.policies);
   preparation.forgiven = std::move(loaded.forgiven);

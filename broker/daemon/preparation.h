@@ -19,6 +19,7 @@ namespace tidewaiter::daemon {
 struct Preparation {
   std::string config_path;
   config::BrokerConfig config;
+  std::string config_hash;  // "sha256:HEX" of the bytes of that file
   run::Policies policies;
   std::map<std::string, std::string> seccomp_profiles;  // name -> JSON
   std::string ca_certificates;                          // PEM; empty: the system's alone

@@ -5,6 +5,7 @@
 
 #include "base/printable.h"
 #include "broker/rpc/error_details.h"
+#include "broker/rpc/request_digest.h"
 #include "wire/run_spec.h"
 
 namespace tidewaiter::rpc {
@@ -99,6 +100,7 @@ bool RunStream::OnStart(const v1::StartRun& start) {
   }
   auto handle = launcher_({.caller = caller_,
                            .spec = *std::move(spec),
+                           .sha256 = RequestDigest(start.spec()),
                            .with_stdin = with_stdin_,
                            .observer = shared_from_this(),
                            .uploads = uploads_,

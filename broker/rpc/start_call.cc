@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/rpc/error_details.h"
+#include "broker/rpc/request_digest.h"
 #include "wire/run_spec.h"
 
 namespace tidewaiter::rpc {
@@ -27,6 +28,7 @@ grpc::ServerUnaryReactor* StartCall::Begin(grpc::ServerUnaryReactor& reactor,
   }
   auto launched = launcher({.caller = caller,
                             .spec = *std::move(plain),
+                            .sha256 = RequestDigest(spec),
                             .with_stdin = false,
                             .observer = call,
                             .uploads = nullptr,

@@ -54,12 +54,13 @@ struct ArchiveNote {
   std::string error;
 };
 
-// One event of the log. Absent parts are left out of the record. Environment values and arguments
-// have no place here, so that they cannot be written by mistake.
+// One event of the log. Absent parts are left out of the record. Of the values of the environment
+// and the arguments in `effective` a record has keyed hashes only: broker/daemon/audit_writer.h.
 struct AuditEvent {
   enum class Type {
     kBrokerStarted,
     kBrokerStopped,
+    kConfigLoaded,  // at a start, with config_hash
     kPolicyLoaded,
     kPolicyRefused,  // a reload that failed: what was in force stays
     kRunDenied,
@@ -79,12 +80,14 @@ struct AuditEvent {
   RunId run_id;
   std::optional<Caller> caller;
   std::string requested_image;  // as it was asked for, escaped and cut to 1,024 bytes
-  std::optional<policy::EffectiveRun> effective;  // without env values and arguments once written
+  std::string request_sha256;   // of a decision: 32 bytes (broker/rpc/request_digest.h)
+  std::optional<policy::EffectiveRun> effective;
   std::optional<ResolvedImage> resolved;
   std::string container_id;
   std::string policy_name;
   std::string policy_hash;
   std::string shadow_policy_hash;  // of kPolicyLoaded: what is tried beside it
+  std::string config_hash;
   std::vector<policy::Violation> violations;
   std::optional<ShadowDecision> shadow;  // of a decision, where the policy that is tried differs
   std::optional<ArchiveNote> archive;

@@ -23,6 +23,7 @@ AuditEvent Base(AuditEvent::Type type, const RunFacts& facts) {
 AuditEvent DeniedEvent(const RunFacts& facts, const std::vector<policy::Violation>& violations,
                        std::optional<ShadowDecision> shadow) {
   AuditEvent event = Base(AuditEvent::Type::kRunDenied, facts);
+  event.request_sha256 = facts.request_sha256;
   event.violations = violations;
   event.shadow = std::move(shadow);
   return event;
@@ -31,10 +32,9 @@ AuditEvent DeniedEvent(const RunFacts& facts, const std::vector<policy::Violatio
 AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effective,
                          std::optional<ShadowDecision> shadow) {
   AuditEvent event = Base(AuditEvent::Type::kRunAdmitted, facts);
+  event.request_sha256 = facts.request_sha256;
   event.effective = effective;
   event.shadow = std::move(shadow);
-  event.effective->command.clear();
-  for (auto& [name, value] : event.effective->env) value.clear();
   return event;
 }
 

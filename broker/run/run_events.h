@@ -18,14 +18,14 @@ namespace tidewaiter::run {
 struct RunFacts {
   RunId run_id;
   Caller caller;
-  std::string requested_image;  // as asked for, escaped, at most 1,024 bytes
+  std::string requested_image;   // as asked for, escaped, at most 1,024 bytes
+  std::string request_sha256{};  // for the records of the decision alone; not journalled
   std::string policy_name;
   std::string policy_hash;
 };
 
 AuditEvent DeniedEvent(const RunFacts& facts, const std::vector<policy::Violation>& violations,
                        std::optional<ShadowDecision> shadow);
-// The effective run without the values of its environment and without its command.
 AuditEvent AdmittedEvent(const RunFacts& facts, const policy::EffectiveRun& effective,
                          std::optional<ShadowDecision> shadow);
 AuditEvent StartedEvent(const RunFacts& facts, const ResolvedImage& image,

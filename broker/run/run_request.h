@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "broker/run/audit_sink.h"
 #include "broker/run/run_observer.h"
@@ -13,6 +14,8 @@ namespace tidewaiter::run {
 struct RunRequest {
   Caller caller;
   policy::RunSpec spec;
+  // Of the request as it came, for the record of the decision: 32 bytes, or empty.
+  std::string sha256{};
   bool with_stdin = false;
   std::shared_ptr<RunObserver> observer;
   // Asked only where the run has inputs; may be null where it has none.

@@ -137,6 +137,7 @@ bool Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
   const RunFacts facts{.run_id = run.run_id(),
                        .caller = request.caller,
                        .requested_image = Printable(request.spec.image, 1024),
+                       .request_sha256 = request.sha256,
                        .policy_name = verdict.policy_name,
                        .policy_hash = verdict.policy_hash};
   request.spec = {};  // a waiting run keeps only what was admitted

@@ -139,7 +139,9 @@ void JournalRuns(const testing::BrokerProcess& broker, const std::vector<Made>& 
   settings.store = tidewaiter::testing::AuditStore();
   const auto log = audit::Log::Open(std::move(settings));
   if (!journal.has_value() || !log.has_value()) std::exit(1);
-  daemon::AuditWriter writer(**log);
+  auto key = audit::HashKey::Generate();
+  if (!key.has_value()) std::exit(1);
+  daemon::AuditWriter writer(**log, *std::move(key));
   for (const Made& run : runs) {
     run::JournalEntry entry;
     entry.run_id = RunId(run.run_id);

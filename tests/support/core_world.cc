@@ -79,6 +79,7 @@ Client CoreWorld::Launch(const policy::RunSpec& spec, const run::Caller& caller,
   client.observer = std::make_shared<FakeObserver>();
   auto handle = registry().Launch(run::RunRequest{.caller = caller,
                                                   .spec = spec,
+                                                  .sha256 = "of " + spec.image,
                                                   .with_stdin = false,
                                                   .observer = client.observer,
                                                   .uploads = std::move(uploads)});

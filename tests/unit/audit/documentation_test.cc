@@ -41,7 +41,7 @@ std::set<std::string> Members() {
   record.image_id = record.container_id = record.policy = record.policy_hash = record.detail = "x";
   record.caller.emplace().pid_start = 1;
   record.caller->executable = "x";
-  record.shadow_policy_hash = "x";
+  record.shadow_policy_hash = record.config_hash = record.request_digest = "x";
   record.violations.emplace_back();
   record.shadow.emplace();
   record.limits.emplace();

@@ -28,7 +28,9 @@ Record FullRecord() {
   record.violations.push_back(
       {.rule = "image.tag", .field = "image", .message = "no tag", .remedy = "give one"});
   record.limits.emplace().memory_bytes = 1024;
-  record.effective.emplace().env_names = {"PATH", "TOKEN"};
+  record.request_digest = "hmac-sha256:ee";
+  record.effective.emplace().env = {{"PATH", "hmac-sha256:ff"}, {"TOKEN", ""}};
+  record.effective->command = {"hmac-sha256:01"};
   record.effective->mounts.push_back({.target = "/data",
                                       .type = "bind",
                                       .source = "/srv",
@@ -69,7 +71,7 @@ TEST(Record, CarriesItsStamp) {
   EXPECT_EQ(json["time"], "1970-01-01T00:00:01.000000000Z");
   EXPECT_EQ(json["boot_id"], "boot");
   EXPECT_EQ(json["broker_id"], "broker");
-  EXPECT_EQ(json["schema"], 1);
+  EXPECT_EQ(json["schema"], 2);
   EXPECT_EQ(json["type"], "run.finished");
 }
 
@@ -99,13 +101,14 @@ TEST(Record, ALineIsNeverLongerThanItsLimit) {
   const std::string huge(10'000, '\x01');
   record.run_id = record.image = record.requested_image = record.detail = huge;
   record.violations.assign(500, {.rule = huge, .field = huge, .message = huge, .remedy = huge});
-  record.effective->env_names.assign(500, huge);
+  record.effective->env.assign(500, {.name = huge, .value_hash = huge});
+  record.effective->command.assign(500, huge);
   record.effective->label_names.assign(500, huge);
   record.receipt->removals.assign(
       500, {.kind = huge, .id = huge, .confirmed_absent = false, .error = huge});
   const std::string line = LineOf(record, ~std::uint64_t{0});
   EXPECT_LT(line.size(), kMaxLineBytes);
-  EXPECT_GT(nlohmann::json::parse(line)["omitted"], 1'500);
+  EXPECT_GT(nlohmann::json::parse(line)["omitted"], 2'000);
 }
 
 TEST(Record, DenialCostsTheDiskLittle) {

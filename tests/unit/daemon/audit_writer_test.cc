@@ -17,6 +17,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+constexpr char kKey[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+
 class AuditWriterTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -24,7 +26,7 @@ class AuditWriterTest : public ::testing::Test {
         {.directory = folder_.path(), .broker_id = "broker", .store = testing::AuditStore()});
     ASSERT_TRUE(log.has_value()) << log.error().message;
     log_ = *std::move(log);
-    writer_ = std::make_unique<AuditWriter>(*log_);
+    writer_ = std::make_unique<AuditWriter>(*log_, *audit::HashKey::Parse(kKey));
   }
 
   static run::AuditEvent Event(run::AuditEvent::Type type) {
@@ -60,6 +62,7 @@ TEST_F(AuditWriterTest, EveryTypeOfEventHasItsRecord) {
   const std::vector<std::pair<Type, std::string>> names = {
       {Type::kBrokerStarted, "broker.started"},     {Type::kBrokerStopped, "broker.stopped"},
       {Type::kPolicyLoaded, "policy.loaded"},       {Type::kRunDenied, "run.denied"},
+      {Type::kConfigLoaded, "config.loaded"},       {Type::kPolicyRefused, "policy.refused"},
       {Type::kRunAdmitted, "run.admitted"},         {Type::kRunStarted, "run.started"},
       {Type::kRunAdopted, "run.adopted"},           {Type::kRunFinished, "run.finished"},
       {Type::kRunCancelled, "run.cancelled"},       {Type::kTeardownOverdue, "teardown.overdue"},
@@ -90,8 +93,38 @@ TEST_F(AuditWriterTest, NamesOfTheEnvironmentAndOfLabelsAreKept) {
   event.effective.emplace().env = {{"TOKEN", "x"}, {"PATH", "y"}};
   event.effective->labels = {{"team", "z"}};
   const auto effective = Write(event)["effective"];
-  EXPECT_THAT(effective["env_names"], ElementsAre("PATH", "TOKEN"));
+  ASSERT_EQ(effective["env"].size(), 2U);
+  EXPECT_EQ(effective["env"][0]["name"], "PATH");
+  EXPECT_EQ(effective["env"][1]["name"], "TOKEN");
   EXPECT_THAT(effective["label_names"], ElementsAre("team"));
+}
+
+TEST_F(AuditWriterTest, ValuesAndArgumentsAreThereAsHashesUnderTheKey) {
+  const auto key = audit::HashKey::Parse(kKey);
+  run::AuditEvent event = Event(run::AuditEvent::Type::kRunAdmitted);
+  event.effective.emplace().env = {{"EMPTY", ""}, {"TOKEN", "s3cr3t"}};
+  event.effective->command = {"tool", "s3cr3t", ""};
+  const auto effective = Write(event)["effective"];
+  EXPECT_EQ(effective["env"][0]["value_hash"], key->Hash(""));
+  EXPECT_EQ(effective["env"][1]["value_hash"], key->Hash("s3cr3t"));
+  EXPECT_THAT(effective["command"],
+              ElementsAre(key->Hash("tool"), key->Hash("s3cr3t"), key->Hash("")));
+}
+
+TEST_F(AuditWriterTest, ADecisionNamesItsRequestByAHashUnderTheKey) {
+  run::AuditEvent event = Event(run::AuditEvent::Type::kRunDenied);
+  event.request_sha256 = std::string(32, '\x07');
+  EXPECT_EQ(Write(event)["request_digest"],
+            audit::HashKey::Parse(kKey)->Hash(std::string(32, '\x07')));
+  event.request_sha256.clear();
+  EXPECT_FALSE(Write(event).contains("request_digest"));
+}
+
+TEST_F(AuditWriterTest, AStartNamesItsConfiguration) {
+  run::AuditEvent event;
+  event.type = run::AuditEvent::Type::kConfigLoaded;
+  event.config_hash = "sha256:cc";
+  EXPECT_EQ(Write(event)["config_hash"], "sha256:cc");
 }
 
 TEST_F(AuditWriterTest, AnAdmissionTellsWhoAndUnderWhichPolicyAndLimits) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/rpc/request_digest.h"
+
 namespace tidewaiter::rpc {
 namespace {
 
@@ -35,6 +37,7 @@ class RunStreamTest : public ::testing::Test {
     stream_ = std::make_shared<RunStream>(
         [this](run::RunRequest request) -> Result<RunStream::Launched> {
           ++launched_;
+          sha256_ = request.sha256;
           with_stdin_ = request.with_stdin;
           uploads_ = request.uploads;
           if (refusal_) return *refusal_;
@@ -110,6 +113,7 @@ class RunStreamTest : public ::testing::Test {
   std::shared_ptr<FakeHandle> handle_ = std::make_shared<FakeHandle>();
   std::optional<Error> refusal_;
   int launched_ = 0;
+  std::string sha256_;
   bool detached_ = false;
   std::optional<RunId> existing_;
   bool with_stdin_ = false;
@@ -117,6 +121,14 @@ class RunStreamTest : public ::testing::Test {
   std::size_t flushed_ = 0;
   std::shared_ptr<RunStream> stream_;
 };
+
+TEST_F(RunStreamTest, ItsRunKnowsTheRequestsDigest) {
+  v1::RunRequest request;
+  request.mutable_start()->mutable_spec()->set_image("busybox");
+  stream_->OnRead(request, request.ByteSizeLong());
+  EXPECT_EQ(sha256_, RequestDigest(request.start().spec()));
+  EXPECT_EQ(sha256_.size(), 32U);
+}
 
 TEST_F(RunStreamTest, StatusIsOkOnceAResultWasDelivered) {
   Start();

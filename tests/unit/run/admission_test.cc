@@ -22,9 +22,20 @@ TEST_F(Admission, DenialIsRecordedWithEveryViolationBeforeTheCallerHearsIt) {
   EXPECT_THAT(client->told().All(), ElementsAre("denied", "done"));
   ASSERT_EQ(audit.Count(FakeAudit::Type::kRunDenied), 1U);
   EXPECT_EQ(audit.Of(FakeAudit::Type::kRunDenied)[0].violations, client->violations());
+  EXPECT_EQ(audit.Of(FakeAudit::Type::kRunDenied)[0].request_sha256, "of " + spec.image);
   EXPECT_GE(client->violations().size(), 2U);
   EXPECT_THAT(trace.Of("engine:"), IsEmpty());
   EXPECT_THAT(trace.Of("journal:"), IsEmpty());
+}
+
+TEST_F(Admission, ItsRecordHasTheRequestsDigestAndNoLaterOneDoes) {
+  Client client = Launch();
+  engine.WaitContainer()->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
+  ASSERT_EQ(audit.Count(FakeAudit::Type::kRunAdmitted), 1U);
+  EXPECT_EQ(audit.Of(FakeAudit::Type::kRunAdmitted)[0].request_sha256, "of " + Spec().image);
+  ASSERT_EQ(audit.Count(FakeAudit::Type::kRunFinished), 1U);
+  EXPECT_EQ(audit.Of(FakeAudit::Type::kRunFinished)[0].request_sha256, "");
 }
 
 TEST_F(Admission, WhatTheBackendCannotEnforceIsAViolation) {
