@@ -15,6 +15,7 @@ void AddAudit(CLI::App& app, Invocation& invocation) {
   AddAuditCheckProof(audit, invocation);
   AddAuditConsistency(audit, invocation);
   AddAuditKey(audit, invocation);
+  AddAuditHash(audit, invocation);
 }
 
 }  // namespace tidewaiter::cli

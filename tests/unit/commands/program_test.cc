@@ -69,6 +69,7 @@ TEST_F(ProgramTest, EveryCommandHasHelpWithAnExample) {
                                              {"audit", "check-proof"},
                                              {"audit", "consistency"},
                                              {"audit", "key"},
+                                             {"audit", "hash"},
                                              {"doctor"},
                                              {"version"}}) {
     std::vector<std::string> arguments = words;
