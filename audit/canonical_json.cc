@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/mask_credentials.h"
 #include "base/printable.h"
 
 namespace tidewaiter::audit {
@@ -42,7 +43,9 @@ std::string_view EscapeOf(char c, std::array<char, 6>& buffer) noexcept {
 
 }  // namespace
 
-std::string JsonString(std::string_view text, std::size_t max_bytes) {
+std::string JsonString(std::string_view value, std::size_t max_bytes) {
+  const std::string masked = MaskCredentials(value);
+  std::string_view text = masked;
   std::string out = "\"";
   out.reserve(std::min(text.size(), max_bytes) + 2);
   std::array<char, 6> buffer{};

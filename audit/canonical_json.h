@@ -18,9 +18,10 @@ namespace tidewaiter::audit {
 // character and ends in "...".
 inline constexpr std::size_t kMaxTextBytes = 4096;
 
-// `text` as a JSON string in quotes. Each byte that is not part of a UTF-8 character becomes
-// U+FFFD.
-std::string JsonString(std::string_view text, std::size_t max_bytes = kMaxTextBytes);
+// `value` as a JSON string in quotes. Each byte that is not part of a UTF-8 character becomes
+// U+FFFD. What looks like a password in it is masked (base/mask_credentials.h): every text of a
+// record goes through here.
+std::string JsonString(std::string_view value, std::size_t max_bytes = kMaxTextBytes);
 
 // `value` as a JSON number. Beyond 2^53 - 1, where RFC 8785 has no exact numbers (I-JSON, RFC 7493
 // section 2.2), the nearest value that has one.

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "base/mask_credentials.h"
+
 namespace tidewaiter {
 namespace {
 
@@ -101,7 +103,8 @@ std::string Printable(std::string_view text, std::size_t max_bytes) {
 }
 
 std::string Quoted(std::string_view text, std::size_t max_bytes) {
-  return '\'' + Escape(text, max_bytes, true) + '\'';
+  // Before it is cut: of a password that is cut amid it nobody could tell that it is one.
+  return '\'' + Escape(MaskCredentials(text), max_bytes, true) + '\'';
 }
 
 }  // namespace tidewaiter

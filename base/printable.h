@@ -20,7 +20,8 @@ bool HasControl(std::string_view text) noexcept;
 // would be longer than about `max_bytes`.
 std::string Printable(std::string_view text, std::size_t max_bytes = 160);
 
-// The same in single quotes, those inside escaped: how messages name an object.
+// The same in single quotes, those inside escaped, and what looks like a password masked
+// (base/mask_credentials.h): how messages name an object.
 std::string Quoted(std::string_view text, std::size_t max_bytes = 160);
 
 }  // namespace tidewaiter

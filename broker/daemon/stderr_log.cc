@@ -4,6 +4,9 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdlib>
+#include <string>
+
+#include "base/mask_credentials.h"
 
 namespace tidewaiter::daemon {
 namespace {
@@ -29,10 +32,11 @@ StderrLog::StderrLog(std::string_view level)
 StderrLog::~StderrLog() = default;
 
 void StderrLog::Write(LogLevel level, std::string_view message) {
+  const std::string masked = MaskCredentials(message);
   switch (level) {
-    case LogLevel::kInfo: logger_->info("{}", message); break;
-    case LogLevel::kWarning: logger_->warn("{}", message); break;
-    case LogLevel::kError: logger_->error("{}", message); break;
+    case LogLevel::kInfo: logger_->info("{}", masked); break;
+    case LogLevel::kWarning: logger_->warn("{}", masked); break;
+    case LogLevel::kError: logger_->error("{}", masked); break;
   }
 }
 

@@ -1,5 +1,6 @@
 // The Log port on spdlog: one line per event on stderr, where systemd's journal or a terminal takes
-// it. Never told of environment values or arguments: nobody has them to tell. Thread-safe.
+// it. Never told of environment values or arguments: nobody has them to tell. What looks like a
+// password in a line is masked. Thread-safe.
 #pragma once
 
 #include <memory>

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/mask_credentials.h"
 #include "base/printable.h"
 #include "broker/run/decide.h"
 #include "broker/run/execution.h"
@@ -136,7 +137,7 @@ bool Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
   const Verdict& verdict = judgement.verdict;
   const RunFacts facts{.run_id = run.run_id(),
                        .caller = request.caller,
-                       .requested_image = Printable(request.spec.image, 1024),
+                       .requested_image = Printable(MaskCredentials(request.spec.image), 1024),
                        .request_sha256 = request.sha256,
                        .policy_name = verdict.policy_name,
                        .policy_hash = verdict.policy_hash};

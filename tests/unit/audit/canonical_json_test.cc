@@ -10,6 +10,12 @@
 namespace tidewaiter::audit {
 namespace {
 
+TEST(CanonicalJson, APasswordIsMaskedBeforeTheTextIsCut) {
+  EXPECT_EQ(JsonString("https://user:password@host"), "\"https://***@host\"");
+  EXPECT_EQ(JsonString("https://user:" + std::string(10'000, 'x') + "@host", 30),
+            "\"https://***@host\"");
+}
+
 TEST(CanonicalJson, MembersAreSortedByName) {
   JsonObject json;
   json.Integer("b", 2);

@@ -51,5 +51,9 @@ TEST(IsUtf8, FollowsRfc3629) {
   }
 }
 
+TEST(Quoted, APasswordIsMaskedBeforeTheTextIsCut) {
+  EXPECT_EQ(Quoted("user:" + std::string(1000, 'x') + "@host/image"), "'***@host/image'");
+}
+
 }  // namespace
 }  // namespace tidewaiter

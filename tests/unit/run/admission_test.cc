@@ -28,6 +28,19 @@ TEST_F(Admission, DenialIsRecordedWithEveryViolationBeforeTheCallerHearsIt) {
   EXPECT_THAT(trace.Of("journal:"), IsEmpty());
 }
 
+TEST_F(Admission, AnImagesPasswordIsInNoRecordOfItsDenialHoweverLongItIs) {
+  policy::RunSpec spec = Spec();
+  spec.image = "user:" + std::string(2000, 'x') + "@docker.io/evil/job:1.0.0";
+  Client client = Launch(spec);
+  ASSERT_TRUE(client->WaitDone());
+  ASSERT_EQ(audit.Count(FakeAudit::Type::kRunDenied), 1U);
+  const run::AuditEvent denied = audit.Of(FakeAudit::Type::kRunDenied)[0];
+  EXPECT_EQ(denied.requested_image, "***@docker.io/evil/job:1.0.0");
+  for (const policy::Violation& violation : denied.violations) {
+    EXPECT_EQ(violation.message.find("xxx"), std::string::npos) << violation.message;
+  }
+}
+
 TEST_F(Admission, ItsRecordHasTheRequestsDigestAndNoLaterOneDoes) {
   Client client = Launch();
   engine.WaitContainer()->Exit(0);
