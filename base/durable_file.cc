@@ -28,7 +28,10 @@ const char* DistrustOf(const struct stat& status) {
   return nullptr;
 }
 
-Result<void> WriteAll(int fd, const std::string& name, std::string_view content) {
+constexpr mode_t kOwn = S_IRUSR | S_IWUSR;
+
+Result<void> WriteAll(int fd, const std::string& name, std::string_view content, mode_t mode) {
+  if (mode != kOwn && ::fchmod(fd, mode) != 0) return Failed("set the mode of", name);
   while (!content.empty()) {
     const ssize_t n = ::write(fd, content.data(), content.size());
     if (n < 0 && errno == EINTR) continue;
@@ -39,11 +42,12 @@ Result<void> WriteAll(int fd, const std::string& name, std::string_view content)
   return Ok();
 }
 
-Result<void> CreateFile(int folder, const std::string& name, std::string_view content) {
-  UniqueFd fd(::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                       S_IRUSR | S_IWUSR));
+Result<void> CreateFile(int folder, const std::string& name, std::string_view content,
+                        mode_t mode = kOwn) {
+  UniqueFd fd(
+      ::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, kOwn));
   if (!fd) return Failed("create", name);
-  Result<void> written = WriteAll(fd.get(), name, content);
+  Result<void> written = WriteAll(fd.get(), name, content, mode);
   if (!written) ::unlinkat(folder, name.c_str(), 0);
   return written;
 }
@@ -80,11 +84,12 @@ Result<void> CreateAtomically(int folder, const std::string& name, std::string_v
   return Ok();
 }
 
-Result<void> ReplaceDurably(int folder, const std::string& name, std::string_view content) {
+Result<void> ReplaceDurably(int folder, const std::string& name, std::string_view content,
+                            mode_t mode) {
   const std::string fresh = name + ".new";
   // Of an attempt that a crash cut short.
   if (::unlinkat(folder, fresh.c_str(), 0) != 0 && errno != ENOENT) return Failed("remove", fresh);
-  TW_TRY(CreateFile(folder, fresh, content));
+  TW_TRY(CreateFile(folder, fresh, content, mode));
   if (::renameat(folder, fresh.c_str(), folder, name.c_str()) != 0) return Failed("replace", name);
   if (::fsync(folder) != 0) return Failed("sync folder of", name);
   return Ok();

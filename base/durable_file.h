@@ -3,6 +3,9 @@
 // an open folder, so that no path is walked twice. Thread: any.
 #pragma once
 
+#include <sys/stat.h>
+#include <sys/types.h>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -26,8 +29,10 @@ Result<void> CreateDurably(int folder, const std::string& name, std::string_view
 // name of its own, which a crash can leave behind.
 Result<void> CreateAtomically(int folder, const std::string& name, std::string_view content);
 
-// Replaces `name` atomically and durably, by way of `name`.new. One caller at a time.
-Result<void> ReplaceDurably(int folder, const std::string& name, std::string_view content);
+// Replaces `name` atomically and durably, by way of `name`.new. One caller at a time. The new file
+// has exactly `mode`, whatever the umask.
+Result<void> ReplaceDurably(int folder, const std::string& name, std::string_view content,
+                            mode_t mode = S_IRUSR | S_IWUSR);
 
 // The content of a regular file that only this process (or root) can write. NOT_FOUND where it is
 // missing; FAILED_PRECONDITION where it is anything else, or longer than `max_bytes`; else errno's.
