@@ -43,9 +43,14 @@ Result<BlockingSocket> BlockingSocket::Connect(const std::string& path, const st
                                                Deadline deadline) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return ErrnoError(errno, "open a socket");
+  TW_ASSIGN(BlockingSocket socket, Adopt(std::move(fd), stop));
+  TW_TRY(socket.ConnectTo(path, deadline));
+  return socket;
+}
+
+Result<BlockingSocket> BlockingSocket::Adopt(UniqueFd fd, const std::stop_token& stop) {
   BlockingSocket socket(std::move(fd), stop);
   TW_TRY(socket.PrepareToStop());
-  TW_TRY(socket.ConnectTo(path, deadline));
   return socket;
 }
 

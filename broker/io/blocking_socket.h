@@ -1,5 +1,5 @@
-// A connection to a Unix socket for straight-line code: every call blocks the calling thread until
-// it is done, the deadline has passed or the token is stopped. Never on the loop's thread.
+// A connected socket for straight-line code: every call blocks the calling thread until it is done,
+// the deadline has passed or the token is stopped. Never on the loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +22,16 @@ class BlockingSocket {
   // INVALID_ARGUMENT (no path of a socket), RESOURCE_EXHAUSTED.
   static Result<BlockingSocket> Connect(const std::string& path, const std::stop_token& stop,
                                         Deadline deadline);
+
+  // Takes over a socket of any kind that does not block, connected or about to be.
+  static Result<BlockingSocket> Adopt(UniqueFd fd, const std::stop_token& stop);
+
+  // Until one of `events` (poll(2)), or an error or hang-up, is there. Errors: DEADLINE_EXCEEDED,
+  // CANCELLED.
+  Result<void> Await(short events, Deadline deadline) {
+    return WaitFor(fd_.get(), events, deadline);
+  }
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
   // Errors of both: UNAVAILABLE (connection broken), DEADLINE_EXCEEDED, CANCELLED.
   Result<void> Send(std::string_view data, Deadline deadline);
