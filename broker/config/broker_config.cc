@@ -10,6 +10,7 @@
 #include "base/printable.h"
 #include "base/toml_document.h"
 #include "base/trusted_path.h"
+#include "broker/config/forward_address.h"
 #include "broker/config/loopback_address.h"
 #include "policy/quantity.h"
 
@@ -127,25 +128,10 @@ void ReadLogLevel(TomlTable& root, BrokerConfig& config) {
   config.log_level = *level;
 }
 
-// The whole 127/8 and ::1: what never leaves the machine, as the engine itself judges.
-bool IsLoopbackRegistry(std::string_view registry) {
-  const std::size_t colon = registry.rfind(':');
-  if (colon == std::string_view::npos || colon + 1 == registry.size()) return false;
-  const std::string_view port = registry.substr(colon + 1);
-  if (!std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }))
-    return false;
-  const std::string_view host = registry.substr(0, colon);
-  if (host == "localhost" || host == "[::1]") return true;
-  return host.starts_with("127.") &&
-         std::all_of(host.begin(), host.end(),
-                     [](char c) { return c == '.' || (c >= '0' && c <= '9'); }) &&
-         std::count(host.begin(), host.end(), '.') == 3;
-}
-
 void ReadRegistry(TomlTable registry, BrokerConfig& config) {
   if (const auto plain = registry.Strings("plain_http")) {
     for (std::size_t i = 0; i < plain->size(); ++i) {
-      if (!IsLoopbackRegistry((*plain)[i])) {
+      if (!IsLoopbackHostAndPort((*plain)[i])) {
         registry.ElementProblem("plain_http", i,
                                 fmt::format("{} is not on this machine: HOST:PORT with a loopback "
                                             "address; everything else is spoken to with TLS",
@@ -179,6 +165,43 @@ void ReadDocker(TomlTable docker, BrokerConfig::Docker& out) {
   ReadDuration(docker, "event_retry_max", milliseconds(100), minutes(1), out.event_retry_max);
   ReadDuration(docker, "event_loss_limit", seconds(1), hours(1), out.event_loss_limit);
   ReadDuration(docker, "settle_time", seconds(1), minutes(10), out.settle_time);
+}
+
+// Where the log's records and checkpoints go besides its own folder. Empty, as where a key is not
+// given, is nowhere.
+void ReadForwarding(TomlTable& audit, const BrokerConfig& config, BrokerConfig::Audit& out) {
+  if (const auto journald = audit.Bool("journald")) out.journald = *journald;
+  ReadSocketPath(audit, "journald_socket", out.journald_socket);
+  if (const auto syslog = audit.String("syslog"); syslog && !syslog->empty()) {
+    out.syslog = *syslog;
+    if (!ParseSyslogAddress(*syslog)) {
+      audit.Problem("syslog", fmt::format("{} is no address of a syslog server: "
+                                          "\"unix:/dev/log\" or \"tls://HOST:PORT\"",
+                                          Quoted(*syslog)));
+    }
+  }
+  if (const auto sink = audit.String("checkpoint_sink"); sink && !sink->empty()) {
+    out.checkpoint_sink = *sink;
+    const std::optional<CheckpointAddress> address = ParseCheckpointAddress(*sink);
+    if (!address) {
+      audit.Problem("checkpoint_sink",
+                    fmt::format("{} is no place for checkpoints: \"file:/PATH\" or "
+                                "\"https://HOST/PATH\" (http on a loopback address alone)",
+                                Quoted(*sink)));
+    } else if (address->file.starts_with(config.audit_dir + '/') ||
+               address->file.starts_with(config.state_dir + '/')) {
+      audit.Problem("checkpoint_sink",
+                    fmt::format("{} is a folder of the broker's own: whoever cuts the log off "
+                                "there changes this, too; a place outside this host",
+                                Quoted(address->file.substr(0, address->file.rfind('/')))));
+    }
+  }
+  if (const auto ca_file = audit.String("syslog_ca_file"); ca_file && !ca_file->empty()) {
+    ReadPath(audit, "syslog_ca_file", out.syslog_ca_file);
+  }
+  if (const auto ca_file = audit.String("checkpoint_ca_file"); ca_file && !ca_file->empty()) {
+    ReadPath(audit, "checkpoint_ca_file", out.checkpoint_ca_file);
+  }
 }
 
 void ReadSeccompProfiles(TomlTable profiles, BrokerConfig& config) {
@@ -267,6 +290,7 @@ Result<BrokerConfig> ParseBrokerConfig(std::string_view toml, std::string_view f
   ReadLogLevel(root, config);
   ReadRunSettings(root, config);
   ReadConnectionSettings(root, config);
+  if (auto audit = root.Table("audit")) ReadForwarding(*audit, config, config.audit);
   if (auto docker = root.Table("docker")) ReadDocker(*docker, config.docker);
   if (auto registry = root.Table("registry")) ReadRegistry(*registry, config);
   if (auto profiles = root.Table("seccomp_profiles")) ReadSeccompProfiles(*profiles, config);

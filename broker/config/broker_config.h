@@ -80,6 +80,17 @@ struct BrokerConfig {
   // for it.
   std::int64_t max_receive_memory_bytes = std::int64_t{256} << 20U;
 
+  // docs/FORWARDING.md. Empty: nowhere.
+  struct Audit {
+    bool journald = false;
+    std::string journald_socket = "/run/systemd/journal/socket";
+    std::string syslog;              // as ParseSyslogAddress takes it
+    std::string syslog_ca_file;      // PEM, trusted besides the system's
+    std::string checkpoint_sink;     // as ParseCheckpointAddress takes it
+    std::string checkpoint_ca_file;  // PEM, trusted besides the system's
+    friend bool operator==(const Audit&, const Audit&) = default;
+  } audit;
+
   struct Docker {
     std::string socket = "/run/docker.sock";
     // What each of them bounds: broker/docker/settings.h.

@@ -68,6 +68,12 @@ std::vector<OwnershipFinding> CheckOwnership(const std::string& config_path,
   if (!config.registry.ca_file.empty()) {
     inspection.File("registry certificates", config.registry.ca_file);
   }
+  if (!config.audit.syslog_ca_file.empty()) {
+    inspection.File("syslog certificates", config.audit.syslog_ca_file);
+  }
+  if (!config.audit.checkpoint_ca_file.empty()) {
+    inspection.File("checkpoint certificates", config.audit.checkpoint_ca_file);
+  }
   for (const auto& [name, path] : config.seccomp_profiles) {
     inspection.File(fmt::format("seccomp profile {}", Quoted(name)), path);
   }

@@ -64,6 +64,13 @@ max_calls_per_connection = 5
 connection_idle_timeout = "1h30m"
 max_message = "8MiB"
 max_receive_memory = "512MiB"
+[audit]
+journald = true
+journald_socket = "/a/j"
+syslog = "tls://log.example:6514"
+syslog_ca_file = "/a/syslog.pem"
+checkpoint_sink = "https://notes.example/tidewaiter"
+checkpoint_ca_file = "/a/notes.pem"
 [docker]
 socket = "/d"
 call_timeout = "20s"
@@ -135,6 +142,12 @@ TEST(BrokerConfig, ReadsEveryKey) {
   EXPECT_EQ(config.min_free_bytes, std::int64_t{5} << 30);
   EXPECT_EQ(config.reap_retry_min, std::chrono::minutes(2));
   EXPECT_EQ(config.reap_retry_max, std::chrono::minutes(3));
+  EXPECT_TRUE(config.audit.journald);
+  EXPECT_EQ(config.audit.journald_socket, "/a/j");
+  EXPECT_EQ(config.audit.syslog, "tls://log.example:6514");
+  EXPECT_EQ(config.audit.syslog_ca_file, "/a/syslog.pem");
+  EXPECT_EQ(config.audit.checkpoint_sink, "https://notes.example/tidewaiter");
+  EXPECT_EQ(config.audit.checkpoint_ca_file, "/a/notes.pem");
   EXPECT_EQ(config.docker.call_timeout, std::chrono::seconds(20));
   EXPECT_EQ(config.docker.create_timeout, std::chrono::seconds(2));
   EXPECT_EQ(config.docker.start_timeout, std::chrono::seconds(3));
@@ -255,6 +268,70 @@ TEST(BrokerConfig, ProbesAreAnsweredByTcpOnLoopbackAlone) {
   for (const char* address : {"127.0.0.1:9177", "127.9.9.9:1", "[::1]:65535", ""}) {
     EXPECT_EQ(Read("health_tcp = \"" + std::string(address) + "\"\n").health_tcp, address);
   }
+}
+
+TEST(BrokerConfig, RecordsGoToASyslogServerThatIsNamedInFull) {
+  for (const char* address : {"/dev/log",
+                              "unix:",
+                              "unix:dev/log",
+                              "unix:/a/../b",
+                              "unix:/",
+                              "tls://",
+                              "tls://host",
+                              "tls://host:",
+                              "tls://host:0",
+                              "tls://host:65536",
+                              "tls://host:06514",
+                              "tls://:6514",
+                              "tls://user@host:6514",
+                              "tls://host:6514/",
+                              "tls://::1:6514",
+                              "tls://[::1]",
+                              "tls://[]:1",
+                              "tls://-x:1",
+                              "tcp://host:6514",
+                              "udp://host:514",
+                              "host:6514"}) {
+    EXPECT_THAT(ProblemOf("[audit]\nsyslog = \"" + std::string(address) + "\"\n"),
+                HasSubstr("t.toml:3:"))
+        << address;
+  }
+  EXPECT_THAT(ProblemOf("[audit]\nsyslog = \"tcp://host:514\"\n"),
+              HasSubstr("\"unix:/dev/log\" or \"tls://HOST:PORT\""));
+  for (const char* address : {"", "unix:/dev/log", "tls://192.0.2.1:6514", "tls://[2001:db8::1]:1",
+                              "tls://log-1.example:65535"}) {
+    EXPECT_EQ(Read("[audit]\nsyslog = \"" + std::string(address) + "\"\n").audit.syslog, address);
+  }
+}
+
+TEST(BrokerConfig, CheckpointsGoToAFileOrAUrlThatNobodyListensIn) {
+  for (const char* sink : {"/a/checkpoint", "file:", "file:relative", "file:/", "file:///a",
+                           "https://", "https://host", "https://host/", "https:///c",
+                           "https://host:/c", "https://user:secret@host/c", "https://host/c d",
+                           "https://host/c#d", "http://host/c", "http://10.0.0.1:80/c",
+                           "http://127.0.0.1.evil.example/c", "ftp://host/c", "HTTPS://host/c"}) {
+    EXPECT_THAT(ProblemOf("[audit]\ncheckpoint_sink = \"" + std::string(sink) + "\"\n"),
+                HasSubstr("no place for checkpoints"))
+        << sink;
+  }
+  for (const char* sink : {"", "file:/mnt/notes/checkpoint", "https://notes.example/a",
+                           "https://[2001:db8::1]:1/a?b=c", "http://127.0.0.1:8080/a",
+                           "http://localhost/a", "http://[::1]:80/a"}) {
+    EXPECT_EQ(
+        Read("[audit]\ncheckpoint_sink = \"" + std::string(sink) + "\"\n").audit.checkpoint_sink,
+        sink);
+  }
+}
+
+// Whoever cuts the log off there changes it, too.
+TEST(BrokerConfig, CheckpointsDoNotLieWhereTheLogDoes) {
+  for (const char* file : {"file:/var/log/tidewaiter/c", "file:/var/lib/tidewaiter/a/c"}) {
+    EXPECT_THAT(ProblemOf("[audit]\ncheckpoint_sink = \"" + std::string(file) + "\"\n"),
+                HasSubstr("a place outside this host"));
+  }
+  EXPECT_THAT(ProblemOf("audit_dir = \"/a\"\n[audit]\ncheckpoint_sink = \"file:/a/c\"\n"),
+              HasSubstr("a place outside this host"));
+  Read("[audit]\ncheckpoint_sink = \"file:/var/log/tidewaiter-notes/c\"\n");
 }
 
 TEST(BrokerConfig, OneUidGetsAtMostAllConnections) {

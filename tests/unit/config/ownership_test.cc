@@ -61,6 +61,22 @@ TEST_F(Ownership, WritableCertificatesAreFoundInEveryMode) {
   EXPECT_TRUE(findings[0].always);
 }
 
+// Whoever can change them can read the records on their way, or take the checkpoints.
+TEST_F(Ownership, WritableCertificatesOfReceiversAreFoundInEveryMode) {
+  config_.audit.syslog_ca_file = folder_ / "syslog.pem";
+  config_.audit.checkpoint_ca_file = folder_ / "notes.pem";
+  Write(config_.audit.syslog_ca_file);
+  Write(config_.audit.checkpoint_ca_file);
+  EXPECT_TRUE(Find().empty());
+  ::chmod(config_.audit.syslog_ca_file.c_str(), 0620);
+  ::chmod(config_.audit.checkpoint_ca_file.c_str(), 0602);
+  const auto findings = Find();
+  ASSERT_EQ(findings.size(), 2U);
+  EXPECT_EQ(findings[0].what, "syslog certificates");
+  EXPECT_EQ(findings[1].what, "checkpoint certificates");
+  EXPECT_TRUE(findings[0].always && findings[1].always);
+}
+
 // Of a file that is trusted itself: the link alone is the finding.
 TEST_F(Ownership, PolicyThatIsASymbolicLinkIsFoundInEveryMode) {
   const std::string target = folder_ / "target.toml";
