@@ -15,6 +15,7 @@
 #include "broker/daemon/audit_keys.h"
 #include "broker/daemon/audit_writer.h"
 #include "broker/daemon/diagnostics.h"
+#include "broker/daemon/forwarding.h"
 #include "broker/daemon/health.h"
 #include "broker/daemon/health_server.h"
 #include "broker/daemon/health_watch.h"
@@ -39,6 +40,7 @@ namespace {
 
 constexpr std::chrono::seconds kServerPatience(1);
 constexpr std::chrono::seconds kAuditPatience(5);
+constexpr std::chrono::seconds kForwardPatience(2);
 
 // Two brokers on one state folder would each take the other's runs for its own leftovers.
 Result<UniqueFd> LockStateFolder(const std::string& path) {
@@ -62,6 +64,7 @@ std::vector<std::string> KeptPaths(const Preparation& preparation) {
   if (!config.health_socket.empty()) kept.push_back(config.health_socket);
   if (!config.registry.auth_file.empty()) kept.push_back(config.registry.auth_file);
   if (!config.registry.ca_file.empty()) kept.push_back(config.registry.ca_file);
+  for (std::string& path : ForwardingPaths(config)) kept.push_back(std::move(path));
   return kept;
 }
 
@@ -87,7 +90,9 @@ struct Daemon::Parts {
   policy::TrustedHostPaths host_paths;
   Health health;
   UniqueFd state_lock;
+  std::unique_ptr<forward::CheckpointPublisher> checkpoints;
   std::unique_ptr<audit::Log> audit_log;
+  std::unique_ptr<Forwarding> forwarding;
   std::unique_ptr<AuditWriter> audit_writer;
   std::unique_ptr<journal::DirectoryJournal> journal;
   std::unique_ptr<files::DiskRunFiles> files;
@@ -129,14 +134,19 @@ Result<void> Daemon::Parts::OpenState() {
                             static_cast<std::uint64_t>(config.max_kept_bytes_per_principal),
                         .min_free_bytes = static_cast<std::uint64_t>(config.min_free_bytes),
                         .limits = {}}));
+  TW_ASSIGN(checkpoints, PublishCheckpoints(preparation, log));
   audit::LogSettings settings;
   settings.directory = config.audit_dir;
   settings.broker_id = environment.broker_id.value();
   TW_ASSIGN(settings.store.key,
             audit::LoadOrCreateSigningKey(config.state_dir, environment.broker_id.value()));
+  if (checkpoints) {
+    settings.on_checkpoint = [this](const std::string& note) { checkpoints->Offer(note); };
+  }
   settings.on_change = [this](bool works) { health.SetAuditWorks(works); };
   TW_ASSIGN(audit::HashKey hash_key, LoadOrCreateHashKey(config.state_dir, log));
   TW_ASSIGN(audit_log, audit::Log::Open(std::move(settings)));
+  TW_ASSIGN(forwarding, Forwarding::Start(preparation, *audit_log, log));
   audit_writer = std::make_unique<AuditWriter>(*audit_log, std::move(hash_key));
   return Ok();
 }
@@ -166,6 +176,8 @@ Result<void> Daemon::Parts::Serve() {
                                                        .registry = registry.get(),
                                                        .audit_log = audit_log.get(),
                                                        .journal = journal.get(),
+                                                       .forwarding = forwarding.get(),
+                                                       .checkpoints = checkpoints.get(),
                                                        .config_path = preparation.config_path,
                                                        .config = &config,
                                                        .worker = extract::WorkerBesideThisProgram(),
@@ -308,6 +320,7 @@ Daemon::~Daemon() {
   if (const auto drained = parts_->audit_log->Drain(Deadline::After(kAuditPatience)); !drained) {
     parts_->log.Write(LogLevel::kError, drained.error().message);
   }
+  parts_->forwarding->Finish(Deadline::After(kForwardPatience));
   parts_->log.Write(LogLevel::kInfo, "stopped");
 }
 

@@ -39,6 +39,35 @@ void AddDisk(v1::DiagnoseResponse& response, const std::string& path) {
                   enough ? "" : ": make room, or admissions will stop"));
 }
 
+// A destination that is away costs no record, and still someone should know.
+void AddForwarding(v1::DiagnoseResponse& response, const Forwarding& forwarding) {
+  for (const forward::Forwarder::Standing& standing : forwarding.Now()) {
+    std::string detail = standing.destination;
+    detail += standing.behind == 0 ? ": has every record"
+                                   : fmt::format(": {} record(s) behind", standing.behind);
+    if (standing.missed > 0) {
+      detail += fmt::format("; {} were gone from the log before they could be forwarded",
+                            standing.missed);
+    }
+    if (standing.failure) detail += "; " + standing.failure->message;
+    Add(response, "forwarding", !standing.failure, std::move(detail));
+  }
+}
+
+void AddCheckpoints(v1::DiagnoseResponse& response,
+                    const forward::CheckpointPublisher::Standing& standing) {
+  std::string detail = standing.sink;
+  detail += standing.published_size
+                ? fmt::format(": {} record(s) attested, {} s ago", *standing.published_size,
+                              standing.published_ago.value_or(std::chrono::seconds(0)).count())
+                : std::string(": no checkpoint published since the start");
+  if (standing.waiting_for) {
+    detail += fmt::format("; one waits for {} s", standing.waiting_for->count());
+  }
+  if (standing.failure) detail += "; " + standing.failure->message;
+  Add(response, "checkpoints", !standing.failure, std::move(detail));
+}
+
 // Each may be a run whose things on the engine nobody can name any more.
 void AddSetAside(v1::DiagnoseResponse& response, const journal::DirectoryJournal& journal,
                  const std::string& state_dir) {
@@ -111,6 +140,8 @@ v1::DiagnoseResponse Diagnostics::Run(bool for_operator) const {
   const std::optional<Error> audit_failure = parts_.audit_log->Failure();
   Add(response, "audit", !audit_failure,
       audit_failure ? audit_failure->message : "records are written to " + parts_.audit_dir);
+  AddForwarding(response, *parts_.forwarding);
+  if (parts_.checkpoints != nullptr) AddCheckpoints(response, parts_.checkpoints->Now());
   const bool writable = ::access(parts_.state_dir.c_str(), R_OK | W_OK | X_OK) == 0;
   Add(response, "state", writable,
       parts_.state_dir + (writable ? "" : ": this user cannot write it"));

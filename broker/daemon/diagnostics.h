@@ -6,6 +6,8 @@
 
 #include "audit/log.h"
 #include "broker/config/broker_config.h"
+#include "broker/daemon/forwarding.h"
+#include "broker/forward/checkpoint_publisher.h"
 #include "broker/journal/directory_journal.h"
 #include "broker/run/environment.h"
 #include "broker/run/run_registry.h"
@@ -20,6 +22,8 @@ class Diagnostics {
     const run::RunRegistry* registry = nullptr;
     audit::Log* audit_log = nullptr;
     const journal::DirectoryJournal* journal = nullptr;
+    const Forwarding* forwarding = nullptr;
+    const forward::CheckpointPublisher* checkpoints = nullptr;  // null: none are published
     std::string config_path;
     const config::BrokerConfig* config = nullptr;
     std::string worker;  // path of tidewaiter-extract

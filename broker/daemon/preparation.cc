@@ -76,12 +76,12 @@ struct LoadedCertificates {
   std::size_t count = 0;
 };
 
-Result<LoadedCertificates> LoadCertificates(const std::string& path) {
+Result<LoadedCertificates> LoadCertificates(std::string_view key, const std::string& path) {
   LoadedCertificates loaded;
   if (path.empty()) return loaded;
   TW_ASSIGN(loaded.pem, config::ReadFile(path, config::kMaxFileBytes));
   const Result<std::size_t> count = docker::CountCaCertificates(loaded.pem);
-  if (!count) return count.error().Within(fmt::format("[registry] ca_file {}", Quoted(path)));
+  if (!count) return count.error().Within(fmt::format("{} {}", key, Quoted(path)));
   loaded.count = *count;
   return loaded;
 }
@@ -141,6 +141,8 @@ Result<Preparation> Prepare(const std::string& config_path, const StepObserver& 
                           .policies = {},
                           .seccomp_profiles = {},
                           .ca_certificates = {},
+                          .syslog_certificates = {},
+                          .checkpoint_certificates = {},
                           .forgiven = {}};
   TW_ASSIGN(LoadedConfig read, Step(observe, "configuration", LoadConfig(config_path),
                                     [&](const auto&) { return config_path; }));
@@ -152,14 +154,24 @@ Result<Preparation> Prepare(const std::string& config_path, const StepObserver& 
   TW_ASSIGN(preparation.seccomp_profiles,
             Step(observe, "seccomp profiles", LoadProfiles(preparation.config),
                  [](const auto& profiles) { return fmt::format("{} read", profiles.size()); }));
-  TW_ASSIGN(LoadedCertificates certificates,
-            Step(observe, "registry certificates",
-                 LoadCertificates(preparation.config.registry.ca_file), [](const auto& found) {
-                   return found.count == 0
-                              ? std::string("the system's")
-                              : fmt::format("the system's and {} of ca_file", found.count);
-                 }));
-  preparation.ca_certificates = std::move(certificates.pem);
+  const auto certificates = [&observe](std::string_view step, std::string_view key,
+                                       const std::string& path, std::string& pem) -> Result<void> {
+    TW_ASSIGN(LoadedCertificates found_there,
+              Step(observe, step, LoadCertificates(key, path), [&](const auto& found) {
+                return found.count == 0
+                           ? std::string("the system's")
+                           : fmt::format("the system's and {} of {}", found.count, path);
+              }));
+    pem = std::move(found_there.pem);
+    return Ok();
+  };
+  TW_TRY(certificates("registry certificates", "[registry] ca_file",
+                      preparation.config.registry.ca_file, preparation.ca_certificates));
+  TW_TRY(certificates("syslog certificates", "[audit] syslog_ca_file",
+                      preparation.config.audit.syslog_ca_file, preparation.syslog_certificates));
+  TW_TRY(certificates("checkpoint certificates", "[audit] checkpoint_ca_file",
+                      preparation.config.audit.checkpoint_ca_file,
+                      preparation.checkpoint_certificates));
   return preparation;
 }
 

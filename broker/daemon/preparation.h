@@ -23,6 +23,8 @@ struct Preparation {
   run::Policies policies;
   std::map<std::string, std::string> seccomp_profiles;  // name -> JSON
   std::string ca_certificates;                          // PEM; empty: the system's alone
+  std::string syslog_certificates;                      // likewise
+  std::string checkpoint_certificates;                  // likewise
   // Forgiven by development mode; said at every start.
   std::vector<config::OwnershipFinding> forgiven;
 };

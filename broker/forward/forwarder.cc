@@ -214,12 +214,16 @@ void Forwarder::Save() {
   save_failed_ = !written.has_value();
 }
 
+void Forwarder::Hurry() {
+  state_.Lock()->hurry = true;
+  changed_.notify_all();
+}
+
 void Forwarder::Finish(Deadline deadline) {
+  Hurry();
   const Result<audit::DurableView> view = audit_log_.View();
   {
     auto state = state_.Lock();
-    state->hurry = true;
-    changed_.notify_all();
     state.Wait(changed_, {}, deadline,
                [&] { return state->gave_up || !view || state->confirmed >= view->next_index; });
   }

@@ -51,8 +51,11 @@ class Forwarder {
   // Ends now: what has not been forwarded is, by the next process.
   ~Forwarder() = default;
 
-  // Forwards what is committed by the time of this call, unless the destination fails meanwhile
-  // (one that has failed before is tried once more), and ends. Once.
+  // From now on it does not wait for a destination that fails: one that has failed before is tried
+  // once more.
+  void Hurry();
+  // In a hurry: forwards what is committed by the time of this call, unless that fails, and ends.
+  // Once.
   void Finish(Deadline deadline);
 
   struct Standing {

@@ -8,9 +8,9 @@
 
 #include "audit/record_header.h"
 #include "broker/forward/unix_syslog.h"
+#include "tests/support/datagram_listener.h"
 #include "tests/support/eventually.h"
 #include "tests/support/scratch_folder.h"
-#include "tests/unit/forward/datagram_listener.h"
 #include "tests/unit/forward/fickle_server.h"
 #include "tests/unit/forward/recording_log.h"
 #include "tests/unit/forward/scripted_destination.h"
@@ -202,7 +202,7 @@ TEST_F(ForwarderTest, WhatWasNotConfirmedIsSentAgainByTheNextProcess) {
 }
 
 TEST_F(ForwarderTest, ADestinationThatHangsHoldsUpNoRecordAndNoEnd) {
-  DatagramListener hung(folder_ / "log");  // never read from
+  testing::DatagramListener hung(folder_ / "log");  // never read from
   const auto forwarder = Start(std::make_unique<UnixSyslog>(folder_ / "log", SyslogOrigin{}));
   // More than any queue of datagrams that the system has by default, and each of them is durable.
   Append(1000);
@@ -213,7 +213,7 @@ TEST_F(ForwarderTest, ADestinationThatHangsHoldsUpNoRecordAndNoEnd) {
 
 TEST_F(ForwarderTest, ADestinationThatHangsIsAFailureAfterItsTime) {
   step_timeout_ = milliseconds(20);
-  DatagramListener hung(folder_ / "log");
+  testing::DatagramListener hung(folder_ / "log");
   const auto forwarder = Start(std::make_unique<UnixSyslog>(folder_ / "log", SyslogOrigin{}));
   Append(1000);
   EXPECT_TRUE(Eventually([&] { return forwarder->Now().failure.has_value(); }));
@@ -261,7 +261,7 @@ TEST_F(ForwarderTest, AtTheEndOneThatFailedBeforeIsTriedOnceMore) {
 }
 
 TEST_F(ForwarderTest, TwoOfThemGoAtTheirOwnPace) {
-  DatagramListener hung(folder_ / "log");
+  testing::DatagramListener hung(folder_ / "log");
   const auto slow =
       Forwarder::Start({.name = "journald", .state_dir = folder_.path()},
                        std::make_unique<UnixSyslog>(folder_ / "log", SyslogOrigin{}), *audit_, log_)

@@ -5,10 +5,10 @@
 #include <gtest/gtest.h>
 
 #include "broker/forward/journal_message.h"
+#include "tests/support/datagram_listener.h"
+#include "tests/support/journal_fields.h"
 #include "tests/support/scratch_folder.h"
-#include "tests/unit/forward/datagram_listener.h"
 #include "tests/unit/forward/example_record.h"
-#include "tests/unit/forward/journal_fields.h"
 
 namespace tidewaiter::forward {
 namespace {
@@ -23,7 +23,7 @@ Deadline Soon() {
 
 TEST(JournalMessage, IsWhatTheDocumentedProtocolSays) {
   const std::string line = ExampleLine();
-  const auto fields = JournalFields(JournalMessage(ExampleRecord(line)));
+  const auto fields = testing::JournalFields(JournalMessage(ExampleRecord(line)));
   ASSERT_TRUE(fields.has_value());
   const std::map<std::string, std::string> expected{
       {"MESSAGE", R"(run.denied, run orsx, principal ci \"one\")"},
@@ -40,7 +40,7 @@ TEST(JournalMessage, IsWhatTheDocumentedProtocolSays) {
 TEST(JournalMessage, WhatMattersMoreHasAHigherPriority) {
   const auto priority = [](const std::string& type) {
     const std::string line = ExampleLine(type);
-    return JournalFields(JournalMessage(ExampleRecord(line))).value().at("PRIORITY");
+    return testing::JournalFields(JournalMessage(ExampleRecord(line))).value().at("PRIORITY");
   };
   EXPECT_EQ(priority("run.admitted"), "6");
   EXPECT_EQ(priority("run.denied"), "5");
@@ -53,7 +53,7 @@ TEST(JournalMessage, AValueWithALineFeedCannotBecomeAnotherField) {
   std::string message;
   AppendJournalField(message, "MESSAGE", "a\nPRIORITY=0");
   const std::map<std::string, std::string> expected{{"MESSAGE", "a\nPRIORITY=0"}};
-  EXPECT_EQ(JournalFields(message), expected);
+  EXPECT_EQ(testing::JournalFields(message), expected);
 }
 
 class JournaldDestinationTest : public ::testing::Test {
@@ -63,7 +63,7 @@ class JournaldDestinationTest : public ::testing::Test {
 };
 
 TEST_F(JournaldDestinationTest, ARecordIsOneDatagram) {
-  DatagramListener journald(path_);
+  testing::DatagramListener journald(path_);
   JournaldDestination destination(path_);
   ASSERT_TRUE(destination.Connect({}, Soon()).has_value());
   const std::string line = ExampleLine();
@@ -71,11 +71,11 @@ TEST_F(JournaldDestinationTest, ARecordIsOneDatagram) {
   const auto message = journald.Receive();
   ASSERT_TRUE(message.has_value());
   EXPECT_FALSE(message->file.has_value());
-  EXPECT_EQ(JournalFields(message->payload).value().at("TIDEWAITER_RECORD"), line);
+  EXPECT_EQ(testing::JournalFields(message->payload).value().at("TIDEWAITER_RECORD"), line);
 }
 
 TEST_F(JournaldDestinationTest, ARecordThatNoDatagramHoldsIsASealedFileAlone) {
-  DatagramListener journald(path_);
+  testing::DatagramListener journald(path_);
   JournaldDestination destination(path_, 64 << 10);
   ASSERT_TRUE(destination.Connect({}, Soon()).has_value());
   const std::string line = ExampleLine("run.finished", 1'000'000);
@@ -84,7 +84,7 @@ TEST_F(JournaldDestinationTest, ARecordThatNoDatagramHoldsIsASealedFileAlone) {
   ASSERT_TRUE(message.has_value());
   EXPECT_EQ(message->payload, "");
   ASSERT_TRUE(message->file.has_value());
-  EXPECT_EQ(JournalFields(*message->file).value().at("TIDEWAITER_RECORD"), line);
+  EXPECT_EQ(testing::JournalFields(*message->file).value().at("TIDEWAITER_RECORD"), line);
   EXPECT_EQ(message->seals, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
 }
 
@@ -98,7 +98,7 @@ TEST_F(JournaldDestinationTest, WithoutJournaldIsAFailureAndNoSilence) {
 TEST_F(JournaldDestinationTest, AJournaldThatHasGoneIsAFailure) {
   JournaldDestination destination(path_);
   {
-    DatagramListener journald(path_);
+    testing::DatagramListener journald(path_);
     ASSERT_TRUE(destination.Connect({}, Soon()).has_value());
   }
   const std::string line = ExampleLine();
@@ -108,7 +108,7 @@ TEST_F(JournaldDestinationTest, AJournaldThatHasGoneIsAFailure) {
 }
 
 TEST_F(JournaldDestinationTest, OneThatTakesNothingEndsAtTheDeadlineOrTheStop) {
-  DatagramListener journald(path_);
+  testing::DatagramListener journald(path_);
   JournaldDestination destination(path_);
   std::stop_source stop;
   ASSERT_TRUE(destination.Connect(stop.get_token(), Soon()).has_value());

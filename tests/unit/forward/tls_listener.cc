@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <csignal>
 #include <cstdlib>
 
 namespace tidewaiter::forward {
@@ -57,6 +58,11 @@ TlsListener::~TlsListener() {
 }
 
 void TlsListener::Serve() {
+  // OpenSSL writes to clients that have gone; the one that is tested must not.
+  sigset_t pipe{};
+  ::sigemptyset(&pipe);
+  ::sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   while (!stopping_) {
     const UniqueFd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!peer) return;

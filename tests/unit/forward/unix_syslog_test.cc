@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/datagram_listener.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/scripted_server.h"
-#include "tests/unit/forward/datagram_listener.h"
 #include "tests/unit/forward/example_record.h"
 
 namespace tidewaiter::forward {
@@ -25,7 +25,7 @@ Deadline Soon() {
 
 TEST(UnixSyslog, ARecordIsOneDatagramWithoutFraming) {
   const testing::ScratchFolder folder;
-  DatagramListener server(folder / "log");
+  testing::DatagramListener server(folder / "log");
   UnixSyslog destination(folder / "log", kOrigin);
   ASSERT_TRUE(destination.Connect({}, Soon()).has_value());
   const std::string line = ExampleLine();
@@ -36,7 +36,7 @@ TEST(UnixSyslog, ARecordIsOneDatagramWithoutFraming) {
 
 TEST(UnixSyslog, ARecordThatNoDatagramHoldsComesShortenedAndTheNextOneWhole) {
   const testing::ScratchFolder folder;
-  DatagramListener server(folder / "log");
+  testing::DatagramListener server(folder / "log");
   UnixSyslog destination(folder / "log", kOrigin, 64 << 10);
   ASSERT_TRUE(destination.Connect({}, Soon()).has_value());
   const std::string longer = ExampleLine("run.finished", 1'000'000);

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace tidewaiter::forward {
+namespace tidewaiter::testing {
 
 // Nothing where it is no such message, or names a field twice.
 inline std::optional<std::map<std::string, std::string>> JournalFields(std::string_view message) {
@@ -41,4 +41,4 @@ inline std::optional<std::map<std::string, std::string>> JournalFields(std::stri
   return fields;
 }
 
-}  // namespace tidewaiter::forward
+}  // namespace tidewaiter::testing

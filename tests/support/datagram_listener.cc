@@ -1,4 +1,4 @@
-#include "tests/unit/forward/datagram_listener.h"
+#include "tests/support/datagram_listener.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace tidewaiter::forward {
+namespace tidewaiter::testing {
 namespace {
 
 std::string ContentOf(int file) {
@@ -22,15 +22,20 @@ std::string ContentOf(int file) {
   return content;
 }
 
-}  // namespace
-
-DatagramListener::DatagramListener(const std::string& path)
-    : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-  ::unlink(path.c_str());
+sockaddr_un AddressOf(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) std::abort();
   std::memcpy(&address.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+}  // namespace
+
+DatagramListener::DatagramListener(const std::string& path)
+    : path_(path), fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  ::unlink(path.c_str());
+  const sockaddr_un address = AddressOf(path);
   const auto* const generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
   if (::bind(fd_.get(), generic, sizeof(address)) != 0) std::abort();
 }
@@ -60,4 +65,17 @@ std::optional<DatagramListener::Message> DatagramListener::Receive(
   return message;
 }
 
-}  // namespace tidewaiter::forward
+void DatagramListener::Fill() const {
+  const sockaddr_un address = AddressOf(path_);
+  const auto* const generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  // Also the room that a sender has for what waits is bounded: the next one has its own.
+  for (bool full = false; !full;) {
+    const UniqueFd sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (::connect(sender.get(), generic, sizeof(address)) != 0) std::abort();
+    full = ::send(sender.get(), "x", 1, MSG_DONTWAIT) != 1;
+    while (!full && ::send(sender.get(), "x", 1, MSG_DONTWAIT) == 1) {
+    }
+  }
+}
+
+}  // namespace tidewaiter::testing

@@ -7,7 +7,7 @@
 
 #include "base/unique_fd.h"
 
-namespace tidewaiter::forward {
+namespace tidewaiter::testing {
 
 class DatagramListener {
  public:
@@ -21,9 +21,12 @@ class DatagramListener {
   };
   // Nothing where none comes in time.
   std::optional<Message> Receive(std::chrono::milliseconds within = std::chrono::seconds(20));
+  // Until its queue takes nothing more, as of one that hangs.
+  void Fill() const;
 
  private:
+  std::string path_;
   UniqueFd fd_;
 };
 
-}  // namespace tidewaiter::forward
+}  // namespace tidewaiter::testing
