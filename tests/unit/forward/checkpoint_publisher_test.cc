@@ -157,6 +157,20 @@ TEST_F(CheckpointPublisherTest, ANewerOneTakesThePlaceOfOneThatFailed) {
   EXPECT_THAT(script_->Notes(), ElementsAre(Note(2)));
 }
 
+TEST_F(CheckpointPublisherTest, OneThatFailsDoesNotTakeThePlaceOfANewerOne) {
+  script_->Hang(true);
+  const auto publisher = Start();
+  publisher->Offer(Note(1));
+  EXPECT_TRUE(Eventually([&] { return script_->Hanging() == 1; }));
+  publisher->Offer(Note(2));
+  script_->Fail("away");
+  script_->Hang(false);
+  EXPECT_TRUE(Eventually([&] { return script_->Failures() > 0; }));
+  script_->Fail("");
+  EXPECT_TRUE(Eventually([&] { return publisher->Now().published_size == 2U; }));
+  EXPECT_THAT(script_->Notes(), ElementsAre(Note(2)));
+}
+
 TEST_F(CheckpointPublisherTest, WhatFailedIsTriedOnceMoreAtTheEnd) {
   script_->Fail("away");
   auto publisher = Start(std::chrono::hours(1));

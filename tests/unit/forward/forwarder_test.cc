@@ -64,6 +64,13 @@ class ForwarderTest : public ::testing::Test {
     ::chmod((folder_ / "forward/syslog.position").c_str(), 0600);
   }
 
+  std::string Position() {
+    std::ifstream file(folder_ / "forward/syslog.position");
+    std::string line;
+    std::getline(file, line);
+    return line;
+  }
+
   const testing::ScratchFolder folder_;
   milliseconds step_timeout_{seconds(20)};
   RecordingLog log_;
@@ -101,6 +108,7 @@ TEST_F(ForwarderTest, FromNowOnHoldsAlsoWhereTheFirstProcessDiedBeforeItForwarde
   script_->Fail("down");
   {
     const auto forwarder = Start();
+    EXPECT_EQ(Position(), "next-index 3");  // at once: whatever ends this process now
     Append(2);
     EXPECT_TRUE(Eventually([&] { return forwarder->Now().failure.has_value(); }));
   }
@@ -166,6 +174,20 @@ TEST_F(ForwarderTest, ADestinationThatFailsIsToldOfOnceAndAgainWhenItWorks) {
   EXPECT_THAT(log_.lines(),
               ElementsAre(HasSubstr("down"), "info: forward to the test: works again"));
   EXPECT_THAT(script_->arrived(), ElementsAre(0, 1, 2, 3, 4, 5));
+}
+
+TEST_F(ForwarderTest, ADestinationToWhichThereIsNothingToSendWorksOnceItConnects) {
+  script_->Fail("down");
+  const auto forwarder = Start();
+  EXPECT_TRUE(Eventually([&] { return forwarder->Now().failure.has_value(); }));
+  script_->Fail("");
+  EXPECT_TRUE(Eventually([&] { return !forwarder->Now().failure.has_value(); }));
+}
+
+TEST_F(ForwarderTest, ThePositionIsKeptWhileItRuns) {
+  const auto forwarder = Start();
+  Append(2);
+  EXPECT_TRUE(Eventually([&] { return Position() == "next-index 2"; }));
 }
 
 // As a server does that asks for a certificate of the client's, or is full.

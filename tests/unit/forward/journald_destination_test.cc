@@ -4,9 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "broker/forward/journal_message.h"
 #include "tests/support/datagram_listener.h"
 #include "tests/support/journal_fields.h"
+#include "tests/support/project_file.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/unit/forward/example_record.h"
 
@@ -35,6 +39,12 @@ TEST(JournalMessage, IsWhatTheDocumentedProtocolSays) {
       {"TIDEWAITER_RUN_ID", "orsx"},
       {"TIDEWAITER_RECORD", line}};
   EXPECT_EQ(*fields, expected);
+}
+
+TEST(JournalMessage, ItsIdIsTheDocumentedOne) {
+  std::ifstream page(testing::ProjectFile("docs/FORWARDING.md"));
+  const std::string text{std::istreambuf_iterator<char>(page), {}};
+  EXPECT_THAT(text, HasSubstr("`" + std::string(kJournalMessageId) + "`"));
 }
 
 TEST(JournalMessage, WhatMattersMoreHasAHigherPriority) {

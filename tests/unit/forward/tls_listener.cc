@@ -64,7 +64,7 @@ void TlsListener::Serve() {
   ::sigaddset(&pipe, SIGPIPE);
   ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
   while (!stopping_) {
-    const UniqueFd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    UniqueFd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!peer) return;
     {
       const std::lock_guard lock(mutex_);
@@ -81,6 +81,9 @@ void TlsListener::Serve() {
     }
     const std::lock_guard lock(mutex_);
     peer_ = -1;
+    peer.Reset();
+    ++hung_up_;
+    changed_.notify_all();
   }
 }
 
@@ -106,12 +109,21 @@ bool TlsListener::AddMessages(std::string& bytes, std::size_t& of_connection) {
     if (space == std::string::npos) return true;
     const std::size_t length = std::stoul(bytes.substr(0, space));
     if (bytes.size() < space + 1 + length) return true;
-    if (options_.hang_up_after != 0 && of_connection++ == options_.hang_up_after) return false;
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     messages_.push_back(bytes.substr(space + 1, length));
     bytes.erase(0, space + 1 + length);
     changed_.notify_all();
+    if (options_.read_only == 0 || ++of_connection < options_.read_only) continue;
+    changed_.wait(lock, [this] { return hang_up_ || stopping_; });
+    return false;
   }
+}
+
+void TlsListener::HangUp() {
+  std::unique_lock lock(mutex_);
+  hang_up_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return hung_up_ > 0; });
 }
 
 std::vector<std::string> TlsListener::Await(std::size_t count) {

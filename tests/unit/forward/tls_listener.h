@@ -23,10 +23,10 @@ namespace tidewaiter::forward {
 class TlsListener {
  public:
   struct Options {
-    int max_version = 0;            // TLS1_1_VERSION and so on; 0: any
-    bool silent = false;            // accepts, and says nothing at all
-    std::size_t hang_up_after = 0;  // messages of a connection; 0: never
-    std::uint16_t port = 0;         // 0: any
+    int max_version = 0;        // TLS1_1_VERSION and so on; 0: any
+    bool silent = false;        // accepts, and says nothing at all
+    std::size_t read_only = 0;  // messages of a connection, and no byte after them; 0: all
+    std::uint16_t port = 0;     // 0: any
   };
   TlsListener(TestAuthority::Server server, Options options);
   ~TlsListener();
@@ -37,6 +37,8 @@ class TlsListener {
   [[nodiscard]] int connections() const noexcept { return connections_; }
   // The messages so far, once there are at least so many; fewer where they do not come in time.
   std::vector<std::string> Await(std::size_t count);
+  // Closes the connection of which it reads no more.
+  void HangUp();
   // Whether the last connection that ended was ended in order, by a closing alert.
   [[nodiscard]] bool closed_in_order() const noexcept { return closed_in_order_; }
 
@@ -55,7 +57,9 @@ class TlsListener {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<std::string> messages_;
-  int peer_ = -1;  // under mutex_
+  int peer_ = -1;         // under mutex_
+  bool hang_up_ = false;  // likewise
+  int hung_up_ = 0;       // likewise
   std::thread thread_;
 };
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/completion.h"
 #include "tests/support/datagram_listener.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/scripted_server.h"
@@ -49,13 +50,13 @@ TEST(UnixSyslog, ARecordThatNoDatagramHoldsComesShortenedAndTheNextOneWhole) {
 }
 
 TEST(UnixSyslog, AStreamGetsEveryRecordWholeAndInALineOfItsOwn) {
-  std::string got;
+  Completion<std::string> got;
   const std::string longer = ExampleLine("run.finished", 1'000'000);
   const std::string line = ExampleLine();
   const std::string expected = SyslogMessage(kOrigin, ExampleRecord(longer)) + '\n' +
                                SyslogMessage(kOrigin, ExampleRecord(line)) + '\n';
   ScriptedServer server([&](ScriptedConnection& peer) {
-    got = peer.Read(expected.size());
+    got.Set(peer.Read(expected.size()));
     peer.ReadAll();
   });
   UnixSyslog destination(server.socket_path(), kOrigin);
@@ -63,7 +64,7 @@ TEST(UnixSyslog, AStreamGetsEveryRecordWholeAndInALineOfItsOwn) {
   ASSERT_TRUE(destination.Send(ExampleRecord(longer), Soon()).has_value());
   ASSERT_TRUE(destination.Send(ExampleRecord(line), Soon()).has_value());
   ASSERT_TRUE(destination.Confirm(Soon()).has_value());
-  EXPECT_TRUE(got == expected);
+  EXPECT_TRUE(got.Wait({}, Soon()) == expected);
 }
 
 TEST(UnixSyslog, WhatAStreamsServerHasNotReadIsNotConfirmed) {
