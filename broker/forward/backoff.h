@@ -11,21 +11,21 @@ namespace tidewaiter::forward {
 
 class Backoff {
  public:
-  Backoff(std::chrono::milliseconds first, std::chrono::milliseconds last)
-      : first_(first), last_(last) {}
+  using Millis = std::chrono::milliseconds;
 
-  std::chrono::milliseconds Next() {
-    next_ = next_ == next_.zero() ? first_ : std::min(2 * next_, last_);
+  Backoff(Millis first, Millis last) : first_(first), last_(last) {}
+
+  Millis Next() {
+    next_ = next_ == Millis::zero() ? first_ : std::min(2 * next_, last_);
     const std::int64_t most = std::max<std::int64_t>(next_.count(), 1);
-    return std::chrono::milliseconds(
-        std::uniform_int_distribution<std::int64_t>((most + 1) / 2, most)(random_));
+    return Millis(std::uniform_int_distribution<std::int64_t>((most + 1) / 2, most)(random_));
   }
-  void Reset() noexcept { next_ = next_.zero(); }
+  void Reset() noexcept { next_ = Millis::zero(); }
 
  private:
-  const std::chrono::milliseconds first_;
-  const std::chrono::milliseconds last_;
-  std::chrono::milliseconds next_{0};
+  const Millis first_;
+  const Millis last_;
+  Millis next_{0};
   std::minstd_rand random_{std::random_device{}()};
 };
 
