@@ -44,16 +44,16 @@ Result<std::unique_ptr<Forwarder>> Forwarder::Start(ForwarderSettings settings,
 }
 
 Result<void> Forwarder::FindBeginning() {
-  TW_ASSIGN(const audit::DurableView view, audit_log_.View());
+  const std::uint64_t end = audit_log_.End().next_index;
   const Result<std::optional<std::uint64_t>> kept = position_.Read();
   std::string doubt;
   if (!kept) {
     doubt = kept.error().message;
   } else if (!*kept) {
-    confirmed_ = view.next_index;
-  } else if (**kept > view.next_index) {
+    confirmed_ = end;
+  } else if (**kept > end) {
     doubt = fmt::format("the position {} lies beyond the log's end, {}: this is another log",
-                        **kept, view.next_index);
+                        **kept, end);
   } else {
     confirmed_ = **kept;
   }
@@ -123,12 +123,13 @@ Result<bool> Forwarder::TakeLine(const std::stop_token& stop) {
 }
 
 Result<void> Forwarder::ReadLine(const std::stop_token& stop, Deadline deadline) {
-  Result<std::optional<std::string>> next = tail_->Next(stop, deadline);
+  Result<std::optional<audit::Tail::Record>> next = tail_->Next(stop, deadline);
   if (!next) {
     tail_.reset();
     return next.error();
   }
-  line_ = *std::move(next);
+  line_.reset();
+  if (*next) line_ = std::move((*next)->line);
   return Ok();
 }
 
@@ -221,25 +222,22 @@ void Forwarder::Hurry() {
 
 void Forwarder::Finish(Deadline deadline) {
   Hurry();
-  const Result<audit::DurableView> view = audit_log_.View();
+  const std::uint64_t end = audit_log_.End().next_index;
   {
     auto state = state_.Lock();
-    state.Wait(changed_, {}, deadline,
-               [&] { return state->gave_up || !view || state->confirmed >= view->next_index; });
+    state.Wait(changed_, {}, deadline, [&] { return state->gave_up || state->confirmed >= end; });
   }
   thread_.request_stop();
   if (thread_.joinable()) thread_.join();
 }
 
 Forwarder::Standing Forwarder::Now() {
-  const Result<audit::DurableView> view = audit_log_.View();
+  const std::uint64_t end = audit_log_.End().next_index;
   Standing standing;
   standing.destination = destination_->Name();
   auto state = state_.Lock();
   standing.next_index = state->confirmed;
-  if (view && view->next_index > state->confirmed) {
-    standing.behind = view->next_index - state->confirmed;
-  }
+  if (end > state->confirmed) standing.behind = end - state->confirmed;
   standing.missed = state->missed;
   standing.failure = state->failure;
   return standing;

@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "audit/record_header.h"
+#include "audit/segment_name.h"
 #include "broker/forward/unix_syslog.h"
+#include "tests/support/audit_store.h"
 #include "tests/support/datagram_listener.h"
 #include "tests/support/eventually.h"
 #include "tests/support/scratch_folder.h"
@@ -31,7 +34,12 @@ class ForwarderTest : public ::testing::Test {
 
   void OpenLog() {
     audit_.reset();
-    auto opened = audit::Log::Open({.directory = folder_ / "audit", .broker_id = "b"});
+    audit::StoreSettings store = testing::AuditStore();
+    // A segment for each record.
+    store.segment_bytes = 1;
+    store.checkpoint_records = 1;
+    auto opened = audit::Log::Open(
+        {.directory = folder_ / "audit", .broker_id = "b", .store = std::move(store)});
     ASSERT_TRUE(opened.has_value());
     audit_ = *std::move(opened);
   }
@@ -136,14 +144,7 @@ TEST_F(ForwarderTest, APositionBeyondTheLogsEndBeginsWithTheFirstRecord) {
 
 TEST_F(ForwarderTest, AJumpOfTheIndexIsTold) {
   Append(2);
-  // As a segment that was removed would leave it.
-  std::ifstream file(folder_ / "audit/audit.jsonl");
-  std::string kept;
-  std::getline(file, kept);
-  std::getline(file, kept);
-  audit_.reset();
-  std::ofstream(folder_ / "audit/audit.jsonl") << kept << '\n';
-  OpenLog();
+  std::filesystem::remove(folder_ / "audit" + "/" + audit::SegmentFileName(0, audit::kLinesSuffix));
   PutPosition("next-index 0\n");
   const auto forwarder = Start();
   Append(1);
