@@ -181,6 +181,7 @@ std::string Encode(const Record::LogNote& note) {
   if (note.cut_bytes != 0) json.Integer("cut_bytes", note.cut_bytes);
   if (note.lost_records != 0) json.Integer("lost_records", note.lost_records);
   if (note.refused_records != 0) json.Integer("refused_records", note.refused_records);
+  if (note.removed_to != 0) json.Integer(kRemovedToName, note.removed_to);
   return std::move(json).Finish();
 }
 
@@ -224,6 +225,7 @@ std::string_view ToString(RecordType type) noexcept {
     case RecordType::kJournalSetAside: return "journal.set_aside";
     case RecordType::kAuditTruncated: return "audit.truncated";
     case RecordType::kAuditGap: return "audit.gap";
+    case RecordType::kAuditRemoved: return kAuditRemovedName;
   }
   return "unknown";
 }

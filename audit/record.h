@@ -41,10 +41,15 @@ enum class RecordType {
   kJournalSetAside,
   kAuditTruncated,  // what follows are the log's own
   kAuditGap,
+  kAuditRemoved,
 };
 
 // "run.admitted" and so on.
 std::string_view ToString(RecordType type) noexcept;
+
+// The type and the member by which a log says that it begins later than it did.
+inline constexpr std::string_view kAuditRemovedName = "audit.removed";
+inline constexpr std::string_view kRemovedToName = "removed_to";
 
 // What a record is made of. Complete before Record is: clang 14 cannot construct an optional of a
 // nested type whose members have initialisers within the type that nests it.
@@ -144,6 +149,7 @@ struct RecordParts {
     std::int64_t cut_bytes = 0;
     std::int64_t lost_records = 0;
     std::int64_t refused_records = 0;
+    std::int64_t removed_to = 0;
   };
 };
 

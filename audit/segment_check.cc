@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <limits>
 #include <utility>
 
+#include "audit/record.h"
 #include "audit/record_header.h"
 #include "audit/signed_checkpoint.h"
 #include "base/printable.h"
@@ -25,6 +27,18 @@ Result<UniqueFd> OpenRegular(int directory, const std::string& name) {
     return Fail(ErrorCode::kNotFound, "open " + Quoted(name) + ": not a regular file");
   }
   return fd;
+}
+
+// How far a record of that type says that records have been removed. In JSON a quote within a text
+// is escaped: what looks like the member is the member.
+std::uint64_t RemovedTo(std::string_view line) {
+  const std::string name = fmt::format("\"{}\":", kRemovedToName);
+  const std::size_t at = line.find(name);
+  if (at == std::string_view::npos) return 0;
+  line.remove_prefix(at + name.size());
+  std::uint64_t index = 0;
+  std::from_chars(line.data(), line.data() + line.size(), index);
+  return index;
 }
 
 constexpr std::uint64_t kWholeFile = std::numeric_limits<std::int64_t>::max();
@@ -184,6 +198,7 @@ void SegmentCheck::CheckLine(std::string_view line, std::uint64_t offset) {
   if (hint && *hint != leaf && !suspect_) {
     suspect_ = {.record = index, .offset = offset, .was = *hint, .is = leaf};
   }
+  if (header->type == kAuditRemovedName) removed_to_ = std::max(removed_to_, RemovedTo(line));
   tree_.Append(hasher_, leaf);
   verdict_.bytes += line.size() + 1;
 }
@@ -222,6 +237,7 @@ Result<void> SegmentCheck::CheckRoots() {
       good_ = size;
       ++verdict_.checkpoints;
       verdict_.signed_records = size;
+      verdict_.removed_to = std::max(verdict_.removed_to, removed_to_);
       verdict_.newest = next_note_;
       if (suspect_) {
         verdict_.remarks.push_back(

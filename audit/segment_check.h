@@ -88,6 +88,7 @@ class SegmentCheck {
   std::optional<Suspect> suspect_;
   std::uint64_t good_ = 0;  // records that a checkpoint holds for
   std::uint64_t covered_ = 0;
+  std::uint64_t removed_to_ = 0;  // says a record that no checkpoint has covered yet
   bool stopped_ = false;
 };
 

@@ -38,6 +38,7 @@ inline constexpr std::size_t kMaxFaults = 100;
 
 struct Verdict {
   std::uint64_t first_record = 0;  // records before it have been removed
+  std::uint64_t removed_to = 0;    // as far as the log says so itself
   std::uint64_t next_record = 0;   // behind the last whole one
   std::uint64_t segments = 0;
   std::uint64_t checkpoints = 0;     // that hold

@@ -53,6 +53,7 @@ class Verification {
     if (!begun_) {
       Report({.kind = FaultKind::kMissing, .message = "there is no log that can be read here"});
     }
+    CheckBeginning();
     CheckEnd();
     return std::move(verdict_);
   }
@@ -145,6 +146,22 @@ class Verification {
                                      "another tree",
                                      end)});
     }
+  }
+
+  // What the log itself says was removed is not missing.
+  void CheckBeginning() {
+    const std::uint64_t removed = verdict_.removed_to;
+    std::erase_if(verdict_.faults, [removed](const Fault& fault) {
+      return (fault.kind == FaultKind::kMissing || fault.kind == FaultKind::kCheckpoint) &&
+             fault.record + fault.count <= removed;
+    });
+    if (verdict_.first_record <= removed) return;
+    Report({.kind = FaultKind::kMissing,
+            .record = removed,
+            .count = verdict_.first_record - removed,
+            .message = fmt::format("records {} to {} are missing, and no record that is signed for "
+                                   "says that they were removed",
+                                   removed, verdict_.first_record - 1)});
   }
 
   void CheckEnd() {

@@ -167,6 +167,22 @@ void ReadDocker(TomlTable docker, BrokerConfig::Docker& out) {
   ReadDuration(docker, "settle_time", seconds(1), minutes(10), out.settle_time);
 }
 
+// As long as runs and what is kept of them may live: their ends are looked up in the log.
+constexpr milliseconds kShortestRetention = hours(720);
+
+void ReadSegments(TomlTable& audit, BrokerConfig::Audit& out) {
+  ReadSize(audit, "segment_size", std::int64_t{1} << 20U, std::int64_t{16} << 30U,
+           out.segment_bytes);
+  ReadDuration(audit, "segment_age", minutes(1), hours(24 * 366), out.segment_age);
+  ReadCount(audit, "checkpoint_records", 1'000'000, out.checkpoint_records);
+  ReadDuration(audit, "checkpoint_interval", milliseconds(100), hours(1), out.checkpoint_interval);
+  if (const auto compress = audit.Bool("compress")) out.compress = *compress;
+  ReadDuration(audit, "retention", seconds(0), hours(24 * 366 * 30), out.retention);
+  if (out.retention.count() > 0 && out.retention < kShortestRetention) {
+    audit.Problem("retention", "expected 0 (for ever) or at least 720h");
+  }
+}
+
 // Where the log's records and checkpoints go besides its own folder. Empty, as where a key is not
 // given, is nowhere.
 void ReadForwarding(TomlTable& audit, const BrokerConfig& config, BrokerConfig::Audit& out) {
@@ -290,7 +306,10 @@ Result<BrokerConfig> ParseBrokerConfig(std::string_view toml, std::string_view f
   ReadLogLevel(root, config);
   ReadRunSettings(root, config);
   ReadConnectionSettings(root, config);
-  if (auto audit = root.Table("audit")) ReadForwarding(*audit, config, config.audit);
+  if (auto audit = root.Table("audit")) {
+    ReadSegments(*audit, config.audit);
+    ReadForwarding(*audit, config, config.audit);
+  }
   if (auto docker = root.Table("docker")) ReadDocker(*docker, config.docker);
   if (auto registry = root.Table("registry")) ReadRegistry(*registry, config);
   if (auto profiles = root.Table("seccomp_profiles")) ReadSeccompProfiles(*profiles, config);

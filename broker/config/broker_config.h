@@ -82,6 +82,13 @@ struct BrokerConfig {
 
   // docs/FORWARDING.md. Empty: nowhere.
   struct Audit {
+    // audit/log_store.h and audit/segment_keeper.h say what they bound.
+    std::int64_t segment_bytes = std::int64_t{64} << 20U;
+    std::chrono::milliseconds segment_age{std::chrono::hours(24)};
+    std::uint32_t checkpoint_records = 1024;
+    std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(1)};
+    bool compress = true;
+    std::chrono::milliseconds retention{std::chrono::hours(24 * 400)};  // zero: for ever
     bool journald = false;
     std::string journald_socket = "/run/systemd/journal/socket";
     std::string syslog;              // as ParseSyslogAddress takes it

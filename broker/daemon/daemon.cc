@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "audit/log.h"
+#include "audit/segment_keeper.h"
 #include "audit/signing_key_file.h"
 #include "base/printable.h"
 #include "base/unique_fd.h"
@@ -93,6 +94,7 @@ struct Daemon::Parts {
   std::unique_ptr<forward::CheckpointPublisher> checkpoints;
   std::unique_ptr<audit::Log> audit_log;
   std::unique_ptr<Forwarding> forwarding;
+  std::unique_ptr<audit::SegmentKeeper> segment_keeper;
   std::unique_ptr<AuditWriter> audit_writer;
   std::unique_ptr<journal::DirectoryJournal> journal;
   std::unique_ptr<files::DiskRunFiles> files;
@@ -135,8 +137,7 @@ Result<void> Daemon::Parts::OpenState() {
                         .min_free_bytes = static_cast<std::uint64_t>(config.min_free_bytes),
                         .limits = {}}));
   TW_ASSIGN(checkpoints, PublishCheckpoints(preparation, log));
-  audit::LogSettings settings;
-  settings.directory = config.audit_dir;
+  audit::LogSettings settings = ToLogSettings(config);
   settings.broker_id = environment.broker_id.value();
   TW_ASSIGN(settings.store.key,
             audit::LoadOrCreateSigningKey(config.state_dir, environment.broker_id.value()));
@@ -146,6 +147,7 @@ Result<void> Daemon::Parts::OpenState() {
   settings.on_change = [this](bool works) { health.SetAuditWorks(works); };
   TW_ASSIGN(audit::HashKey hash_key, LoadOrCreateHashKey(config.state_dir, log));
   TW_ASSIGN(audit_log, audit::Log::Open(std::move(settings)));
+  TW_ASSIGN(segment_keeper, audit::SegmentKeeper::Start(*audit_log, ToKeeperSettings(config, log)));
   TW_ASSIGN(forwarding, Forwarding::Start(preparation, *audit_log, log));
   audit_writer = std::make_unique<AuditWriter>(*audit_log, std::move(hash_key));
   return Ok();
@@ -175,6 +177,7 @@ Result<void> Daemon::Parts::Serve() {
       std::make_unique<Diagnostics>(Diagnostics::Parts{.environment = &environment,
                                                        .registry = registry.get(),
                                                        .audit_log = audit_log.get(),
+                                                       .segment_keeper = segment_keeper.get(),
                                                        .journal = journal.get(),
                                                        .forwarding = forwarding.get(),
                                                        .checkpoints = checkpoints.get(),

@@ -123,6 +123,20 @@ void AddPolicy(v1::DiagnoseResponse& response, const run::Policies& in_force,
   Add(response, "policy", same, std::move(detail));
 }
 
+// Whether records are written, signed for and looked after.
+void AddAudit(v1::DiagnoseResponse& response, audit::Log& log, audit::SegmentKeeper& keeper,
+              const std::string& folder) {
+  const std::optional<Error> failure = log.Failure();
+  Add(response, "audit", !failure, failure ? failure->message : "records are written to " + folder);
+  const std::optional<Error> unsigned_since = log.CheckpointFailure();
+  Add(response, "audit_tree", !unsigned_since,
+      unsigned_since ? "no checkpoint can be made: " + unsigned_since->message
+                     : fmt::format("{} records, under signed checkpoints", log.End().next_index));
+  if (const std::optional<Error> unkept = keeper.Failure()) {
+    Add(response, "audit_files", false, unkept->message);
+  }
+}
+
 }  // namespace
 
 v1::DiagnoseResponse Diagnostics::Run(bool for_operator) const {
@@ -137,9 +151,7 @@ v1::DiagnoseResponse Diagnostics::Run(bool for_operator) const {
     const Result<std::string> engine = backend->Describe(Deadline::After(kEnginePatience));
     Add(response, "engine", engine.has_value(), engine ? *engine : engine.error().message);
   }
-  const std::optional<Error> audit_failure = parts_.audit_log->Failure();
-  Add(response, "audit", !audit_failure,
-      audit_failure ? audit_failure->message : "records are written to " + parts_.audit_dir);
+  AddAudit(response, *parts_.audit_log, *parts_.segment_keeper, parts_.audit_dir);
   AddForwarding(response, *parts_.forwarding);
   if (parts_.checkpoints != nullptr) AddCheckpoints(response, parts_.checkpoints->Now());
   const bool writable = ::access(parts_.state_dir.c_str(), R_OK | W_OK | X_OK) == 0;

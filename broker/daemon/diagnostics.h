@@ -5,6 +5,7 @@
 #include <string>
 
 #include "audit/log.h"
+#include "audit/segment_keeper.h"
 #include "broker/config/broker_config.h"
 #include "broker/daemon/forwarding.h"
 #include "broker/forward/checkpoint_publisher.h"
@@ -21,6 +22,7 @@ class Diagnostics {
     const run::Environment* environment = nullptr;
     const run::RunRegistry* registry = nullptr;
     audit::Log* audit_log = nullptr;
+    audit::SegmentKeeper* segment_keeper = nullptr;
     const journal::DirectoryJournal* journal = nullptr;
     const Forwarding* forwarding = nullptr;
     const forward::CheckpointPublisher* checkpoints = nullptr;  // null: none are published

@@ -69,6 +69,28 @@ rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
           .output_stall = config.output_stall};
 }
 
+audit::LogSettings ToLogSettings(const config::BrokerConfig& config) {
+  audit::LogSettings settings;
+  settings.directory = config.audit_dir;
+  settings.store.segment_bytes = static_cast<std::uint64_t>(config.audit.segment_bytes);
+  settings.store.segment_age = config.audit.segment_age;
+  settings.store.checkpoint_records = config.audit.checkpoint_records;
+  settings.store.checkpoint_interval = config.audit.checkpoint_interval;
+  return settings;
+}
+
+audit::SegmentKeeper::Settings ToKeeperSettings(const config::BrokerConfig& config, Log& log) {
+  audit::SegmentKeeper::Settings settings;
+  settings.compress = config.audit.compress;
+  settings.retention = config.audit.retention;
+  settings.on_change = [&log](const std::optional<Error>& error) {
+    log.Write(error ? LogLevel::kWarning : LogLevel::kInfo,
+              error ? "keep the audit log's files: " + error->message + "; trying again"
+                    : std::string("keep the audit log's files: works again"));
+  };
+  return settings;
+}
+
 std::chrono::milliseconds LongestDrain(const config::BrokerConfig& config) {
   // A create that was sent is waited for (twice: network and container); then SIGTERM, SIGKILL, the
   // rest of the output, the removal, the record, the run's directory.

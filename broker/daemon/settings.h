@@ -3,6 +3,9 @@
 
 #include <chrono>
 
+#include "audit/log.h"
+#include "audit/segment_keeper.h"
+#include "base/log.h"
 #include "broker/daemon/preparation.h"
 #include "broker/docker/settings.h"
 #include "broker/rpc/server.h"
@@ -13,6 +16,10 @@ namespace tidewaiter::daemon {
 run::RunSettings ToRunSettings(const config::BrokerConfig& config);
 docker::DockerSettings ToDockerSettings(const Preparation& preparation, const BrokerId& broker_id);
 rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config);
+// Without the broker's id and its key.
+audit::LogSettings ToLogSettings(const config::BrokerConfig& config);
+// `log` must outlive what is made of them.
+audit::SegmentKeeper::Settings ToKeeperSettings(const config::BrokerConfig& config, Log& log);
 
 // How long a drain may take, from SIGTERM until the last run is torn down or handed to the next
 // start: every wait of a run's end one after another. Beyond it something hangs.

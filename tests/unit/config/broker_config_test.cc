@@ -65,6 +65,12 @@ connection_idle_timeout = "1h30m"
 max_message = "8MiB"
 max_receive_memory = "512MiB"
 [audit]
+segment_size = "1MiB"
+segment_age = "1h"
+checkpoint_records = 7
+checkpoint_interval = "2s"
+compress = false
+retention = "720h"
 journald = true
 journald_socket = "/a/j"
 syslog = "tls://log.example:6514"
@@ -142,6 +148,12 @@ TEST(BrokerConfig, ReadsEveryKey) {
   EXPECT_EQ(config.min_free_bytes, std::int64_t{5} << 30);
   EXPECT_EQ(config.reap_retry_min, std::chrono::minutes(2));
   EXPECT_EQ(config.reap_retry_max, std::chrono::minutes(3));
+  EXPECT_EQ(config.audit.segment_bytes, 1 << 20);
+  EXPECT_EQ(config.audit.segment_age, std::chrono::hours(1));
+  EXPECT_EQ(config.audit.checkpoint_records, 7U);
+  EXPECT_EQ(config.audit.checkpoint_interval, std::chrono::seconds(2));
+  EXPECT_FALSE(config.audit.compress);
+  EXPECT_EQ(config.audit.retention, std::chrono::hours(720));
   EXPECT_TRUE(config.audit.journald);
   EXPECT_EQ(config.audit.journald_socket, "/a/j");
   EXPECT_EQ(config.audit.syslog, "tls://log.example:6514");
@@ -332,6 +344,11 @@ TEST(BrokerConfig, CheckpointsDoNotLieWhereTheLogDoes) {
   EXPECT_THAT(ProblemOf("audit_dir = \"/a\"\n[audit]\ncheckpoint_sink = \"file:/a/c\"\n"),
               HasSubstr("a place outside this host"));
   Read("[audit]\ncheckpoint_sink = \"file:/var/log/tidewaiter-notes/c\"\n");
+}
+
+TEST(BrokerConfig, TheLogIsKeptForEverOrAMonth) {
+  EXPECT_THAT(ProblemOf("[audit]\nretention = \"719h\"\n"), HasSubstr("at least 720h"));
+  EXPECT_EQ(Read("[audit]\nretention = \"0s\"\n").audit.retention, std::chrono::hours(0));
 }
 
 TEST(BrokerConfig, OneUidGetsAtMostAllConnections) {

@@ -1,0 +1,174 @@
+#include "audit/segment_keeper.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "audit/segment_packer.h"
+#include "audit/verifier.h"
+#include "tests/support/audit_store.h"
+#include "tests/support/eventually.h"
+#include "tests/unit/audit/scratch_folder.h"
+
+namespace tidewaiter::audit {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using testing::Eventually;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class SegmentKeeperTest : public ::testing::Test {
+ protected:
+  // A log of four records, each in a segment of its own, and a fifth that is begun.
+  void SetUp() override {
+    LogSettings settings{
+        .directory = folder_.path(), .broker_id = "b", .store = testing::AuditStore()};
+    settings.store.segment_bytes = 1;
+    settings.store.checkpoint_records = 1;
+    auto log = Log::Open(std::move(settings));
+    ASSERT_TRUE(log.has_value()) << log.error().message;
+    log_ = *std::move(log);
+    for (std::uint64_t i = 1; i <= 4; ++i) {
+      Append();
+      ASSERT_TRUE(Eventually([&] { return log_->End().segment == i; }));
+    }
+  }
+
+  void Append() {
+    Record record;
+    record.type = RecordType::kRunDenied;
+    ASSERT_TRUE(log_->Append(record, Deadline::After(seconds(20))).has_value());
+  }
+  std::unique_ptr<SegmentKeeper> Keep(SegmentKeeper::Settings settings) {
+    settings.interval = std::chrono::milliseconds(5);
+    auto keeper = SegmentKeeper::Start(*log_, std::move(settings));
+    return *std::move(keeper);
+  }
+  // As if that segment's last record had come so long ago.
+  void Age(std::uint64_t first, hours age) const {
+    std::filesystem::last_write_time(File(first, kLinesSuffix),
+                                     std::filesystem::file_time_type::clock::now() - age);
+  }
+  [[nodiscard]] std::string File(std::uint64_t first, std::string_view suffix) const {
+    return folder_.File(SegmentFileName(first, suffix));
+  }
+  // "N", or "Nz" of one that is compressed.
+  std::vector<std::string> Segments() const {
+    std::vector<std::string> names;
+    const auto segments = ListSegments(directory_.get());
+    for (const SegmentFiles& each : *segments) {
+      names.push_back(std::to_string(each.first) + (each.packed ? "z" : "") +
+                      (each.HasRecords() ? "" : "?"));
+    }
+    return names;
+  }
+  Verdict Verify() const {
+    auto verdict = VerifyLog(UniqueFd(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0)),
+                             {.key = testing::AuditKey()->verifier()});
+    if (!verdict) ADD_FAILURE() << verdict.error().message;
+    return verdict ? *verdict : Verdict{};
+  }
+
+  ScratchFolder folder_;
+  const UniqueFd directory_{::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  std::unique_ptr<Log> log_;
+};
+
+TEST_F(SegmentKeeperTest, CompressesWhatIsNotWrittenAnyMore) {
+  const std::string lines = ReadText(File(2, kLinesSuffix));
+  const auto keeper = Keep({});
+  EXPECT_TRUE(Eventually([&] {
+    return Segments() == std::vector<std::string>{"0z", "1z", "2z", "3z", "4"};
+  }));
+  EXPECT_FALSE(std::filesystem::exists(File(2, kLinesSuffix)));
+  RecordReader reader(UniqueFd(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0)), 2, {});
+  const auto record = reader.Next();
+  ASSERT_TRUE(record.has_value() && record->has_value());
+  EXPECT_EQ(std::string((*record)->line) + "\n", lines);
+  EXPECT_THAT(Verify().faults, IsEmpty());
+}
+
+TEST_F(SegmentKeeperTest, CompressesNothingWhereItIsToldNotTo) {
+  const auto keeper = Keep({.compress = false, .retention = hours(24)});
+  Age(0, hours(25));
+  EXPECT_TRUE(Eventually([&] { return Segments().front() == "1"; }));
+  EXPECT_TRUE(std::filesystem::exists(File(1, kLinesSuffix)));
+}
+
+TEST_F(SegmentKeeperTest, RemovesWhatWasKeptForLongEnoughAndSaysSoFirst) {
+  Age(0, hours(25));
+  Age(1, hours(25));
+  // Old, and behind one that is not: what is left must be without a gap.
+  Age(3, hours(25));
+  const auto keeper = Keep({.compress = false, .retention = hours(24)});
+  ASSERT_TRUE(Eventually([&] { return Segments().front() == "2"; }));
+  EXPECT_THAT(ReadLog(folder_.path()).at(2), HasSubstr(R"("removed_to":2)"));
+  ASSERT_TRUE(Eventually([&] { return Verify().signed_records == 5; }));
+  const Verdict verdict = Verify();
+  EXPECT_THAT(verdict.faults, IsEmpty());
+  EXPECT_EQ(verdict.first_record, 2U);
+  EXPECT_EQ(verdict.removed_to, 2U);
+}
+
+TEST_F(SegmentKeeperTest, KeepsForEverWhereThereIsNoRetention) {
+  for (const std::uint64_t first : {0U, 1U, 2U, 3U}) Age(first, hours(24 * 366 * 10));
+  const auto keeper = Keep({});
+  EXPECT_TRUE(Eventually([&] { return Segments().at(3) == "3z"; }));
+  EXPECT_EQ(Segments().front(), "0z");
+}
+
+TEST_F(SegmentKeeperTest, WhatACrashLeftOfARemovalIsRemoved) {
+  std::filesystem::remove(File(0, kLinesSuffix));
+  Age(1, hours(25));
+  const auto keeper = Keep({.compress = false, .retention = hours(24)});
+  EXPECT_TRUE(Eventually([&] { return Segments().front() == "2"; }));
+}
+
+TEST_F(SegmentKeeperTest, RecordsThatSomebodyElseRemovedAreMissing) {
+  for (const std::string_view suffix : {kLinesSuffix, kHashesSuffix, kCheckpointsSuffix}) {
+    std::filesystem::remove(File(0, suffix));
+  }
+  const Verdict verdict = Verify();
+  ASSERT_FALSE(verdict.Holds());
+  EXPECT_EQ(verdict.faults[0].kind, FaultKind::kMissing);
+  EXPECT_EQ(verdict.faults[0].record, 0U);
+  EXPECT_EQ(verdict.faults[0].count, 1U);
+}
+
+TEST_F(SegmentKeeperTest, AnAttemptThatACrashCutShortIsMadeAgain) {
+  AppendText(File(0, ".jsonl.zst.new"), "torn");
+  const std::string lines = ReadText(File(1, kLinesSuffix));
+  ASSERT_TRUE(PackSegment(directory_.get(), 1, [] { return false; }).has_value());
+  AppendText(File(1, kLinesSuffix), lines);
+  const auto keeper = Keep({});
+  EXPECT_TRUE(Eventually([&] {
+    return Segments() == std::vector<std::string>{"0z", "1z", "2z", "3z", "4"} &&
+           !std::filesystem::exists(File(1, kLinesSuffix));
+  }));
+  EXPECT_THAT(Verify().faults, IsEmpty());
+}
+
+TEST_F(SegmentKeeperTest, APackingThatIsStoppedChangesNothing) {
+  const auto packed = PackSegment(directory_.get(), 0, [] { return true; });
+  ASSERT_FALSE(packed.has_value());
+  EXPECT_EQ(packed.error().code, ErrorCode::kCancelled);
+  EXPECT_THAT(Segments(), ElementsAre("0", "1", "2", "3", "4"));
+}
+
+TEST_F(SegmentKeeperTest, ADamagedCompressedSegmentIsAFault) {
+  ASSERT_TRUE(PackSegment(directory_.get(), 1, [] { return false; }).has_value());
+  std::filesystem::resize_file(File(1, kPackedSuffix),
+                               std::filesystem::file_size(File(1, kPackedSuffix)) / 2);
+  const Verdict verdict = Verify();
+  ASSERT_FALSE(verdict.Holds());
+  EXPECT_EQ(verdict.faults[0].record, 1U);
+}
+
+}  // namespace
+}  // namespace tidewaiter::audit
