@@ -27,8 +27,8 @@ Result<audit::HashKey> LoadOrCreateHashKey(const std::string& state_dir, Log& lo
               return key.ToString();
             }));
   if (file.made) {
-    log.Write(LogLevel::kInfo, fmt::format("made {}: hashes of values in older records, if any, "
-                                           "cannot be looked up under it",
+    log.Write(LogLevel::kInfo, fmt::format("made {}, a new key: values in older records cannot "
+                                           "be looked up under it",
                                            Quoted(PathOf(state_dir))));
   }
   return Believe(state_dir, file.text);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/mask_credentials.h"
 #include "base/printable.h"
 #include "broker/journal/sealed_file.h"
 #include "run_entry.pb.h"
@@ -75,9 +76,9 @@ Detachment ToProto(const run::Detachment& detachment) {
   message.set_output_bytes(detachment.output_bytes);
   message.set_log_bytes(detachment.log_bytes);
   message.set_timeout_millis(detachment.timeout.count());
-  message.set_tenant_challenge(detachment.tenant.challenge);
-  message.set_tenant_job(detachment.tenant.job);
-  message.set_tenant_task(detachment.tenant.task);
+  message.set_tenant_challenge(MaskCredentials(detachment.tenant.challenge));
+  message.set_tenant_job(MaskCredentials(detachment.tenant.job));
+  message.set_tenant_task(MaskCredentials(detachment.tenant.task));
   message.set_cancelled_by(detachment.cancelled_by);
   if (detachment.launch) *message.mutable_launch() = ToProto(*detachment.launch);
   return message;
