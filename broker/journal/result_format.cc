@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 
+#include "base/mask_credentials.h"
 #include "base/printable.h"
 #include "broker/journal/sealed_file.h"
 #include "run_entry.pb.h"
@@ -37,6 +38,14 @@ std::string Bounded(std::string_view text) {
   // What may be written as it is, is: it may have been made printable already.
   if (text.size() <= kMaxText && IsUtf8(text)) return std::string(text);
   return Printable(text, kMaxText - kMaxOver);
+}
+
+// An engine that cannot start a command quotes it, and an argument belongs into no file.
+std::string MessageOf(const run::Outcome& outcome) {
+  if (outcome.kind == Kind::kCommandFailed && !outcome.message.empty()) {
+    return "start the command: the engine could not; its words are not kept, since they quote it";
+  }
+  return Bounded(MaskCredentials(outcome.message));
 }
 
 void AddOutputs(const run::KeptRun& run, KeptResult& message) {
@@ -84,7 +93,7 @@ Result<std::string> FormatResult(const run::KeptRun& run) {
   message.set_outcome(std::string(run::ToString(run.outcome.kind)));
   message.set_exit_code(run.outcome.exit_code);
   message.set_oom_killed(run.outcome.oom_killed);
-  message.set_message(Bounded(run.outcome.message));
+  message.set_message(MessageOf(run.outcome));
   message.set_reason(Bounded(run.outcome.reason));
   message.set_duration_millis(run.outcome.duration ? run.outcome.duration->count() : -1);
   for (const run::Removal& removal : run.receipt.removals) {
