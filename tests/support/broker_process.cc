@@ -24,6 +24,7 @@
 
 #include "audit/segment_name.h"
 #include "base/unique_fd.h"
+#include "tests/support/record_schema.h"
 
 namespace tidewaiter::testing {
 namespace {
@@ -127,9 +128,22 @@ void BrokerProcess::Listen() {
 
 BrokerProcess::~BrokerProcess() {
   if (Running() && Stop() < 0) Kill();
+  if (::testing::UnitTest::GetInstance()->current_test_info() != nullptr) ExpectRecordsFit();
   if (::testing::Test::HasFailure()) {
     std::fprintf(stderr, "--- log of tidewaiterd\n%s---\n", Log().c_str());
   }
+}
+
+// Whatever the test was about: its records are those that the schema knows. The first of them,
+// where it made very many.
+void BrokerProcess::ExpectRecordsFit() const {
+  constexpr std::size_t kMost = 2000;
+  std::vector<std::string> lines;
+  for (std::string& line : RecordsIn(folder_ / "audit")) {
+    if (line.starts_with('{') && lines.size() < kMost) lines.push_back(std::move(line));
+  }
+  if (lines.empty()) return;
+  for (const std::string& fault : SchemaFaults(lines)) ADD_FAILURE() << fault;
 }
 
 void BrokerProcess::Start() {

@@ -73,6 +73,7 @@ class BrokerProcess {
   int RestartRefused();
 
  private:
+  void ExpectRecordsFit() const;
   void Listen();
   void Start();
   int Wait(std::chrono::seconds within);
