@@ -1,6 +1,7 @@
 // The listener with real sockets and a real gRPC server: what a handler learns of its caller.
 #include "broker/rpc/peer_listener.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -8,7 +9,6 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 #include <gtest/gtest.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
