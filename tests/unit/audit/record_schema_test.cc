@@ -171,8 +171,9 @@ Record RecordOf(RecordType type, bool full) {
     case RecordType::kRunExpired: record.run_id = kId; break;
     case RecordType::kAuditTruncated:
     case RecordType::kAuditGap:
+    case RecordType::kAuditRemoved:
       record.log.emplace().cause = "cause";
-      if (full) record.log = Record::LogNote{"cause", 1, 1, 1};
+      if (full) record.log = Record::LogNote{"cause", 1, 1, 1, 1};
       break;
   }
   return record;
