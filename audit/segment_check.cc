@@ -46,11 +46,12 @@ constexpr std::uint64_t kWholeFile = std::numeric_limits<std::int64_t>::max();
 }  // namespace
 
 SegmentCheck::SegmentCheck(int directory, const SegmentFiles& files, const VerifierKey& key,
-                           const KnownRoots& known, Verdict& verdict)
+                           const KnownRoots& known, bool grows, Verdict& verdict)
     : directory_(directory),
       files_(files),
       key_(key),
       known_(known),
+      grows_(grows),
       verdict_(verdict),
       lines_name_(SegmentFileName(files.first, files.lines ? kLinesSuffix : kPackedSuffix)),
       checkpoints_name_(SegmentFileName(files.first, kCheckpointsSuffix)),
@@ -155,7 +156,15 @@ Result<void> SegmentCheck::Run(CompactRange tree) {
       TW_TRY(CheckRoots());
     }
   }
-  if (!stopped_ && lines.pending() > 0) {
+  if (!stopped_ && lines.pending() > 0 && !grows_) {
+    Report({.kind = FaultKind::kInserted,
+            .record = tree_.size(),
+            .file = lines_name_,
+            .offset = lines.offset(),
+            .message = fmt::format("{} bytes that are no record stand behind record {}, the "
+                                   "segment's last",
+                                   lines.pending(), tree_.size() - 1)});
+  } else if (!stopped_ && lines.pending() > 0) {
     verdict_.remarks.push_back(
         fmt::format("{} ends in {} bytes that are no whole record, as a copy "
                     "of a log that is being written does",

@@ -28,8 +28,9 @@ using KnownRoots = std::multimap<std::uint64_t, std::pair<std::string, Hash>>;  
 
 class SegmentCheck {
  public:
+  // `grows`: the last one, which may end amid a line.
   SegmentCheck(int directory, const SegmentFiles& files, const VerifierKey& key,
-               const KnownRoots& known, Verdict& verdict);
+               const KnownRoots& known, bool grows, Verdict& verdict);
 
   // The tree at its beginning, by its first checkpoint; nothing where that cannot be believed
   // (which is a fault then).
@@ -70,6 +71,7 @@ class SegmentCheck {
   const SegmentFiles& files_;
   const VerifierKey& key_;
   const KnownRoots& known_;
+  const bool grows_;
   Verdict& verdict_;
 
   std::string lines_name_;

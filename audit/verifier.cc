@@ -42,6 +42,9 @@ class Verification {
 
   Result<Verdict> Run() {
     TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory_.get()));
+    for (const SegmentFiles& each : segments) {
+      if (each.HasRecords()) last_segment_ = each.first;
+    }
     TW_TRY(ReadKnown());
     for (const SegmentFiles& each : segments) {
       if (each.HasRecords()) {
@@ -83,7 +86,8 @@ class Verification {
 
   // Checkpoints whose records are gone say that there were some.
   Result<void> BeginWithout(const SegmentFiles& files) {
-    SegmentCheck check(directory_.get(), files, options_.key, known_, verdict_);
+    SegmentCheck check(directory_.get(), files, options_.key, known_, files.first == last_segment_,
+                       verdict_);
     TW_ASSIGN(std::optional<CompactRange> begin, check.Begin());
     if (!begin) return Ok();
     begun_ = true;
@@ -94,7 +98,8 @@ class Verification {
   }
 
   Result<void> Check(const SegmentFiles& files) {
-    SegmentCheck check(directory_.get(), files, options_.key, known_, verdict_);
+    SegmentCheck check(directory_.get(), files, options_.key, known_, files.first == last_segment_,
+                       verdict_);
     TW_ASSIGN(std::optional<CompactRange> begin, check.Begin());
     ++verdict_.segments;
     if (!std::exchange(begun_, true)) {
@@ -202,6 +207,7 @@ class Verification {
   Verdict verdict_;
   KnownRoots known_;
   CompactRange tree_;
+  std::uint64_t last_segment_ = 0;
   std::string last_file_;
   std::uint64_t covered_ = 0;
   bool begun_ = false;

@@ -211,6 +211,11 @@ TEST_F(VerifierTest, ARecordBehindTheEndOfASegmentIsNamed) {
   EXPECT_EQ(FirstFault(), "inserted 20");
 }
 
+TEST_F(VerifierTest, BytesBehindTheEndOfASegmentAreNamed) {
+  AppendText(File(10, kLinesSuffix), "x");
+  EXPECT_EQ(FirstFault(), "inserted 20");
+}
+
 TEST_F(VerifierTest, ASegmentThatIsCutIsNamed) {
   auto lines = Lines(10);
   lines.resize(7);
