@@ -5,39 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
-#include <string>
-#include <string_view>
 
-#include "audit/record_header.h"
+#include "audit/filter.h"
 #include "audit/record_reader.h"
-#include "audit/timestamp.h"
 #include "base/result.h"
 
 namespace tidewaiter::audit {
-
-// All conditions must hold; an empty one always does.
-struct Filter {
-  std::string run_id = {};
-  std::string principal = {};
-  std::string type = {};                // as "run.denied"
-  std::optional<Timestamp> since = {};  // inclusive
-  std::optional<Timestamp> until = {};  // exclusive
-};
-
-// A filter made ready for many lines.
-class Matcher {
- public:
-  explicit Matcher(const Filter& filter);
-  [[nodiscard]] bool Matches(const RecordHeader& header) const;
-
- private:
-  std::string run_id_;  // in the form in which they stand in a line
-  std::string principal_;
-  std::string type_;
-  std::string since_;
-  std::string until_;
-};
 
 struct QuerySummary {
   std::uint64_t matched = 0;

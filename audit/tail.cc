@@ -20,7 +20,7 @@ Result<std::optional<Tail::Record>> Tail::Next(const std::stop_token& stop, Dead
   while (!stop.stop_requested()) {
     TW_ASSIGN(const std::optional<ReadRecord> record, reader_.Next());
     if (record) {
-      if (record->header && matcher_.Matches(*record->header)) {
+      if (record->header && matcher_.Matches(*record->header, record->line)) {
         return Record{.line = std::string(record->line), .index = record->header->index};
       }
       continue;

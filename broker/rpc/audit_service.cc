@@ -23,6 +23,7 @@ using WriteReactor = grpc::ServerWriteReactor<v1::AuditRecord>;
 constexpr std::uint64_t kDefaultLimit = 10'000;
 constexpr std::uint64_t kMaxLimit = 1'000'000;
 constexpr std::size_t kMaxFilterText = 256;
+constexpr std::size_t kMaxFilterImage = 1024;  // as long as a record's requested_image
 
 Error BadFilter(std::string_view field, std::string_view cause) {
   return Fail(ErrorCode::kInvalidArgument,
@@ -40,15 +41,29 @@ Result<audit::Timestamp> ToTime(std::string_view field, const google::protobuf::
                           std::chrono::nanoseconds(time.nanos()));
 }
 
+Result<void> CheckLengths(const audit::Filter& filter) {
+  const std::pair<std::string_view, const std::string*> texts[] = {
+      {"run_id", &filter.run_id}, {"principal", &filter.principal},
+      {"type", &filter.type},     {"tenant", &filter.tenant},
+      {"image", &filter.image},   {"outcome", &filter.outcome},
+      {"rule", &filter.rule},     {"shadow_rule", &filter.shadow_rule}};
+  for (const auto& [name, text] : texts) {
+    const std::size_t most = text == &filter.image ? kMaxFilterImage : kMaxFilterText;
+    if (text->size() > most) return BadFilter(name, "too long");
+  }
+  return Ok();
+}
+
 Result<audit::Filter> ToFilter(const v1::AuditFilter& filter) {
   audit::Filter out{.run_id = filter.run_id(),
                     .principal = filter.principal(),
                     .type = filter.type(),
-                    .since = {},
-                    .until = {}};
-  if (out.run_id.size() > kMaxFilterText) return BadFilter("run_id", "too long");
-  if (out.principal.size() > kMaxFilterText) return BadFilter("principal", "too long");
-  if (out.type.size() > kMaxFilterText) return BadFilter("type", "too long");
+                    .tenant = filter.tenant(),
+                    .image = filter.image(),
+                    .outcome = filter.outcome(),
+                    .rule = filter.rule(),
+                    .shadow_rule = filter.shadow_rule()};
+  TW_TRY(CheckLengths(out));
   if (filter.has_since()) {
     TW_ASSIGN(out.since, ToTime("since", filter.since()));
   }

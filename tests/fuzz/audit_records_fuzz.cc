@@ -1,16 +1,20 @@
 // Any bytes as a segment of an audit log. Its lines come out one after another as they stand in it,
-// and what is read of one lies inside it.
+// and what is read of one lies inside it. What is parsed of one says the same as its header, and
+// can be asked anything.
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
+#include "audit/filter.h"
 #include "audit/line_reader.h"
 #include "audit/record_header.h"
+#include "audit/record_members.h"
 #include "base/unique_fd.h"
 
 namespace {
@@ -35,6 +39,27 @@ void CheckHeader(std::string_view line, const audit::RecordHeader& header) {
   Require(line.front() == '{' && line.back() == '}');
 }
 
+void CheckMembers(std::string_view line) {
+  const auto members = audit::ParseMembers(line);
+  if (!members) return;
+  Require(line.find('{') != std::string_view::npos);
+  static_cast<void>(members->dump());
+}
+
+void CheckFilters(std::string_view line, const audit::RecordHeader& header) {
+  const audit::Filter filters[] = {{.tenant = "42"},
+                                   {.image = "ghcr.io"},
+                                   {.image = "sha256:0"},
+                                   {.outcome = "unsuccessful"},
+                                   {.rule = "image.tag-required"},
+                                   {.shadow_rule = "image.tag-required"}};
+  Require(audit::Matcher({}).Matches(header, line));
+  for (const audit::Filter& filter : filters) {
+    const bool matches = audit::Matcher(filter).Matches(header, line);
+    Require(!matches || audit::ParseMembers(line).has_value());
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -55,6 +80,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Require(lines.offset() == at && text[at - 1] == '\n');
     const auto header = audit::ReadHeader(**line);
     if (header) CheckHeader(**line, *header);
+    CheckMembers(**line);
+    if (header) CheckFilters(**line, *header);
   }
   Require(text.find('\n', at) == std::string::npos);
 
