@@ -76,6 +76,8 @@ Expected<PaxRecords> ParsePaxRecords(std::string_view body) {
     const auto record = TakeRecord(body);
     if (!record) return Ambiguous("a malformed record in a PAX header");
     const auto& [key, value] = *record;
+    // POSIX has keys in UTF-8. What is none is a damaged one of those that mean something.
+    if (!IsUtf8(key)) return Ambiguous("a key in a PAX header that is not UTF-8");
     if (!keys.insert(key).second) {
       return Ambiguous("the key " + Quoted(key) + " twice in one PAX header");
     }

@@ -105,6 +105,12 @@ TEST(Extraction, ASocketIsRefused) {
   EXPECT_EQ(CodeOf(TarBytes().Pax({{"SCHILY.filetype", "socket"}}).File("a").Ended()), "socket");
 }
 
+// As a damaged "path" is: what it meant, nobody knows.
+TEST(Extraction, AKeyOfPaxThatIsNotUtf8IsRefused) {
+  EXPECT_EQ(CodeOf(TarBytes().Pax({{"pat\xbeh", "b"}}).File("a").Ended()), "ambiguous");
+  EXPECT_EQ(CodeOf(TarBytes().Pax({{"\xc3\xbc", "b"}}).File("a").Ended()), "accepted");
+}
+
 TEST(Extraction, ASparseFileOfPaxIsRefused) {
   EXPECT_EQ(CodeOf(TarBytes().Pax({{"GNU.sparse.major", "1"}}).File("a").Ended()), "sparse");
 }
