@@ -22,4 +22,9 @@ struct QuerySummary {
 Result<QuerySummary> Query(RecordReader& reader, const Filter& filter, std::uint64_t limit,
                            const std::function<bool(const ReadRecord& record)>& visit);
 
+// The index of the record with which the last `count` matching ones of `reader` begin; where there
+// are fewer, the first of them, and where there is none, the index behind the last record. Takes
+// 8 bytes for each of `count`. Errors as RecordReader::Next.
+Result<std::uint64_t> FindLast(RecordReader& reader, const Filter& filter, std::uint64_t count);
+
 }  // namespace tidewaiter::audit

@@ -48,14 +48,21 @@ Result<std::optional<ReadRecord>> RecordReader::Next() {
         return record;
       }
     }
-    TW_ASSIGN(const bool opened, OpenNext());
-    if (!opened) return std::nullopt;
+    TW_ASSIGN(const std::optional<std::uint64_t> next, FindNext());
+    if (!next) return std::nullopt;
+    // Without an end the segment may have grown since its lines were asked for. Now that the next
+    // is there, it grows no more.
+    if (segment_ && !end_ && !segment_is_whole_) {
+      segment_is_whole_ = true;
+      continue;
+    }
+    TW_TRY(Open(*next));
   }
 }
 
 // The first time the segment that has record `from_`, then whichever comes next.
-Result<bool> RecordReader::OpenNext() {
-  if (end_ && segment_ && *segment_ >= end_->segment) return false;
+Result<std::optional<std::uint64_t>> RecordReader::FindNext() const {
+  if (end_ && segment_ && *segment_ >= end_->segment) return std::nullopt;
   TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory_.get()));
   std::optional<std::uint64_t> next;
   for (const SegmentFiles& each : segments) {
@@ -66,10 +73,10 @@ Result<bool> RecordReader::OpenNext() {
     }
     if (!segment_) next = each.first;
   }
-  return next ? Open(*next) : Result<bool>(false);
+  return next;
 }
 
-Result<bool> RecordReader::Open(std::uint64_t first) {
+Result<void> RecordReader::Open(std::uint64_t first) {
   plain_ = nullptr;
   auto fd = OpenToRead(directory_.get(), SegmentFileName(first, kLinesSuffix));
   if (fd) {
@@ -83,9 +90,10 @@ Result<bool> RecordReader::Open(std::uint64_t first) {
     return fd.error();
   }
   segment_ = first;
+  segment_is_whole_ = false;
   lines_.emplace(*source_);
   BoundByEnd();
-  return true;
+  return Ok();
 }
 
 // What grows is read up to what is durable, and no byte of it before: what is behind may yet be

@@ -26,10 +26,12 @@ struct ReadRecord {
 class RecordReader {
  public:
   // From record `from` on, or the first behind it that is still there. Up to `end`; without one the
-  // whole folder as it is, to the last whole line. Opens nothing yet.
+  // whole folder as it is, to the last whole line: not all of that need be durable. Opens nothing
+  // yet.
   RecordReader(UniqueFd directory, std::uint64_t from, std::optional<LogEnd> end);
 
-  // Nothing at the end. Errors: errno's, LineReader::Next's.
+  // Nothing at the end; asked again, it goes on with what has come since. Errors: errno's,
+  // LineReader::Next's.
   Result<std::optional<ReadRecord>> Next();
 
   // Goes on to a new end, beyond the old one.
@@ -38,14 +40,15 @@ class RecordReader {
   [[nodiscard]] std::uint64_t next_index() const noexcept { return from_; }
 
  private:
-  Result<bool> OpenNext();
-  Result<bool> Open(std::uint64_t first);
+  Result<std::optional<std::uint64_t>> FindNext() const;
+  Result<void> Open(std::uint64_t first);
   void BoundByEnd();
 
   UniqueFd directory_;
   std::uint64_t from_;
   std::optional<LogEnd> end_;
   std::optional<std::uint64_t> segment_;  // first index of the one that is open
+  bool segment_is_whole_ = false;         // the next has been seen
   std::unique_ptr<ByteSource> source_;
   FileSource* plain_ = nullptr;  // source_, where it is no compressed one
   std::optional<LineReader> lines_;

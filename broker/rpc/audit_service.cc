@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -73,6 +74,10 @@ Result<audit::Filter> ToFilter(const v1::AuditFilter& filter) {
   return out;
 }
 
+std::uint64_t LimitOf(const v1::QueryRequest& request) {
+  return request.limit() == 0 ? kDefaultLimit : request.limit();
+}
+
 // Gives records to a client, each with its proof where the client asked for that.
 class Sender {
  public:
@@ -108,13 +113,28 @@ class Sender {
   std::optional<Error> failure_;
 };
 
-grpc::Status QueryNow(audit::Log& log, const audit::Filter& filter, std::uint64_t limit,
-                      bool with_proofs, AuditStream& stream) {
+// Where the last `count` matching records begin. What comes meanwhile is behind it.
+Result<std::uint64_t> FromLast(audit::Log& log, const audit::Filter& filter, std::uint64_t count) {
+  TW_ASSIGN(audit::Log::View view, log.Look());
+  audit::RecordReader reader(std::move(view.directory), 0, view.end);
+  TW_ASSIGN(const std::uint64_t from, audit::FindLast(reader, filter, count));
+  return std::min(from, view.end.next_index);
+}
+
+grpc::Status QueryNow(audit::Log& log, const audit::Filter& filter, const v1::QueryRequest& request,
+                      AuditStream& stream) {
+  const std::uint64_t limit = LimitOf(request);
+  std::uint64_t from = 0;
+  if (request.newest()) {
+    const Result<std::uint64_t> found = FromLast(log, filter, limit);
+    if (!found) return ToStatus(found.error());
+    from = *found;
+  }
   Result<audit::Log::View> view = log.Look();
   if (!view) return ToStatus(view.error());
-  Result<Sender> sender = Sender::Make(log, with_proofs, stream);
+  Result<Sender> sender = Sender::Make(log, request.with_proofs(), stream);
   if (!sender) return ToStatus(sender.error());
-  audit::RecordReader reader(std::move(view->directory), 0, view->end);
+  audit::RecordReader reader(std::move(view->directory), from, view->end);
   const auto summary =
       audit::Query(reader, filter, limit, [&sender](const audit::ReadRecord& record) {
         return sender->Send(record.line, record.header->index);
@@ -123,10 +143,18 @@ grpc::Status QueryNow(audit::Log& log, const audit::Filter& filter, std::uint64_
   return sender->failure() ? ToStatus(*sender->failure()) : grpc::Status::OK;
 }
 
+Result<std::uint64_t> WhereToBegin(audit::Log& log, const audit::Filter& filter,
+                                   const v1::TailRequest& request) {
+  if (request.from_start()) return std::uint64_t{0};
+  if (request.last() == 0) return log.End().next_index;
+  return FromLast(log, filter, request.last());
+}
+
 grpc::Status TailNow(audit::Log& log, const audit::Filter& filter, const v1::TailRequest& request,
                      AuditStream& stream) {
-  Result<audit::Tail> tail =
-      audit::Tail::Open(log, filter, request.from_start() ? 0 : log.End().next_index);
+  const Result<std::uint64_t> from = WhereToBegin(log, filter, request);
+  if (!from) return ToStatus(from.error());
+  Result<audit::Tail> tail = audit::Tail::Open(log, filter, *from);
   if (!tail) return ToStatus(tail.error());
   Result<Sender> sender = Sender::Make(log, request.with_proofs(), stream);
   if (!sender) return ToStatus(sender.error());
@@ -144,20 +172,22 @@ grpc::Status TailNow(audit::Log& log, const audit::Filter& filter, const v1::Tai
 
 WriteReactor* AuditService::Query(grpc::CallbackServerContext* context,
                                   const v1::QueryRequest* request) {
-  const std::uint64_t limit = request->limit() == 0 ? kDefaultLimit : request->limit();
-  if (limit > kMaxLimit) {
+  if (LimitOf(*request) > kMaxLimit) {
     return EndedStream<WriteReactor>::With(ToStatus(BadFilter("limit", "more than 1,000,000")));
   }
   Result<audit::Filter> filter = ToFilter(request->filter());
   if (!filter) return EndedStream<WriteReactor>::With(ToStatus(filter.error()));
-  return Serve(
-      context, *request,
-      [this, filter = *std::move(filter), limit, with_proofs = request->with_proofs()](
-          AuditStream& stream) { return QueryNow(log_, filter, limit, with_proofs, stream); });
+  return Serve(context, *request,
+               [this, filter = *std::move(filter), asked = *request](AuditStream& stream) {
+                 return QueryNow(log_, filter, asked, stream);
+               });
 }
 
 WriteReactor* AuditService::Tail(grpc::CallbackServerContext* context,
                                  const v1::TailRequest* request) {
+  if (request->last() > kMaxLimit) {
+    return EndedStream<WriteReactor>::With(ToStatus(BadFilter("last", "more than 1,000,000")));
+  }
   Result<audit::Filter> filter = ToFilter(request->filter());
   if (!filter) return EndedStream<WriteReactor>::With(ToStatus(filter.error()));
   return Serve(context, *request,

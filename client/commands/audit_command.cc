@@ -10,6 +10,7 @@ void AddAudit(CLI::App& app, Invocation& invocation) {
                        .details = "Example: tidewaiter audit verify /var/log/tidewaiter"});
   audit.require_subcommand(1);
   AddAuditQuery(audit, invocation);
+  AddAuditTail(audit, invocation);
   AddAuditVerify(audit, invocation);
   AddAuditProve(audit, invocation);
   AddAuditCheckProof(audit, invocation);

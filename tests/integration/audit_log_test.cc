@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -16,6 +18,7 @@
 #include "tests/support/broker_process.h"
 #include "tests/support/eventually.h"
 #include "tests/support/gate_client.h"
+#include "tests/support/program.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/stand_in_engine.h"
 
@@ -133,6 +136,42 @@ TEST_F(AuditLog, ABrokerDoesNotStartOnALogThatWasChanged) {
   log.close();
   EXPECT_EQ(broker_.RestartRefused(), 1);
   EXPECT_THAT(broker_.Log(), HasSubstr("have been changed"));
+}
+
+TEST_F(AuditLog, IsAskedOverTheSocketByWhatItsRecordsHave) {
+  Deny(3);
+  const auto ask = [this](std::vector<std::string> words) {
+    words.insert(words.begin(), {"audit"});
+    words.push_back("--socket=" + broker_.socket_path());
+    const auto ended = Program("tidewaiter", std::move(words)).Wait();
+    EXPECT_EQ(ended.status, 0) << ended.err;
+    return ended.out;
+  };
+  const std::string denials = ask({"query", "--rule", "image.repository-not-allowed"});
+  EXPECT_EQ(std::count(denials.begin(), denials.end(), '\n'), 3);
+  EXPECT_EQ(ask({"query", "--image", "evil.example"}), denials);
+  EXPECT_THAT(ask({"query", "--rule", "image.tag"}), IsEmpty());
+  EXPECT_THAT(ask({"query", "--shadow-rule", "image.repository-not-allowed"}), IsEmpty());
+  EXPECT_THAT(ask({"query", "--tenant", "42"}), IsEmpty());
+  EXPECT_THAT(ask({"query", "--outcome", "unsuccessful"}), IsEmpty());
+}
+
+TEST_F(AuditLog, ItsLastRecordsAreGivenAndThenFollowed) {
+  Deny(3);
+  const std::string socket = "--socket=" + broker_.socket_path();
+  const auto all = Program("tidewaiter", {"audit", "query", socket}).Wait().out;
+  const auto last = Program("tidewaiter", {"audit", "tail", "-n", "2", socket}).Wait().out;
+  EXPECT_EQ(std::count(last.begin(), last.end(), '\n'), 2);
+  EXPECT_TRUE(all.ends_with("\n" + last)) << last;
+  EXPECT_THAT(Program("tidewaiter", {"audit", "tail", "-n", "0", socket}).Wait().out, IsEmpty());
+
+  Program tail("tidewaiter", {"audit", "tail", "-f", "-n", "1", socket});
+  const std::string newest = last.substr(last.find('\n') + 1);
+  ASSERT_TRUE(tail.Prints(newest));
+  Deny(1);
+  ASSERT_TRUE(tail.Prints("\"index\":" + std::to_string(Verify().next_record - 1)));
+  tail.Signal(SIGKILL);
+  EXPECT_TRUE(tail.Wait().out.starts_with(newest));
 }
 
 }  // namespace

@@ -32,10 +32,13 @@ class QueryTest : public ::testing::Test {
     AppendText(path_, line);
   }
 
+  [[nodiscard]] UniqueFd Folder() const {
+    return UniqueFd(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  }
+
   // The indexes that match.
   std::vector<std::uint64_t> Ask(const Filter& filter, std::uint64_t limit = 1000) {
-    RecordReader reader(
-        UniqueFd(::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), 0, {});
+    RecordReader reader(Folder(), 0, {});
     std::vector<std::uint64_t> indexes;
     const auto summary = Query(reader, filter, limit, [&](const ReadRecord& record) {
       indexes.push_back(record.header->index);
@@ -47,7 +50,7 @@ class QueryTest : public ::testing::Test {
   }
 
   ScratchFolder folder_;
-  const std::string path_ = folder_.File(SegmentFileName(0, kLinesSuffix));
+  std::string path_ = folder_.File(SegmentFileName(0, kLinesSuffix));
   std::uint64_t next_index_ = 0;
   QuerySummary summary_;
 };
@@ -78,6 +81,37 @@ TEST_F(QueryTest, ATextThatNeedsEscapesIsFound) {
 TEST_F(QueryTest, StopsAtItsLimit) {
   for (int i = 0; i < 5; ++i) Add(RecordType::kRunDenied, "r", "p", i);
   EXPECT_THAT(Ask({}, 2), ElementsAre(0, 1));
+}
+
+TEST_F(QueryTest, TheLastThatMatchBeginWhereFindLastSays) {
+  for (int i = 0; i < 6; ++i) Add(RecordType::kRunDenied, i % 2 == 0 ? "even" : "odd", "p", i);
+  const auto find = [this](const Filter& filter, std::uint64_t count) {
+    RecordReader reader(Folder(), 0, {});
+    return FindLast(reader, filter, count).value();
+  };
+  EXPECT_EQ(find({}, 2), 4U);
+  EXPECT_EQ(find({.run_id = "odd"}, 2), 3U);
+  EXPECT_EQ(find({.run_id = "odd"}, 100), 1U);
+  EXPECT_EQ(find({}, 0), 6U);
+  EXPECT_EQ(find({.run_id = "none"}, 2), 6U);
+}
+
+TEST_F(QueryTest, AReaderThatCameToTheEndGoesOnIntoTheNextSegment) {
+  RecordReader reader(Folder(), 0, {});
+  const auto next = [&reader] {
+    const auto record = reader.Next();
+    return record && *record ? std::optional((*record)->header->index) : std::nullopt;
+  };
+  EXPECT_EQ(next(), std::nullopt);
+  Add(RecordType::kRunDenied, "r", "p", 1);
+  EXPECT_EQ(next(), 0U);
+  EXPECT_EQ(next(), std::nullopt);
+  Add(RecordType::kRunDenied, "r", "p", 2);
+  path_ = folder_.File(SegmentFileName(2, kLinesSuffix));
+  Add(RecordType::kRunDenied, "r", "p", 3);
+  EXPECT_EQ(next(), 1U);
+  EXPECT_EQ(next(), 2U);
+  EXPECT_EQ(next(), std::nullopt);
 }
 
 TEST_F(QueryTest, LinesThatAreNoRecordsAreCountedAndPassedOver) {

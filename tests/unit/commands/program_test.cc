@@ -64,6 +64,7 @@ TEST_F(ProgramTest, EveryCommandHasHelpWithAnExample) {
                                              {"policy", "check"},
                                              {"image", "parse"},
                                              {"audit", "query"},
+                                             {"audit", "tail"},
                                              {"audit", "verify"},
                                              {"audit", "prove"},
                                              {"audit", "check-proof"},
