@@ -55,7 +55,7 @@ void AddAuditFlags(CLI::App& command, Invocation& invocation, AuditFlags& flags)
       ->type_name("DIR")
       ->excludes("--socket");
   command.add_flag("--json", flags.json, "The exact lines of the log, one JSON object each");
-  command.add_option("--format", flags.format, "table or json")->type_name("FORMAT");
+  command.add_option("--format", flags.format, "table, json or ocsf")->type_name("FORMAT");
   AddTimeFlags(command, flags);
   command.add_option("--run", flags.run_id, "Only of this run")->type_name("RUN_ID");
   command.add_option("--principal", flags.principal, "Only of this principal")->type_name("NAME");
@@ -99,10 +99,11 @@ Result<RecordFormat> FormatOf(const AuditFlags& flags, bool at_terminal) {
     return Fail(ErrorCode::kInvalidArgument, "--json and --format exclude each other");
   }
   if (flags.json || flags.format == "json") return RecordFormat::kJson;
+  if (flags.format == "ocsf") return RecordFormat::kOcsf;
   if (flags.format == "table") return RecordFormat::kTable;
   if (flags.format.empty()) return at_terminal ? RecordFormat::kTable : RecordFormat::kJson;
   return Fail(ErrorCode::kInvalidArgument,
-              "read --format " + Quoted(flags.format) + ": expected table or json");
+              "read --format " + Quoted(flags.format) + ": expected table, json or ocsf");
 }
 
 }  // namespace tidewaiter::cli

@@ -49,7 +49,7 @@ void CheckCount(std::uint64_t count, const std::string& flag) {
 
 constexpr char kForms[] =
     "At a terminal a table; anywhere else, and with --json, the lines as they stand in the log,\n"
-    "one JSON object each.\n"
+    "one JSON object each; --format ocsf: as OCSF events (docs/OCSF.md).\n"
     "TIME is RFC 3339, as 2025-01-31T12:00:00Z, a date, or how long ago: 90m. All conditions\n"
     "must hold.\n";
 

@@ -5,7 +5,9 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "audit/ocsf.h"
 #include "audit/record_members.h"
+#include "client/commands/invocation.h"
 #include "client/terminal_text.h"
 
 namespace tidewaiter::cli {
@@ -70,6 +72,12 @@ RecordPrinter::RecordPrinter(RecordFormat format, const client::Terminal& termin
 
 std::string RecordPrinter::Text(std::string_view line) {
   if (format_ == RecordFormat::kJson) return std::string(line) + '\n';
+  if (format_ == RecordFormat::kOcsf) {
+    const auto event = audit::ToOcsf(line);
+    if (event) return *event + '\n';
+    Complain(event.error().message);
+    return {};
+  }
   std::string out;
   if (!began_) {
     std::string head;

@@ -13,6 +13,7 @@ namespace tidewaiter::cli {
 enum class RecordFormat {
   kTable,  // a row of columns, cut to the terminal's width
   kJson,   // the line as it stands in the log
+  kOcsf,   // an event of the Open Cybersecurity Schema Framework, one line of JSON
 };
 
 class RecordPrinter {

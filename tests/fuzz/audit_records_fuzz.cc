@@ -13,6 +13,7 @@
 
 #include "audit/filter.h"
 #include "audit/line_reader.h"
+#include "audit/ocsf.h"
 #include "audit/record_header.h"
 #include "audit/record_members.h"
 #include "base/unique_fd.h"
@@ -44,6 +45,8 @@ void CheckMembers(std::string_view line) {
   if (!members) return;
   Require(line.find('{') != std::string_view::npos);
   static_cast<void>(members->dump());
+  const auto event = audit::ToOcsf(line);
+  if (event) Require(nlohmann::json::parse(*event).at("raw_data") == std::string(line));
 }
 
 void CheckFilters(std::string_view line, const audit::RecordHeader& header) {

@@ -24,5 +24,24 @@ TEST(Timestamp, OrderOfTextsIsOrderOfTimes) {
   EXPECT_EQ(FormatTimestamp(early).size(), kTimestampBytes);
 }
 
+TEST(Timestamp, IsReadBackAsItWasWritten) {
+  for (const char* text : {"1970-01-01T00:00:00.000000000Z", "2026-10-02T12:34:56.000000789Z",
+                           "1969-12-31T23:59:59.999999999Z", "2024-02-29T00:00:00.000000000Z"}) {
+    const auto when = ParseTimestamp(text);
+    ASSERT_TRUE(when.has_value()) << text;
+    EXPECT_EQ(FormatTimestamp(*when), text);
+  }
+}
+
+TEST(Timestamp, AnyOtherFormIsNone) {
+  for (const char* text : {"", "2026-10-02T12:34:56Z", "2026-10-02 12:34:56.000000789Z",
+                           "2026-13-02T12:34:56.000000789Z", "2026-02-29T12:34:56.000000789Z",
+                           "2026-10-02T24:34:56.000000789Z", "2026-10-02T12:34:60.000000789Z",
+                           "2026-10-02T12:34:56.00000078-Z", "9999-10-02T12:34:56.000000789Z",
+                           "2026-1--02T12:34:56.000000789Z", "2026-10-02T12:34:56.000000789z"}) {
+    EXPECT_FALSE(ParseTimestamp(text).has_value()) << text;
+  }
+}
+
 }  // namespace
 }  // namespace tidewaiter::audit

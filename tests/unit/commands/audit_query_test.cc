@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -94,6 +94,13 @@ TEST_F(AuditQuery, ATableHasARowForEach) {
   const std::string table = Ask({"query", "--format", "table"});
   EXPECT_THAT(table, StartsWith("TIME "));
   EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 3);
+}
+
+TEST_F(AuditQuery, OcsfIsAnEventForEach) {
+  const std::string line = Deny("r1");
+  const auto event = nlohmann::json::parse(Ask({"query", "--format", "ocsf"}));
+  EXPECT_EQ(event["class_uid"], 6003);
+  EXPECT_EQ(event["raw_data"].get<std::string>() + '\n', line);
 }
 
 TEST_F(AuditQuery, TailGivesTheLastThatMatchOverSegments) {
