@@ -11,6 +11,7 @@ void AddAudit(CLI::App& app, Invocation& invocation) {
   audit.require_subcommand(1);
   AddAuditQuery(audit, invocation);
   AddAuditTail(audit, invocation);
+  AddAuditStats(audit, invocation);
   AddAuditVerify(audit, invocation);
   AddAuditProve(audit, invocation);
   AddAuditCheckProof(audit, invocation);

@@ -23,6 +23,7 @@ void AddImageParse(CLI::App& app, Invocation& invocation);
 void AddAudit(CLI::App& app, Invocation& invocation);
 void AddAuditQuery(CLI::App& audit, Invocation& invocation);
 void AddAuditTail(CLI::App& audit, Invocation& invocation);
+void AddAuditStats(CLI::App& audit, Invocation& invocation);
 void AddAuditVerify(CLI::App& audit, Invocation& invocation);
 void AddAuditProve(CLI::App& audit, Invocation& invocation);
 void AddAuditCheckProof(CLI::App& audit, Invocation& invocation);

@@ -65,6 +65,7 @@ TEST_F(ProgramTest, EveryCommandHasHelpWithAnExample) {
                                              {"image", "parse"},
                                              {"audit", "query"},
                                              {"audit", "tail"},
+                                             {"audit", "stats"},
                                              {"audit", "verify"},
                                              {"audit", "prove"},
                                              {"audit", "check-proof"},
