@@ -12,6 +12,7 @@ void AddAudit(CLI::App& app, Invocation& invocation) {
   AddAuditQuery(audit, invocation);
   AddAuditTail(audit, invocation);
   AddAuditStats(audit, invocation);
+  AddAuditReport(audit, invocation);
   AddAuditVerify(audit, invocation);
   AddAuditProve(audit, invocation);
   AddAuditCheckProof(audit, invocation);

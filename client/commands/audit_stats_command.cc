@@ -112,8 +112,8 @@ std::string ToText(const Statistics& sums, std::size_t top) {
       Line("ends", fmt::format("{}, of which {} unsuccessful", sums.finished, sums.unsuccessful));
   if (sums.durations.count() > 0) {
     out += Line("durations", fmt::format("median {}, 95 % within {}, longest {}",
-                                         FormatDuration(sums.durations.Quantile(50)),
-                                         FormatDuration(sums.durations.Quantile(95)),
+                                         FormatAbout(sums.durations.Quantile(50)),
+                                         FormatAbout(sums.durations.Quantile(95)),
                                          FormatDuration(sums.durations.longest())));
   }
   out += Line("teardowns", fmt::format("{} overdue, {} settled later, {} receipt(s) not complete",

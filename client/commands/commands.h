@@ -24,6 +24,7 @@ void AddAudit(CLI::App& app, Invocation& invocation);
 void AddAuditQuery(CLI::App& audit, Invocation& invocation);
 void AddAuditTail(CLI::App& audit, Invocation& invocation);
 void AddAuditStats(CLI::App& audit, Invocation& invocation);
+void AddAuditReport(CLI::App& audit, Invocation& invocation);
 void AddAuditVerify(CLI::App& audit, Invocation& invocation);
 void AddAuditProve(CLI::App& audit, Invocation& invocation);
 void AddAuditCheckProof(CLI::App& audit, Invocation& invocation);

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 
 #include "base/printable.h"
 #include "base/unique_fd.h"
@@ -54,6 +56,19 @@ Result<void> WriteAll(int fd, std::string_view bytes) {
     }
   }
   return Ok();
+}
+
+Result<void> ReplaceFile(const std::string& path, std::string_view bytes) {
+  const std::string what = "write " + Quoted(path);
+  std::string name = path + ".XXXXXX";  // mkostemp makes it 0600
+  const UniqueFd file(::mkostemp(name.data(), O_CLOEXEC));
+  if (!file) return ErrnoError(errno, what);
+  auto written = WriteAll(file.get(), bytes);
+  if (written && ::fsync(file.get()) != 0) written = ErrnoError(errno, "make it durable");
+  if (written && ::rename(name.c_str(), path.c_str()) != 0) written = ErrnoError(errno, "name it");
+  if (written) return Ok();
+  ::unlink(name.c_str());
+  return written.error().Within(what);
 }
 
 bool AwaitReadable(int fd, int stop_fd) {

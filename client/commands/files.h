@@ -16,6 +16,10 @@ Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
 // All of `bytes` to `fd` (borrowed), however slowly its reader takes them.
 Result<void> WriteAll(int fd, std::string_view bytes);
 
+// Puts `bytes` at `path`, whole or not at all, readable by nobody but its owner (0600). What was
+// there is replaced; a link there is replaced itself.
+Result<void> ReplaceFile(const std::string& path, std::string_view bytes);
+
 // Waits until `fd` can be read, or has ended. False: `stop_fd` can be read first, or waiting fails.
 bool AwaitReadable(int fd, int stop_fd);
 

@@ -159,4 +159,15 @@ std::string FormatDuration(std::chrono::milliseconds duration) {
   return fmt::format("{}{}{:g} s", out, out.empty() ? "" : " ", static_cast<double>(left) / 1000);
 }
 
+std::string FormatAbout(std::chrono::milliseconds duration) {
+  using std::chrono::seconds;
+  if (duration < seconds(1)) return FormatDuration(duration);
+  // Not rounded up where that could be past the largest.
+  if (duration >= std::chrono::hours(1)) {
+    return FormatDuration(std::chrono::floor<seconds>(duration));
+  }
+  const std::int64_t step = duration < seconds(10) ? 100 : 1000;
+  return FormatDuration(std::chrono::milliseconds((duration.count() + step / 2) / step * step));
+}
+
 }  // namespace tidewaiter::cli

@@ -28,4 +28,8 @@ std::string FormatAge(std::chrono::seconds age);
 // "1.234 s", "15 min", "1 h 30 min": exact down to a millisecond.
 std::string FormatDuration(std::chrono::milliseconds duration);
 
+// The same of what is known to about one percent: "14 s", "1.2 s", "310 ms", whole seconds from 10
+// s.
+std::string FormatAbout(std::chrono::milliseconds duration);
+
 }  // namespace tidewaiter::cli

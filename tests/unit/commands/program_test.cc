@@ -66,6 +66,7 @@ TEST_F(ProgramTest, EveryCommandHasHelpWithAnExample) {
                                              {"audit", "query"},
                                              {"audit", "tail"},
                                              {"audit", "stats"},
+                                             {"audit", "report"},
                                              {"audit", "verify"},
                                              {"audit", "prove"},
                                              {"audit", "check-proof"},

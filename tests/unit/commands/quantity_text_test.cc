@@ -78,5 +78,15 @@ TEST(FormatDuration, IsExact) {
   EXPECT_EQ(FormatDuration(milliseconds(0)), "0 s");
 }
 
+TEST(QuantityText, WhatIsOnlyAboutKnownIsRounded) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(FormatAbout(milliseconds(310)), "0.31 s");
+  EXPECT_EQ(FormatAbout(milliseconds(1249)), "1.2 s");
+  EXPECT_EQ(FormatAbout(milliseconds(14'848)), "15 s");
+  EXPECT_EQ(FormatAbout(milliseconds(3'600'400)), "1 h");
+  EXPECT_EQ(FormatAbout(milliseconds(INT64_MAX)),
+            FormatDuration(milliseconds(INT64_MAX / 1000 * 1000)));
+}
+
 }  // namespace
 }  // namespace tidewaiter::cli
