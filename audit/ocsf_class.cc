@@ -36,8 +36,9 @@ constexpr OcsfClass Trouble(std::string_view type, int activity, std::string_vie
                             int severity, bool success) {
   return {type, kOcsfError, kErrorName, kApplication, activity, name, severity, success, {}};
 }
-constexpr OcsfClass LogEvent(std::string_view type, std::string_view name, int severity) {
-  return {type, kOcsfEventLog, kLogName, kSystem, 99, name, severity, false, {}};
+constexpr OcsfClass LogEvent(std::string_view type, int activity, std::string_view name,
+                             int severity, bool success = false) {
+  return {type, kOcsfEventLog, kLogName, kSystem, activity, name, severity, success, {}};
 }
 
 constexpr std::array kClasses = {
@@ -58,8 +59,9 @@ constexpr std::array kClasses = {
     Trouble("teardown.overdue", 1, "General Error", 3, /*success=*/false),
     Trouble("teardown.settled", 99, "Error Resolved", 1, /*success=*/true),
     Trouble("journal.set_aside", 1, "General Error", 4, /*success=*/false),
-    LogEvent("audit.truncated", "Truncate", 3),
-    LogEvent("audit.gap", "Gap", 4),
+    LogEvent("audit.truncated", 99, "Truncate", 3),
+    LogEvent("audit.gap", 99, "Gap", 4),
+    LogEvent("audit.removed", 2, "Delete", 1, /*success=*/true),
 };
 
 constexpr OcsfClass kOther = {{},   kOcsfBase, "Base Event", "Uncategorized", 99, "Other", 1,
