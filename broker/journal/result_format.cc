@@ -45,7 +45,8 @@ std::string MessageOf(const run::Outcome& outcome) {
   if (outcome.kind == Kind::kCommandFailed && !outcome.message.empty()) {
     return "start the command: the engine could not; its words are not kept, since they quote it";
   }
-  return Bounded(MaskCredentials(outcome.message));
+  // Once more behind the cut: what ended a password's URL may be gone.
+  return MaskCredentials(Bounded(MaskCredentials(outcome.message)));
 }
 
 void AddOutputs(const run::KeptRun& run, KeptResult& message) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/mask_credentials.h"
 #include "broker/journal/entry_format.h"
 #include "broker/journal/result_format.h"
 #include "broker/journal/sealed_file.h"
@@ -40,8 +41,13 @@ Message Content(std::string_view file) {
   return message;
 }
 
+// What looks like a password is masked when it is written.
+void Mask(std::string& text) {
+  text = MaskCredentials(text);
+}
+
 void CheckEntry(std::string_view file) {
-  const Result<run::JournalEntry> entry = journal::ParseEntry(file);
+  Result<run::JournalEntry> entry = journal::ParseEntry(file);
   if (!entry) return RequireRefusal(entry.error());
   if (const auto& detachment = entry->detachment) {
     Require(detachment->log_bytes >= 0 && detachment->output_bytes >= 0);
@@ -56,10 +62,20 @@ void CheckEntry(std::string_view file) {
   }
   const Result<std::string> written = journal::FormatEntry(*entry);
   Require(written.has_value());
+  if (entry->detachment) {
+    policy::Tenant& tenant = entry->detachment->tenant;
+    for (std::string* text : {&tenant.challenge, &tenant.job, &tenant.task}) Mask(*text);
+  }
   const Result<run::JournalEntry> again = journal::ParseEntry(*written);
   Require(again && *again == *entry);
   auto content = Content<journal::RunEntry>(file);
   content.mutable_caller();
+  if (content.has_detachment()) {
+    auto& detachment = *content.mutable_detachment();
+    Mask(*detachment.mutable_tenant_challenge());
+    Mask(*detachment.mutable_tenant_job());
+    Mask(*detachment.mutable_tenant_task());
+  }
   Require(*written == journal::Seal(content.SerializeAsString()));
 }
 
@@ -69,15 +85,17 @@ void CheckResult(std::string_view file) {
   if (!read) return RequireRefusal(read.error());
   const auto age = std::chrono::system_clock::time_point::max() - run.ended_at;
   Require(age.count() >= 0);
-  // Longer texts are cut, once.
+  // Longer texts are cut, once; but a mask can be longer than what it hides.
   const Result<std::string> written = journal::FormatResult(run);
   Require(written.has_value());
   run::KeptRun again;
   Require(journal::ParseResult(*written, again).has_value());
   const Result<std::string> rewritten = journal::FormatResult(again);
-  Require(rewritten && *rewritten == *written);
+  Require(rewritten.has_value());
+  Require(*rewritten == *written || again.outcome.message.size() > kMaxText);
   auto content = Content<journal::KeptResult>(file);
   if (content.duration_millis() < 0) content.set_duration_millis(-1);
+  Mask(*content.mutable_message());
   const std::string same = journal::Seal(content.SerializeAsString());
   Require(*written == same || same.size() > kMaxText);
 }
