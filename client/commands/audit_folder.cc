@@ -28,10 +28,12 @@ Result<UniqueFd> OpenAuditFolder(const std::string& path) {
 }
 
 Result<AuditKey> FindAuditKey(const std::string& given, const std::string& folder) {
-  // A key has two of them, a path hardly ever; and a file of that name would win.
-  auto text = given.empty() ? ReadFile(folder + "/" + audit::kPublicKeyName, kMaxKeyBytes)
-                            : ReadFile(given, kMaxKeyBytes);
-  if (!text && given.find('+') != std::string::npos) text = given;
+  // A key is a key, also where there is a file of that name: a copy could bring one along.
+  auto parsed = audit::VerifierKey::Parse(given);
+  if (parsed) return AuditKey{.key = *std::move(parsed)};
+  const auto text = given.empty() ? ReadFile(folder + "/" + audit::kPublicKeyName, kMaxKeyBytes)
+                                  : ReadFile(given, kMaxKeyBytes);
+  if (!text && given.find('+') != std::string::npos) return parsed.error();
   if (!text) return text.error().Within("find the log's public key");
   TW_ASSIGN(audit::VerifierKey key, audit::VerifierKey::Parse(FirstLine(*text)));
   return AuditKey{.key = std::move(key), .from_folder = given.empty()};
