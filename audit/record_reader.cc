@@ -41,7 +41,7 @@ Result<std::optional<ReadRecord>> RecordReader::Next() {
       if (line) {
         ReadRecord record{.line = *line, .header = ReadHeader(*line)};
         if (record.header) {
-          if (record.header->index < from_) continue;
+          if (record.header->index < from_ || (limit_ && record.header->index >= *limit_)) continue;
           if (end_ && record.header->index >= end_->next_index) return std::nullopt;
           from_ = record.header->index + 1;
         }
@@ -54,6 +54,7 @@ Result<std::optional<ReadRecord>> RecordReader::Next() {
     // is there, it grows no more.
     if (segment_ && !end_ && !segment_is_whole_) {
       segment_is_whole_ = true;
+      FindLimit();
       continue;
     }
     TW_TRY(Open(*next));
@@ -91,6 +92,7 @@ Result<void> RecordReader::Open(std::uint64_t first) {
   }
   segment_ = first;
   segment_is_whole_ = false;
+  limit_.reset();
   lines_.emplace(*source_);
   BoundByEnd();
   return Ok();
@@ -99,8 +101,20 @@ Result<void> RecordReader::Open(std::uint64_t first) {
 // What grows is read up to what is durable, and no byte of it before: what is behind may yet be
 // taken back.
 void RecordReader::BoundByEnd() {
+  if (!end_ || segment_ != end_->segment) FindLimit();
   if (plain_ == nullptr || !end_) return;
   plain_->SetEnd(segment_ == end_->segment ? end_->size : kWholeFile);
+}
+
+void RecordReader::FindLimit() {
+  if (!segment_ || limit_) return;
+  const auto segments = ListSegments(directory_.get());
+  if (!segments) return;  // the same fails where the next one is looked for
+  for (const SegmentFiles& each : *segments) {
+    if (!each.HasRecords() || each.first <= *segment_) continue;
+    limit_ = each.first;
+    return;
+  }
 }
 
 void RecordReader::Extend(const LogEnd& end) {

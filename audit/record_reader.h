@@ -43,6 +43,7 @@ class RecordReader {
   Result<std::optional<std::uint64_t>> FindNext() const;
   Result<void> Open(std::uint64_t first);
   void BoundByEnd();
+  void FindLimit();
 
   UniqueFd directory_;
   std::uint64_t from_;
@@ -50,6 +51,8 @@ class RecordReader {
   std::optional<std::uint64_t> segment_;  // first index of the one that is open
   bool segment_is_whole_ = false;         // the next has been seen
   std::unique_ptr<ByteSource> source_;
+  // Where the next segment begins: what stands behind that in this one is not the log's.
+  std::optional<std::uint64_t> limit_;
   FileSource* plain_ = nullptr;  // source_, where it is no compressed one
   std::optional<LineReader> lines_;
 };

@@ -48,7 +48,16 @@ Result<Hash> StoredTree::RangeRoot(std::uint64_t begin, std::uint64_t end) {
   return CompactRange::Of(end - begin, std::move(roots))->Root(hasher_);
 }
 
+// What is not found where the segments were is looked for where they are now.
 Result<Hash> StoredTree::SubtreeRoot(unsigned level, std::uint64_t number) {
+  auto root = ReadRoot(level, number);
+  if (root || root.error().code != ErrorCode::kNotFound) return root;
+  TW_ASSIGN(segments_, ListSegments(directory_.get()));
+  open_.reset();
+  return ReadRoot(level, number);
+}
+
+Result<Hash> StoredTree::ReadRoot(unsigned level, std::uint64_t number) {
   const std::uint64_t last = ((number + 1) << level) - 1;
   TW_TRY(OpenSegmentOf(last));
   if (!open_) {
@@ -69,10 +78,9 @@ Result<Hash> StoredTree::SubtreeRoot(unsigned level, std::uint64_t number) {
 
 // Leaves open_ empty where the record is before the first segment.
 Result<void> StoredTree::OpenSegmentOf(std::uint64_t record) {
-  TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory_.get()));
   const SegmentFiles* found = nullptr;
   const SegmentFiles* first = nullptr;
-  for (const SegmentFiles& each : segments) {
+  for (const SegmentFiles& each : segments_) {
     if (!each.HasRecords()) continue;
     if (first == nullptr) first = &each;
     if (each.first <= record) found = &each;

@@ -4,8 +4,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "audit/compact_range.h"
+#include "audit/segment_name.h"
 #include "audit/tree_proof.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -27,10 +30,12 @@ class StoredTree {
   };
   Result<Hash> RangeRoot(std::uint64_t begin, std::uint64_t end);
   Result<Hash> SubtreeRoot(unsigned level, std::uint64_t number);
+  Result<Hash> ReadRoot(unsigned level, std::uint64_t number);
   Result<void> OpenSegmentOf(std::uint64_t record);
 
   UniqueFd directory_;
   TreeHasher hasher_;
+  std::vector<SegmentFiles> segments_;  // as they were listed last
   std::optional<Segment> open_;         // the one that was read last
   std::optional<CompactRange> before_;  // the tree before the first segment, where that is read
 };
