@@ -185,6 +185,10 @@ LogEnd Log::End() {
   return state_.Lock()->end;
 }
 
+std::uint64_t Log::SignedRecords() {
+  return state_.Lock()->checkpoint.records;
+}
+
 std::optional<Log::SignedState> Log::AwaitCheckpoint(std::uint64_t records,
                                                      const std::stop_token& stop,
                                                      Deadline deadline) {

@@ -47,6 +47,9 @@ struct LogSettings {
   // Told on the writer's thread when Failure() appears (false) and when it has gone (true). Must
   // not block.
   std::function<void(bool works)> on_change = {};
+  // Told on the writer's thread when CheckpointFailure() appears and when it has gone (nothing).
+  // Must not block.
+  std::function<void(const std::optional<Error>& failure)> on_tree = {};
   // Given each new checkpoint, a signed note, on the writer's thread. Must not block.
   std::function<void(const std::string& note)> on_checkpoint = {};
 };
@@ -102,6 +105,8 @@ class Log {
   };
   Result<View> Look();
   LogEnd End();
+  // How many records the newest checkpoint covers.
+  std::uint64_t SignedRecords();
   // The newest checkpoint, once it covers so many records. Nothing where the token or the deadline
   // came first. A checkpoint comes within StoreSettings::checkpoint_interval of each record.
   struct SignedState {

@@ -8,11 +8,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 #include <vector>
 
-#include "audit/checkpoint.h"
+#include "audit/byte_source.h"
+#include "audit/note_reader.h"
 #include "audit/segment_name.h"
+#include "audit/signed_checkpoint.h"
 #include "audit/signed_note.h"
 #include "audit/stored_hashes.h"
 #include "base/durable_file.h"
@@ -31,7 +34,8 @@ Error Refuse(const std::string& cause) {
   return Fail(
       ErrorCode::kFailedPrecondition,
       "open audit log: " + cause +
-          "; to begin a new log, move everything in its folder to where auditors look for it",
+          "; to begin a new log, move everything in its folder to where auditors look for it, "
+          "and audit.key out of the state folder",
       "AUDIT_UNAVAILABLE");
 }
 
@@ -77,42 +81,91 @@ Result<LogStore> LogStore::Open(int directory, StoreSettings settings, FileOpera
   TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory));
   const auto last = std::find_if(segments.rbegin(), segments.rend(),
                                  [](const SegmentFiles& each) { return each.HasRecords(); });
+  TW_ASSIGN(const std::optional<Checkpoint> remembered, store.Remembered());
   if (last == segments.rend()) {
+    if (remembered && remembered->size > 0) {
+      return Refuse(
+          fmt::format("there is no record, and its key has signed for {}", remembered->size));
+    }
     const auto newest = ReadOwnFile(directory, kCheckpointName, std::size_t{64} << 10U);
     if (newest && !newest->empty()) return Refuse("there is a checkpoint, and no record");
     if (!segments.empty() && segments.back().first > 0) return Refuse("its records are missing");
     TW_TRY(store.Begin());
   } else {
     if (!last->lines) return Refuse("the segment that was being written is missing");
-    if (Result<void> gone_on = store.GoOn(last->first); !gone_on) {
+    if (Result<void> gone_on = store.GoOn(last->first, remembered); !gone_on) {
       if (gone_on.error().code != ErrorCode::kFailedPrecondition) return gone_on.error();
       return Refuse(gone_on.error().message);
     }
     for (auto later = segments.rbegin(); later != last; ++later) {
       if (later->first > store.tree_.size()) return Refuse("its last records are missing");
-      // Of a segment that a crash kept from beginning.
-      const std::string name = SegmentFileName(later->first, kCheckpointsSuffix);
-      if (::unlinkat(directory, name.c_str(), 0) != 0 && errno != ENOENT) {
-        return ErrnoError(errno, "remove " + Quoted(name));
-      }
+      TW_TRY(store.RemoveUnbegun(later->first));
     }
   }
   store.sign_due_ = Deadline::After(std::chrono::seconds(0));
-  TW_TRY(
-      ReplaceDurably(directory, kPublicKeyName, store.settings_.key->verifier().ToString() + "\n"));
+  // For convenience: a full disk must not keep a broker from cleaning up.
+  const std::string key = store.settings_.key->verifier().ToString() + "\n";
+  const auto written = ReadOwnFile(directory, kPublicKeyName, kMaxNoteBytes);
+  if (!written || *written != key) {
+    static_cast<void>(ReplaceDurably(directory, kPublicKeyName, key));
+  }
   return store;
 }
 
-Result<void> LogStore::GoOn(std::uint64_t first) {
+// Of another key's log there can be one, too, where a new log was begun under a new key.
+Result<std::optional<Checkpoint>> LogStore::Remembered() const {
+  if (settings_.state_directory < 0) return std::optional<Checkpoint>();
+  const auto bytes = ReadOwnFile(settings_.state_directory, kRememberedName, kMaxNoteBytes);
+  if (!bytes && bytes.error().code == ErrorCode::kNotFound) return std::optional<Checkpoint>();
+  if (!bytes) return bytes.error();
+  auto checkpoint = ReadSignedCheckpoint(*bytes, settings_.key->verifier());
+  if (!checkpoint) return std::optional<Checkpoint>();
+  return std::optional<Checkpoint>(*std::move(checkpoint));
+}
+
+// What is left of a segment that a crash kept from beginning: one checkpoint, of the records before
+// it. More says that it had begun, and that its records are gone.
+Result<void> LogStore::RemoveUnbegun(std::uint64_t first) {
+  const std::string name = SegmentFileName(first, kCheckpointsSuffix);
+  const UniqueFd fd(
+      ::openat(directory_, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (fd) {
+    FileSource source(fd.get(), 0, std::numeric_limits<std::int64_t>::max());
+    NoteReader notes(source);
+    while (true) {
+      TW_ASSIGN(const auto note, notes.Next());
+      if (!note) break;
+      const auto checkpoint = ReadSignedCheckpoint(*note, settings_.key->verifier());
+      if (checkpoint && checkpoint->size > tree_.size()) {
+        return Refuse(fmt::format("its last records are missing: {} were signed, {} are there",
+                                  checkpoint->size, tree_.size()));
+      }
+    }
+  }
+  for (const std::string_view suffix : {kCheckpointsSuffix, kHashesSuffix}) {
+    const std::string left = SegmentFileName(first, suffix);
+    if (::unlinkat(directory_, left.c_str(), 0) != 0 && errno != ENOENT) {
+      return ErrnoError(errno, "remove " + Quoted(left));
+    }
+  }
+  return Ok();
+}
+
+Result<void> LogStore::GoOn(std::uint64_t first, const std::optional<Checkpoint>& remembered) {
   TW_ASSIGN(LogFile file,
             LogFile::Open(directory_, SegmentFileName(first, kLinesSuffix), *operations_));
-  TW_ASSIGN(RecoveredSegment found, RecoverSegment(directory_, first, settings_.key->verifier()));
-  if (found.torn_bytes > 0) TW_TRY(file.CutTo(found.size));
+  TW_ASSIGN(RecoveredSegment found,
+            RecoverSegment(directory_, first, settings_.key->verifier(), remembered));
+  // Also where nothing is torn: a writer that was killed before its sync has left lines that are in
+  // memory only, and what is signed for must be on disk.
+  TW_TRY(file.CutTo(found.size));
   cut_bytes_ = found.torn_bytes;
   first_ = first;
   tree_ = std::move(found.tree);
   last_leaf_ = found.last_leaf;
   signed_ = found.signed_records;
+  listed_ = found.listed_records;
+  list_due_ = Deadline::After(settings_.list_interval);
   rotation_due_ = Deadline::After(settings_.segment_age - AgeOf(file.fd()));
   file_.emplace(std::move(file));
   TW_ASSIGN(checkpoints_, OpenSideFile(directory_, SegmentFileName(first_, kCheckpointsSuffix), 0));
@@ -137,6 +190,8 @@ Result<void> LogStore::Begin() {
   rotation_due_ = Deadline::After(settings_.segment_age);
   checkpoints_ = std::move(checkpoints);
   checkpoints_size_ = note.size();
+  listed_ = first;
+  list_due_ = Deadline::After(settings_.list_interval);
   OpenHashes();
   return Ok();
 }
@@ -146,6 +201,12 @@ void LogStore::OpenHashes() {
   hashes_size_ = kHashBytes * (StoredHashes(tree_.size()) - StoredHashes(first_));
   auto fd = OpenSideFile(directory_, SegmentFileName(first_, kHashesSuffix), O_CREAT);
   hashes_ = fd ? *std::move(fd) : UniqueFd();
+  struct stat status {};
+  // One that could not be made anew would have a hole.
+  if (hashes_ && (::fstat(hashes_.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
+                  static_cast<std::uint64_t>(status.st_size) < hashes_size_)) {
+    hashes_.Reset();
+  }
 }
 
 Result<void> LogStore::Append(std::string_view lines) {
@@ -179,7 +240,10 @@ void LogStore::AddToTree(std::string_view lines) {
 
 // They follow from the lines: nothing is lost where they cannot be written.
 void LogStore::WriteHashes() {
-  if (!hashes_) return;
+  if (!hashes_) {
+    unwritten_hashes_.clear();
+    return;
+  }
   if (WriteAt(hashes_.get(), hashes_size_, unwritten_hashes_)) {
     hashes_size_ += unwritten_hashes_.size();
     unwritten_hashes_.clear();
@@ -210,26 +274,42 @@ Result<void> LogStore::Sign() {
   return Ok();
 }
 
-// In the segment's list without a sync: it says nothing that the lines do not, and a crash that
-// takes it leaves them.
+// The remembered one first: whoever has seen a checkpoint can count on a start that knows of it.
 Result<void> LogStore::KeepCheckpoint(const std::string& note) {
-  TW_TRY(WriteAt(checkpoints_.get(), checkpoints_size_, "\n" + note));
-  checkpoints_size_ += 1 + note.size();
+  if (settings_.state_directory >= 0) {
+    TW_TRY(ReplaceDurably(settings_.state_directory, kRememberedName, note));
+  }
+  if (tree_.size() - listed_ >= settings_.checkpoint_records || list_due_.Passed()) {
+    TW_TRY(ListCheckpoint(note));
+  }
   return ReplaceDurably(directory_, kCheckpointName, note);
+}
+
+Result<void> LogStore::ListCheckpoint(const std::string& note) {
+  TW_TRY(WriteAt(checkpoints_.get(), checkpoints_size_, "\n" + note));
+  if (::fdatasync(checkpoints_.get()) != 0) return ErrnoError(errno, "sync checkpoints");
+  checkpoints_size_ += 1 + note.size();
+  listed_ = tree_.size();
+  list_due_ = Deadline::After(settings_.list_interval);
+  return Ok();
 }
 
 Result<void> LogStore::RotateIfDue() {
   if (!file_ || file_->torn() || tree_.size() == first_) return Ok();
-  const bool full = file_->size() >= settings_.segment_bytes && !rotation_failed_;
+  const bool full = file_->size() >= settings_.segment_bytes && !rotation_failure_;
   if (!full && !rotation_due_.Passed()) return Ok();
-  rotation_failed_ = true;
   rotation_due_ = Deadline::After(kPause);
+  const Result<void> rotated = Rotate();
+  rotation_failure_.reset();
+  if (!rotated) rotation_failure_ = rotated.error();
+  return rotated;
+}
+
+Result<void> LogStore::Rotate() {
   TW_TRY(Sign());
+  if (listed_ != signed_) TW_TRY(ListCheckpoint(checkpoint_));
   if (hashes_) ::fdatasync(hashes_.get());
-  if (::fdatasync(checkpoints_.get()) != 0) return ErrnoError(errno, "sync checkpoints");
-  TW_TRY(Begin());
-  rotation_failed_ = false;
-  return Ok();
+  return Begin();
 }
 
 LogEnd LogStore::end() const noexcept {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "audit/checkpoint.h"
 #include "audit/compact_range.h"
 #include "audit/file_operations.h"
 #include "audit/log_file.h"
@@ -32,7 +33,17 @@ struct StoreSettings {
   // A checkpoint is made once so many records are not covered by one, or have not been for so long.
   std::uint64_t checkpoint_records = 1024;
   std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(1)};
+  // The newest one is put into the segment's list once that is so many records or so long behind,
+  // and where the segment ends.
+  std::chrono::milliseconds list_interval{std::chrono::minutes(1)};
+  // A folder (borrowed) that those who may write the log's need not reach: there the newest
+  // checkpoint is kept, too, and a start goes on from no log that does not have what it covers. -1:
+  // none.
+  int state_directory = -1;
 };
+
+// The name of that one.
+inline constexpr char kRememberedName[] = "audit.checkpoint";
 
 // How far the log goes: what readers may show.
 struct LogEnd {
@@ -64,8 +75,11 @@ class LogStore {
   [[nodiscard]] std::uint64_t signed_records() const noexcept { return signed_; }
 
   // Ends the segment and begins the next where that is due. Where it fails, the old one goes on
-  // and it is due again after a pause.
+  // and it is due again after a pause; until then the failure stands.
   Result<void> RotateIfDue();
+  [[nodiscard]] const std::optional<Error>& rotation_failure() const noexcept {
+    return rotation_failure_;
+  }
 
   [[nodiscard]] LogEnd end() const noexcept;
   // Whether what a failed Append wrote may still be there after a crash.
@@ -80,10 +94,14 @@ class LogStore {
   LogStore(int directory, StoreSettings settings, FileOperations& operations)
       : directory_(directory), settings_(std::move(settings)), operations_(&operations) {}
 
-  Result<void> GoOn(std::uint64_t first);
+  Result<void> GoOn(std::uint64_t first, const std::optional<Checkpoint>& remembered);
   Result<void> Begin();
+  Result<void> Rotate();
+  [[nodiscard]] Result<std::optional<Checkpoint>> Remembered() const;
+  Result<void> RemoveUnbegun(std::uint64_t first);
   void OpenHashes();
   Result<void> KeepCheckpoint(const std::string& note);
+  Result<void> ListCheckpoint(const std::string& note);
   Result<std::string> MakeNote(bool with_edge) const;
   void AddToTree(std::string_view lines);
   void WriteHashes();
@@ -100,8 +118,10 @@ class LogStore {
   UniqueFd hashes_;
   std::string unwritten_hashes_;
   std::uint64_t hashes_size_ = 0;
+  std::uint64_t listed_ = 0;  // records that the last checkpoint in it covers
+  Deadline list_due_ = Deadline::Never();
   Deadline rotation_due_ = Deadline::Never();
-  bool rotation_failed_ = false;
+  std::optional<Error> rotation_failure_;
 
   TreeHasher hasher_;
   CompactRange tree_;

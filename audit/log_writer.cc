@@ -50,19 +50,25 @@ void Log::Write() {
   Tidy();
 }
 
-// Checkpoints, and segments that are full. Nobody waits for them, and no record is refused for
-// want of one.
+// Checkpoints, and segments that are full. No record is refused for want of one, but those that
+// come meanwhile wait for some syncs.
 void Log::Tidy() {
   Result<void> done = store_->Sign();
   if (done) done = store_->RotateIfDue();
+  if (done && store_->rotation_failure()) done = *store_->rotation_failure();
   bool fresh = false;
+  bool changed = false;
   {
     auto state = state_.Lock();
     fresh = state->checkpoint.note != store_->checkpoint();
     state->checkpoint = {.records = store_->signed_records(), .note = store_->checkpoint()};
     state->end = store_->end();
+    changed = state->checkpoint_failure.has_value() == done.has_value();
     state->checkpoint_failure.reset();
     if (!done) state->checkpoint_failure = done.error();
+  }
+  if (changed && settings_.on_tree) {
+    settings_.on_tree(done ? std::nullopt : std::optional<Error>(done.error()));
   }
   if (!fresh) return;
   settled_.notify_all();

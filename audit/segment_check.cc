@@ -12,6 +12,7 @@
 
 #include "audit/record.h"
 #include "audit/record_header.h"
+#include "audit/segment_packer.h"
 #include "audit/signed_checkpoint.h"
 #include "base/printable.h"
 
@@ -69,7 +70,12 @@ Result<std::optional<CompactRange>> SegmentCheck::Begin() {
   if (!fd && fd.error().code != ErrorCode::kNotFound) return fd.error();
   if (!fd) return refuse("the segment's checkpoints are missing");
   checkpoints_fd_ = *std::move(fd);
-  checkpoints_source_.emplace(checkpoints_fd_.get(), 0, kWholeFile);
+  // Those that are there now: of a log that goes on, later ones cover lines that are read no more.
+  struct stat status {};
+  if (::fstat(checkpoints_fd_.get(), &status) != 0) {
+    return ErrnoError(errno, "examine " + Quoted(checkpoints_name_));
+  }
+  checkpoints_source_.emplace(checkpoints_fd_.get(), 0, static_cast<std::uint64_t>(status.st_size));
   notes_.emplace(*checkpoints_source_);
   TW_TRY(NextCheckpoint());
   if (!next_) return refuse("it has no checkpoint that can be believed");
@@ -116,23 +122,57 @@ Result<void> SegmentCheck::NextCheckpoint() {
   }
 }
 
+Result<void> SegmentCheck::ReadCheckpoints() {
+  while (next_) TW_TRY(NextCheckpoint());
+  return Ok();
+}
+
+// Of a running broker, what was listed as lines can be compressed by now.
 Result<bool> SegmentCheck::OpenLines() {
-  auto fd = OpenRegular(directory_, lines_name_);
+  const std::string lines = SegmentFileName(files_.first, kLinesSuffix);
+  const std::string packed = SegmentFileName(files_.first, kPackedSuffix);
+  auto fd = OpenRegular(directory_, lines);
+  if (fd) {
+    lines_name_ = lines;
+    source_ = std::make_unique<FileSource>(*std::move(fd), kWholeFile);
+    return true;
+  }
+  if (fd.error().code != ErrorCode::kNotFound) return fd.error();
+  fd = OpenRegular(directory_, packed);
   if (!fd && fd.error().code != ErrorCode::kNotFound) return fd.error();
   if (!fd) return false;
-  if (files_.lines) {
-    source_ = std::make_unique<FileSource>(*std::move(fd), kWholeFile);
-  } else {
-    source_ = std::make_unique<ZstdSource>(*std::move(fd));
-  }
+  lines_name_ = packed;
+  source_ = std::make_unique<ZstdSource>(*std::move(fd));
   return true;
+}
+
+// Readers take one of the two: what the other says must be the same.
+Result<void> SegmentCheck::ComparePacked() {
+  if (!files_.lines || !files_.packed) return Ok();
+  const auto same = HasSameRecords(directory_, files_.first);
+  if (same && *same) return Ok();
+  if (!same && same.error().code == ErrorCode::kNotFound) return Ok();  // packed just now
+  Report({.record = files_.first,
+          .file = SegmentFileName(files_.first, kPackedSuffix),
+          .message = same ? fmt::format("it does not say what {} says", lines_name_)
+                          : same.error().message});
+  return Ok();
 }
 
 Result<void> SegmentCheck::Run(CompactRange tree) {
   tree_ = std::move(tree);
   good_ = tree_.size();
   TW_ASSIGN(const bool opened, OpenLines());
-  if (!opened) return Ok();
+  if (!opened) {
+    stopped_ = true;
+    Report({.kind = FaultKind::kMissing,
+            .record = tree_.size(),
+            .file = lines_name_,
+            .message = fmt::format("record {} is missing: the segment cannot be opened any more",
+                                   tree_.size())});
+    return Ok();
+  }
+  TW_TRY(ComparePacked());
   LineReader lines(*source_);
   TW_TRY(CheckRoots());
   while (!stopped_) {
@@ -170,7 +210,7 @@ Result<void> SegmentCheck::Run(CompactRange tree) {
                     "of a log that is being written does",
                     lines_name_, lines.pending()));
   }
-  while (next_) TW_TRY(NextCheckpoint());
+  TW_TRY(ReadCheckpoints());
   if (suspect_) {
     ReportSuspect(
         "it is not the one whose hash was written beside it, and no checkpoint that is met "
@@ -214,7 +254,7 @@ void SegmentCheck::CheckLine(std::string_view line, std::uint64_t offset) {
 
 // Where the record that is missing comes next, the two have changed places.
 Result<void> SegmentCheck::LookFurther(LineReader& lines) {
-  if (verdict_.faults.empty() || verdict_.faults.back().kind != FaultKind::kMissing) return Ok();
+  if (verdict_.more_faults || verdict_.faults.back().kind != FaultKind::kMissing) return Ok();
   Fault& fault = verdict_.faults.back();
   const auto line = lines.Next();
   if (!line && line.error().code != ErrorCode::kFailedPrecondition) return line.error();
@@ -242,27 +282,14 @@ Result<void> SegmentCheck::CheckRoots() {
       stopped_ = true;
       return Ok();
     }
-    if (next_->size == size) {
-      good_ = size;
-      ++verdict_.checkpoints;
-      verdict_.signed_records = size;
-      verdict_.removed_to = std::max(verdict_.removed_to, removed_to_);
-      verdict_.newest = next_note_;
-      if (suspect_) {
-        verdict_.remarks.push_back(
-            fmt::format("{} is damaged; it is made of the records and nothing depends on it",
-                        SegmentFileName(files_.first, kHashesSuffix)));
-        suspect_.reset();
-        hints_ = HashHints();
-      }
-    }
+    if (next_->size == size) Believe(next_note_);
     TW_TRY(NextCheckpoint());
   }
   const auto [begin, end] = known_.equal_range(size);
   for (auto known = begin; known != end; ++known) {
-    const auto& [name, root] = known->second;
+    const auto& [name, root, note] = known->second;
     if (root == tree_.Root(hasher_)) {
-      ++verdict_.checkpoints;
+      Believe(note);
     } else if (suspect_) {
       ReportChange(size, name);
       stopped_ = true;
@@ -278,6 +305,21 @@ Result<void> SegmentCheck::CheckRoots() {
     }
   }
   return Ok();
+}
+
+// A checkpoint holds for all records up to here.
+void SegmentCheck::Believe(const std::string& note) {
+  good_ = tree_.size();
+  ++verdict_.checkpoints;
+  verdict_.signed_records = good_;
+  verdict_.removed_to = std::max(verdict_.removed_to, removed_to_);
+  verdict_.newest = note;
+  if (!suspect_) return;
+  verdict_.remarks.push_back(
+      fmt::format("{} is damaged; it is made of the records and nothing depends on it",
+                  SegmentFileName(files_.first, kHashesSuffix)));
+  suspect_.reset();
+  hints_ = HashHints();
 }
 
 void SegmentCheck::ReportChange(std::uint64_t size, const std::string& name) {

@@ -23,8 +23,13 @@
 
 namespace tidewaiter::audit {
 
-// What is known of the log from elsewhere than the segment: roots by number of records.
-using KnownRoots = std::multimap<std::uint64_t, std::pair<std::string, Hash>>;  // name, root
+// What is known of the log from elsewhere than the segment, by number of records.
+struct KnownRoot {
+  std::string name;
+  Hash root = {};
+  std::string note;
+};
+using KnownRoots = std::multimap<std::uint64_t, KnownRoot>;
 
 class SegmentCheck {
  public:
@@ -35,6 +40,8 @@ class SegmentCheck {
   // The tree at its beginning, by its first checkpoint; nothing where that cannot be believed
   // (which is a fault then).
   Result<std::optional<CompactRange>> Begin();
+  // After Begin, in place of Run: the rest of its checkpoints, for covered().
+  Result<void> ReadCheckpoints();
   // Reads it, from the tree that it goes on from.
   Result<void> Run(CompactRange tree);
 
@@ -58,11 +65,13 @@ class SegmentCheck {
   };
 
   Result<bool> OpenLines();
+  Result<void> ComparePacked();
   Result<void> NextCheckpoint();
   void CheckLine(std::string_view line, std::uint64_t offset);
   Result<void> LookFurther(LineReader& lines);
   void Follow(const Hash& leaf, const std::optional<Hash>& hint);
   Result<void> CheckRoots();
+  void Believe(const std::string& note);
   void ReportChange(std::uint64_t size, const std::string& name);
   void ReportSuspect(const std::string& evidence);
   void Report(Fault fault);

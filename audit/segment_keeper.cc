@@ -2,15 +2,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "audit/record.h"
+#include "audit/record_reader.h"
 #include "audit/segment_packer.h"
 #include "base/deadline.h"
 #include "base/printable.h"
@@ -18,8 +20,9 @@
 namespace tidewaiter::audit {
 namespace {
 
-// For the record of a removal: without it nothing is removed, and the next round tries again.
-constexpr std::chrono::seconds kRecordPatience(30);
+// For the record of a removal and its checkpoint: without them nothing is removed, and the next
+// round tries again.
+constexpr std::chrono::seconds kPatience(5);
 
 }  // namespace
 
@@ -49,56 +52,70 @@ Result<void> SegmentKeeper::Round(const std::stop_token& stop) {
   const std::uint64_t growing = log_.End().segment;
   TW_ASSIGN(std::vector<SegmentFiles> segments, ListSegments(directory_.get()));
   std::erase_if(segments, [&](const SegmentFiles& each) { return each.first >= growing; });
-  TW_TRY(RemoveOld(segments, growing));
-  if (!settings_.compress) return Ok();
+  Result<void> done = RemoveOld(segments, growing, stop);
+  if (!settings_.compress) return done;
   for (const SegmentFiles& each : segments) {
-    if (!each.lines || IsOld(each)) continue;
+    if (stop.stop_requested()) return done;
+    if (!each.lines) continue;
     const Result<void> packed =
         PackSegment(directory_.get(), each.first, [&stop] { return stop.stop_requested(); });
-    if (!packed && !stop.stop_requested()) return packed;
-    if (stop.stop_requested()) return Ok();
+    // One that was just removed is no failure; one that is in the way keeps no other from its turn.
+    if (!packed && packed.error().code != ErrorCode::kNotFound && done) done = packed;
   }
-  return Ok();
+  return done;
 }
 
-// By the last write to its records, which compressing them keeps.
-bool SegmentKeeper::IsOld(const SegmentFiles& segment) const {
-  if (settings_.retention.count() == 0) return false;
-  struct stat status {};
-  const std::string name =
-      SegmentFileName(segment.first, segment.lines ? kLinesSuffix : kPackedSuffix);
-  // What was begun and is not finished.
-  if (::fstatat(directory_.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return true;
-  const auto written = std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
-  return std::chrono::system_clock::now() - written > settings_.retention;
+// By the log's own word: a file's dates are anybody's who may write the folder, while a changed
+// record shows. Where that cannot be read, it does not.
+bool SegmentKeeper::BeginsLongAgo(std::uint64_t first) const {
+  UniqueFd directory(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!directory) return false;
+  RecordReader records(std::move(directory), first, log_.End());
+  const auto record = records.Next();
+  if (!record || !*record || !(*record)->header || (*record)->header->index != first) return false;
+  const std::string_view time = (*record)->header->time;
+  return time.size() == kTimestampBytes &&
+         time < FormatTimestamp(settings_.now() - settings_.retention);
 }
 
-// From the oldest on, without a gap: what is left must go on from one checkpoint.
+// From the oldest on, without a gap: what is left must go on from one checkpoint. A segment is old
+// once the one behind it begins long ago: so does each of its records.
 Result<void> SegmentKeeper::RemoveOld(const std::vector<SegmentFiles>& sealed,
-                                      std::uint64_t growing) {
-  const auto end = std::find_if_not(sealed.begin(), sealed.end(),
-                                    [this](const SegmentFiles& each) { return IsOld(each); });
+                                      std::uint64_t growing, const std::stop_token& stop) {
+  if (settings_.retention.count() == 0) return Ok();
+  auto end = sealed.begin();
+  std::uint64_t kept_from = 0;
+  while (end != sealed.end()) {
+    const std::uint64_t next = std::next(end) == sealed.end() ? growing : std::next(end)->first;
+    if (!BeginsLongAgo(next)) break;
+    kept_from = next;
+    ++end;
+  }
   if (end == sealed.begin()) return Ok();
-  const std::uint64_t kept_from = end == sealed.end() ? growing : end->first;
   Record removed;
   removed.type = RecordType::kAuditRemoved;
   removed.log.emplace().cause =
       fmt::format("kept for {} hours",
                   std::chrono::duration_cast<std::chrono::hours>(settings_.retention).count());
   removed.log->removed_to = static_cast<std::int64_t>(kept_from);
-  if (const auto recorded = log_.Append(removed, Deadline::After(kRecordPatience)); !recorded) {
-    return recorded.error();
+  TW_ASSIGN(const std::uint64_t index, log_.Append(removed, Deadline::After(kPatience)));
+  // A record that nobody has signed for excuses nothing.
+  if (!log_.AwaitCheckpoint(index + 1, stop, Deadline::After(kPatience))) {
+    return Fail(ErrorCode::kUnavailable, "remove old segments: no checkpoint says that they go");
   }
   for (auto each = sealed.begin(); each != end; ++each) TW_TRY(Remove(*each));
-  if (::fsync(directory_.get()) != 0) return ErrnoError(errno, "sync audit directory");
   return Ok();
 }
 
-// The checkpoints last: until then the segment is one whose records are gone.
+// On disk before the next, and its records before its checkpoints: a crash leaves the younger ones
+// whole, and never records without a beginning.
 Result<void> SegmentKeeper::Remove(const SegmentFiles& segment) {
   for (const std::string_view suffix :
        {kLinesSuffix, kPackedSuffix, kHashesSuffix, kCheckpointsSuffix}) {
     const std::string name = SegmentFileName(segment.first, suffix);
+    if (suffix == kHashesSuffix && ::fsync(directory_.get()) != 0) {
+      return ErrnoError(errno, "sync audit directory");
+    }
     if (::unlinkat(directory_.get(), name.c_str(), 0) != 0 && errno != ENOENT) {
       return ErrnoError(errno, "remove " + Quoted(name));
     }

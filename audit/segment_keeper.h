@@ -16,6 +16,7 @@
 
 #include "audit/log.h"
 #include "audit/segment_name.h"
+#include "audit/timestamp.h"
 #include "base/guarded.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -29,6 +30,8 @@ class SegmentKeeper {
     // Since a segment's last record; zero: for ever.
     std::chrono::milliseconds retention{0};
     std::chrono::milliseconds interval{std::chrono::minutes(1)};
+    // The wall clock.
+    std::function<Timestamp()> now = Now;
     // Told where something fails that worked before, and once it works again (nothing).
     std::function<void(const std::optional<Error>& error)> on_change = {};
   };
@@ -47,9 +50,10 @@ class SegmentKeeper {
 
   void Run(const std::stop_token& stop);
   Result<void> Round(const std::stop_token& stop);
-  Result<void> RemoveOld(const std::vector<SegmentFiles>& sealed, std::uint64_t growing);
+  Result<void> RemoveOld(const std::vector<SegmentFiles>& sealed, std::uint64_t growing,
+                         const std::stop_token& stop);
   Result<void> Remove(const SegmentFiles& segment);
-  [[nodiscard]] bool IsOld(const SegmentFiles& segment) const;
+  [[nodiscard]] bool BeginsLongAgo(std::uint64_t first) const;
 
   Log& log_;
   const Settings settings_;

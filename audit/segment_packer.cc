@@ -90,8 +90,14 @@ Result<Sha256::Digest> Copy(ByteSource& source, const std::function<bool()>& sto
 }
 
 Result<UniqueFd> Open(int directory, const std::string& name, int flags) {
-  UniqueFd fd(::openat(directory, name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0600));
+  // O_NONBLOCK: opening a FIFO that someone left here must not hang.
+  UniqueFd fd(::openat(directory, name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
   if (!fd) return ErrnoError(errno, "open " + Quoted(name));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return ErrnoError(errno, "examine " + Quoted(name));
+  if (!S_ISREG(status.st_mode)) {
+    return Fail(ErrorCode::kFailedPrecondition, "open " + Quoted(name) + ": not a regular file");
+  }
   return fd;
 }
 
@@ -108,9 +114,6 @@ Result<void> Compress(int directory, const std::string& lines, const std::string
               return packer.Write(out.get(), bytes, false);
             }));
   TW_TRY(packer.Write(out.get(), {}, true));
-  // How old its records are is told by this.
-  const timespec times[2] = {status.st_atim, status.st_mtim};
-  if (::futimens(out.get(), times) != 0) return ErrnoError(errno, "date " + Quoted(fresh));
   if (::fsync(out.get()) != 0) return ErrnoError(errno, "sync " + Quoted(fresh));
   TW_ASSIGN(UniqueFd again, Open(directory, fresh, O_RDONLY));
   ZstdSource unpacked(std::move(again));
@@ -121,7 +124,24 @@ Result<void> Compress(int directory, const std::string& lines, const std::string
               "compress " + Quoted(lines) + ": what was written does not read back the same");
 }
 
+template <typename Source>
+Result<Sha256::Digest> HashOf(Source source) {
+  return Copy(
+      source, [] { return false; }, [](std::string_view) { return Ok(); });
+}
+
 }  // namespace
+
+Result<bool> HasSameRecords(int directory, std::uint64_t first) {
+  TW_ASSIGN(UniqueFd lines, Open(directory, SegmentFileName(first, kLinesSuffix), O_RDONLY));
+  TW_ASSIGN(UniqueFd packed, Open(directory, SegmentFileName(first, kPackedSuffix), O_RDONLY));
+  struct stat status {};
+  if (::fstat(lines.get(), &status) != 0) return ErrnoError(errno, "examine a segment");
+  TW_ASSIGN(const Sha256::Digest one,
+            HashOf(FileSource(std::move(lines), static_cast<std::uint64_t>(status.st_size))));
+  TW_ASSIGN(const Sha256::Digest other, HashOf(ZstdSource(std::move(packed))));
+  return one == other;
+}
 
 Result<void> PackSegment(int directory, std::uint64_t first, const std::function<bool()>& stopped) {
   const std::string lines = SegmentFileName(first, kLinesSuffix);
@@ -130,6 +150,19 @@ Result<void> PackSegment(int directory, std::uint64_t first, const std::function
   // Of an attempt that a crash cut short.
   if (::unlinkat(directory, fresh.c_str(), 0) != 0 && errno != ENOENT) {
     return ErrnoError(errno, "remove " + Quoted(fresh));
+  }
+  // A crash can have left both, the same; else somebody has put one there.
+  const Result<bool> same = HasSameRecords(directory, first);
+  if (!same && same.error().code != ErrorCode::kNotFound) return same.error();
+  if (same && !*same) {
+    return Fail(
+        ErrorCode::kFailedPrecondition,
+        "compress " + Quoted(lines) + ": " + Quoted(packed) +
+            " is there and says something else; 'tidewaiter audit verify' says which is wrong");
+  }
+  if (same) {
+    if (::unlinkat(directory, lines.c_str(), 0) == 0) return Ok();
+    return ErrnoError(errno, "remove " + Quoted(lines));
   }
   if (Result<void> made = Compress(directory, lines, fresh, stopped); !made) {
     ::unlinkat(directory, fresh.c_str(), 0);

@@ -10,10 +10,15 @@
 
 namespace tidewaiter::audit {
 
+// Whether the lines and the compressed file of that segment say the same. NOT_FOUND where one of
+// them is missing.
+Result<bool> HasSameRecords(int directory, std::uint64_t first);
+
 // Of the segment in `directory` (borrowed) that begins with record `first`. `stopped` is asked now
 // and then; where it says so, nothing has changed and CANCELLED comes back. A crash leaves the
 // lines, or both files. Errors: FAILED_PRECONDITION where what was written does not read back the
-// same; else errno's.
+// same, or where there is a compressed file that says something else: nothing is removed then; else
+// errno's.
 Result<void> PackSegment(int directory, std::uint64_t first, const std::function<bool()>& stopped);
 
 }  // namespace tidewaiter::audit

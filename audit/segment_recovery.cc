@@ -52,7 +52,8 @@ Result<Checkpoint> ReadCheckpoint(const std::string& name, const std::string& by
   return *std::move(checkpoint);
 }
 
-// The hashes of a segment, written beside the file that they replace.
+// The hashes of a segment, written beside the file that they replace. They follow from the lines: a
+// disk that does not take them keeps nobody from going on.
 class HashesFile {
  public:
   HashesFile(int directory, std::uint64_t first)
@@ -60,34 +61,37 @@ class HashesFile {
         name_(SegmentFileName(first, kHashesSuffix)),
         fresh_(name_ + ".new") {}
 
-  Result<void> Begin() {
+  void Begin() {
     ::unlinkat(directory_, fresh_.c_str(), 0);
     fd_ = UniqueFd(::openat(directory_, fresh_.c_str(),
                             O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd_) return ErrnoError(errno, "create " + Quoted(fresh_));
-    return Ok();
+    whole_ = fd_.valid();
   }
   std::string& buffer() noexcept { return buffer_; }
-  Result<void> FlushIfFull() { return buffer_.size() < kHashBuffer ? Ok() : Flush(); }
-  Result<void> Finish() {
-    TW_TRY(Flush());
-    if (::renameat(directory_, fresh_.c_str(), directory_, name_.c_str()) != 0) {
-      return ErrnoError(errno, "replace " + Quoted(name_));
-    }
-    return Ok();
+  void FlushIfFull() {
+    if (buffer_.size() >= kHashBuffer) Flush();
+  }
+  // Where it could not be made there is none: an old one could be wrong.
+  void Finish() {
+    Flush();
+    if (whole_ && ::renameat(directory_, fresh_.c_str(), directory_, name_.c_str()) == 0) return;
+    ::unlinkat(directory_, fresh_.c_str(), 0);
+    ::unlinkat(directory_, name_.c_str(), 0);
   }
 
  private:
-  Result<void> Flush() {
+  void Flush() {
     std::string_view rest = buffer_;
-    while (!rest.empty()) {
+    while (whole_ && !rest.empty()) {
       const ssize_t n = ::write(fd_.get(), rest.data(), rest.size());
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return ErrnoError(errno, "write " + Quoted(fresh_));
+      if (n < 0) {
+        whole_ = false;
+        break;
+      }
       rest.remove_prefix(static_cast<std::size_t>(n));
     }
     buffer_.clear();
-    return Ok();
   }
 
   int directory_;
@@ -95,19 +99,23 @@ class HashesFile {
   std::string fresh_;
   UniqueFd fd_;
   std::string buffer_;
+  bool whole_ = false;
 };
 
 class Recovery {
  public:
-  Recovery(int directory, std::uint64_t first, const VerifierKey& key)
+  Recovery(int directory, std::uint64_t first, const VerifierKey& key,
+           const std::optional<Checkpoint>& remembered)
       : directory_(directory),
         first_(first),
         key_(key),
+        remembered_(remembered),
         lines_name_(SegmentFileName(first, kLinesSuffix)) {}
 
   Result<RecoveredSegment> Run() {
     TW_TRY(ReadCheckpoints());
     TW_TRY(ReadNewest());
+    if (remembered_ && remembered_->size >= first_) TW_TRY(Expect(kCheckpointName, *remembered_));
     TW_TRY(ReadRecords());
     return std::move(found_);
   }
@@ -133,6 +141,7 @@ class Recovery {
         begun = true;
       }
       TW_TRY(Expect(name, checkpoint));
+      found_.listed_records = checkpoint.size;
     }
     if (!begun) return Refuse(name, "it has no checkpoint");
     if (size - notes.whole() > kMaxTornBytes) return Refuse(name, "its end is no checkpoint");
@@ -166,7 +175,7 @@ class Recovery {
     FileSource source(fd.get(), 0, size);
     LineReader lines(source);
     HashesFile hashes(directory_, first_);
-    TW_TRY(hashes.Begin());
+    hashes.Begin();
     TW_TRY(CheckRoot());
     while (true) {
       // A line that is too long is no record either.
@@ -178,12 +187,13 @@ class Recovery {
       found_.last_leaf = hasher_.Leaf(**line);
       found_.tree.Append(hasher_, *found_.last_leaf, hashes.buffer());
       found_.size = lines.offset();
-      TW_TRY(hashes.FlushIfFull());
+      hashes.FlushIfFull();
       TW_TRY(CheckRoot());
     }
     found_.torn_bytes = size - found_.size;
     TW_TRY(CheckEnd(fd.get()));
-    return hashes.Finish();
+    hashes.Finish();
+    return Ok();
   }
 
   Result<void> CheckRoot() {
@@ -220,6 +230,7 @@ class Recovery {
   int directory_;
   std::uint64_t first_;
   const VerifierKey& key_;
+  const std::optional<Checkpoint>& remembered_;
   std::string lines_name_;
   TreeHasher hasher_;
   std::map<std::uint64_t, Hash> expected_;  // roots by size
@@ -228,9 +239,9 @@ class Recovery {
 
 }  // namespace
 
-Result<RecoveredSegment> RecoverSegment(int directory, std::uint64_t first,
-                                        const VerifierKey& key) {
-  return Recovery(directory, first, key).Run();
+Result<RecoveredSegment> RecoverSegment(int directory, std::uint64_t first, const VerifierKey& key,
+                                        const std::optional<Checkpoint>& remembered) {
+  return Recovery(directory, first, key, remembered).Run();
 }
 
 }  // namespace tidewaiter::audit

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "audit/checkpoint.h"
 #include "audit/compact_range.h"
 #include "audit/signing_key.h"
 #include "base/result.h"
@@ -22,12 +23,15 @@ struct RecoveredSegment {
   std::uint64_t size = 0;              // bytes of its whole records
   std::uint64_t torn_bytes = 0;        // behind them
   std::uint64_t checkpoints_size = 0;  // bytes of its whole checkpoints
+  std::uint64_t listed_records = 0;    // what the last of them covers
   std::uint64_t signed_records = 0;    // what the newest checkpoint covers
 };
 
-// Reads the segment that begins with record `first`, and writes its file of hashes anew. Errors:
+// Reads the segment that begins with record `first`, and writes its file of hashes anew where the
+// disk takes it; else there is none. `remembered`: a checkpoint that was kept elsewhere. Errors:
 // FAILED_PRECONDITION (AUDIT_UNAVAILABLE) where its records are not those that checkpoints cover,
 // where a checkpoint is not signed by `key`, or where there is something else; else errno's.
-Result<RecoveredSegment> RecoverSegment(int directory, std::uint64_t first, const VerifierKey& key);
+Result<RecoveredSegment> RecoverSegment(int directory, std::uint64_t first, const VerifierKey& key,
+                                        const std::optional<Checkpoint>& remembered = {});
 
 }  // namespace tidewaiter::audit

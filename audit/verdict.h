@@ -48,7 +48,7 @@ struct Verdict {
   std::vector<Fault> faults;         // in the order of the log
   bool more_faults = false;
   std::vector<std::string> remarks;  // what a person should know and is no fault
-  [[nodiscard]] bool Holds() const noexcept { return faults.empty(); }
+  [[nodiscard]] bool Holds() const noexcept { return faults.empty() && !more_faults; }
 };
 
 }  // namespace tidewaiter::audit

@@ -41,16 +41,18 @@ class Verification {
       : directory_(std::move(directory)), options_(options) {}
 
   Result<Verdict> Run() {
+    // Before the segments are looked for: what it covers is there by then, also where the log goes
+    // on meanwhile.
+    TW_TRY(ReadKnown());
     TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory_.get()));
     for (const SegmentFiles& each : segments) {
       if (each.HasRecords()) last_segment_ = each.first;
     }
-    TW_TRY(ReadKnown());
     for (const SegmentFiles& each : segments) {
       if (each.HasRecords()) {
         TW_TRY(Check(each));
-      } else if (!begun_ && each.checkpoints) {
-        TW_TRY(BeginWithout(each));
+      } else if (begun_ && each.checkpoints) {
+        TW_TRY(ReadCovered(each));
       }
     }
     if (!begun_) {
@@ -81,19 +83,16 @@ class Verification {
       Report({.kind = FaultKind::kCheckpoint, .file = name, .message = checkpoint.error().message});
       return;
     }
-    known_.emplace(checkpoint->size, std::pair(name, checkpoint->root));
+    known_.emplace(checkpoint->size,
+                   KnownRoot{.name = name, .root = checkpoint->root, .note = bytes});
   }
 
   // Checkpoints whose records are gone say that there were some.
-  Result<void> BeginWithout(const SegmentFiles& files) {
-    SegmentCheck check(directory_.get(), files, options_.key, known_, files.first == last_segment_,
-                       verdict_);
-    TW_ASSIGN(std::optional<CompactRange> begin, check.Begin());
-    if (!begin) return Ok();
-    begun_ = true;
-    verdict_.first_record = files.first;
-    tree_ = *std::move(begin);
-    last_file_ = SegmentFileName(files.first, kLinesSuffix);
+  Result<void> ReadCovered(const SegmentFiles& files) {
+    SegmentCheck check(directory_.get(), files, options_.key, known_, false, verdict_);
+    TW_ASSIGN(const std::optional<CompactRange> begin, check.Begin());
+    TW_TRY(check.ReadCheckpoints());
+    covered_ = std::max(covered_, check.covered());
     return Ok();
   }
 
@@ -153,13 +152,10 @@ class Verification {
     }
   }
 
-  // What the log itself says was removed is not missing.
+  // What the log itself says was removed is not missing: that, and no other fault, is excused. A
+  // removal that a crash cut short leaves more than it says, from the oldest on.
   void CheckBeginning() {
     const std::uint64_t removed = verdict_.removed_to;
-    std::erase_if(verdict_.faults, [removed](const Fault& fault) {
-      return (fault.kind == FaultKind::kMissing || fault.kind == FaultKind::kCheckpoint) &&
-             fault.record + fault.count <= removed;
-    });
     if (verdict_.first_record <= removed) return;
     Report({.kind = FaultKind::kMissing,
             .record = removed,
@@ -180,7 +176,7 @@ class Verification {
     std::string by = "a checkpoint in its segment";
     if (!known_.empty() && known_.rbegin()->first > covered_) {
       covered_ = known_.rbegin()->first;
-      by = "the checkpoint in " + Quoted(known_.rbegin()->second.first);
+      by = "the checkpoint in " + Quoted(known_.rbegin()->second.name);
     }
     if (covered_ > end) {
       Report({.kind = FaultKind::kTruncated,
@@ -199,7 +195,11 @@ class Verification {
   }
 
   void Report(Fault fault) {
-    if (verdict_.faults.size() < kMaxFaults) verdict_.faults.push_back(std::move(fault));
+    if (verdict_.faults.size() < kMaxFaults) {
+      verdict_.faults.push_back(std::move(fault));
+    } else {
+      verdict_.more_faults = true;
+    }
   }
 
   UniqueFd directory_;

@@ -144,6 +144,12 @@ Result<void> Daemon::Parts::OpenState() {
   if (checkpoints) {
     settings.on_checkpoint = [this](const std::string& note) { checkpoints->Offer(note); };
   }
+  settings.store.state_directory = state_lock.get();
+  settings.on_tree = [this](const std::optional<Error>& failure) {
+    log.Write(failure ? LogLevel::kWarning : LogLevel::kInfo,
+              failure ? "sign for the audit log: " + failure->message + "; trying again"
+                      : std::string("sign for the audit log: works again"));
+  };
   settings.on_change = [this](bool works) { health.SetAuditWorks(works); };
   TW_ASSIGN(audit::HashKey hash_key, LoadOrCreateHashKey(config.state_dir, log));
   TW_ASSIGN(audit_log, audit::Log::Open(std::move(settings)));

@@ -131,7 +131,7 @@ void AddAudit(v1::DiagnoseResponse& response, audit::Log& log, audit::SegmentKee
   const std::optional<Error> unsigned_since = log.CheckpointFailure();
   Add(response, "audit_tree", !unsigned_since,
       unsigned_since ? "no checkpoint can be made: " + unsigned_since->message
-                     : fmt::format("{} records under a signed tree", log.End().next_index));
+                     : fmt::format("{} records under a signed tree", log.SignedRecords()));
   if (const std::optional<Error> unkept = keeper.Failure()) {
     Add(response, "audit_files", false, unkept->message);
   }

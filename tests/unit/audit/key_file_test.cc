@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "tests/support/required.h"
 #include "tests/unit/audit/scratch_folder.h"
 
 namespace tidewaiter::audit {
@@ -120,7 +121,7 @@ TEST_F(KeyFileTest, OneThatIsEmptyOrTooLongIsRefusedAndNeverReplaced) {
 }
 
 TEST_F(KeyFileTest, AnothersIsRefused) {
-  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  TW_REQUIRE_ROOT();
   ASSERT_TRUE(LoadOrCreate().has_value());
   ASSERT_EQ(::chown(path_.c_str(), 12345, 0), 0);
   EXPECT_THAT(Refusal(), HasSubstr("it belongs to uid 12345"));

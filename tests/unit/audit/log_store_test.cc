@@ -159,7 +159,10 @@ TEST_F(LogStoreTest, LaterSegmentsVerifyWithoutTheOnesBefore) {
   }
   const Verdict verdict = Verify();
   EXPECT_EQ(verdict.first_record, 10U);
-  EXPECT_EQ(verdict.checkpoints, 5U) << "they hold; nothing says that the records were removed";
+  // Their own records hold; what nothing says is that the others were removed.
+  ASSERT_EQ(verdict.faults.size(), 1U);
+  EXPECT_EQ(verdict.faults[0].kind, FaultKind::kMissing);
+  EXPECT_EQ(verdict.faults[0].count, 10U);
   LogStore store = Open();
   Append(store);
   EXPECT_EQ(store.end().next_index, 18U);
@@ -250,6 +253,84 @@ TEST_F(LogStoreTest, ASegmentWhoseCheckpointsAreGoneIsNotGoneOnFrom) {
   MakeLog();
   std::filesystem::remove(File(0, kCheckpointsSuffix));
   EXPECT_THAT(TryOpen().error().message, HasSubstr("checkpoints': it is missing"));
+}
+
+// With a folder that those who write the log's do not reach.
+class RememberingStoreTest : public LogStoreTest {
+ protected:
+  RememberingStoreTest() { settings_.state_directory = state_directory_.get(); }
+
+  ScratchFolder state_;
+  const UniqueFd state_directory_{
+      ::open(state_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+};
+
+TEST_F(RememberingStoreTest, RecordsWhoseCheckpointsWereStrippedAreNotSignedForAnew) {
+  MakeLog();
+  // The segment has the one with which it begins, and no more.
+  std::filesystem::remove(folder_.File(kCheckpointName));
+  std::string lines = ReadText(File(0, kLinesSuffix));
+  lines[lines.find("denied")] = 'D';
+  std::ofstream(File(0, kLinesSuffix), std::ios::binary | std::ios::trunc) << lines;
+  EXPECT_THAT(TryOpen().error().message, HasSubstr("have been changed"));
+}
+
+TEST_F(RememberingStoreTest, AnOlderCopyIsNotGoneOnFrom) {
+  MakeLog();
+  const std::filesystem::path old = folder_.path() + "-old";
+  std::filesystem::copy(folder_.path(), old, std::filesystem::copy_options::recursive);
+  {
+    LogStore store = Open();
+    Append(store);
+    ASSERT_TRUE(store.Sign().has_value());
+  }
+  std::filesystem::copy(
+      old, folder_.path(),
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::remove_all(old);
+  EXPECT_THAT(TryOpen().error().message, HasSubstr("record 3 is missing"));
+}
+
+TEST_F(RememberingStoreTest, OneKeyDoesNotSignForTwoLogs) {
+  MakeLog();
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+    std::filesystem::remove(entry.path());
+  }
+  EXPECT_THAT(TryOpen().error().message, HasSubstr("its key has signed for 3"));
+  settings_.key = std::make_shared<const SigningKey>(*SigningKey::Generate("tidewaiter/test"));
+  EXPECT_EQ(Open().end().next_index, 0U);
+}
+
+TEST_F(LogStoreTest, CheckpointsWhoseRecordsAreGoneAreNotRemoved) {
+  MakeLog();
+  const std::string notes = ReadText(File(0, kCheckpointsSuffix));
+  const std::string newest = ReadText(folder_.File(kCheckpointName));
+  {
+    LogStore store = Open();
+    Append(store, 2);
+    ASSERT_TRUE(store.Sign().has_value());
+  }
+  // As if records 3 and 4 had been in a segment that somebody has removed.
+  AppendText(File(3, kCheckpointsSuffix), ReadText(folder_.File(kCheckpointName)));
+  std::filesystem::resize_file(File(0, kLinesSuffix), 3 * Line(0).size());
+  std::ofstream(File(0, kCheckpointsSuffix), std::ios::binary | std::ios::trunc) << notes;
+  std::ofstream(folder_.File(kCheckpointName), std::ios::binary | std::ios::trunc) << newest;
+  EXPECT_THAT(TryOpen().error().message, HasSubstr("5 were signed, 3 are there"));
+}
+
+TEST_F(LogStoreTest, ADiskThatTakesNoHashesKeepsNobodyFromGoingOn) {
+  MakeLog();
+  std::filesystem::remove(File(0, kHashesSuffix));
+  std::filesystem::create_directory(File(0, kHashesSuffix));
+  LogStore store = Open();
+  Append(store);
+  EXPECT_EQ(store.end().next_index, 4U);
+}
+
+TEST_F(LogStoreTest, LinesThatWereReadBackAreOnDiskBeforeTheyAreSignedFor) {
+  MakeLog();
+  files_.sync_error = EIO;
+  EXPECT_FALSE(TryOpen().has_value());
 }
 
 TEST_F(LogStoreTest, ALogOfAnotherKeyIsNotGoneOnFrom) {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "audit/segment_packer.h"
 #include "audit/verifier.h"
@@ -36,6 +37,7 @@ class SegmentKeeperTest : public ::testing::Test {
     log_ = *std::move(log);
     for (std::uint64_t i = 1; i <= 4; ++i) {
       Append();
+      came_.push_back(Now());
       ASSERT_TRUE(Eventually([&] { return log_->End().segment == i; }));
     }
   }
@@ -50,10 +52,11 @@ class SegmentKeeperTest : public ::testing::Test {
     auto keeper = SegmentKeeper::Start(*log_, std::move(settings));
     return *std::move(keeper);
   }
-  // As if that segment's last record had come so long ago.
-  void Age(std::uint64_t first, hours age) const {
-    std::filesystem::last_write_time(File(first, kLinesSuffix),
-                                     std::filesystem::file_time_type::clock::now() - age);
+  // That keeps for a day, a day after record `index` came and before the next one did.
+  [[nodiscard]] SegmentKeeper::Settings ADayAfter(std::size_t index) const {
+    return {.compress = false, .retention = hours(24), .now = [now = came_.at(index) + hours(24)] {
+              return now;
+            }};
   }
   [[nodiscard]] std::string File(std::uint64_t first, std::string_view suffix) const {
     return folder_.File(SegmentFileName(first, suffix));
@@ -78,6 +81,7 @@ class SegmentKeeperTest : public ::testing::Test {
   ScratchFolder folder_;
   const UniqueFd directory_{::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   std::unique_ptr<Log> log_;
+  std::vector<Timestamp> came_;  // behind each record
 };
 
 TEST_F(SegmentKeeperTest, CompressesWhatIsNotWrittenAnyMore) {
@@ -95,21 +99,15 @@ TEST_F(SegmentKeeperTest, CompressesWhatIsNotWrittenAnyMore) {
 }
 
 TEST_F(SegmentKeeperTest, CompressesNothingWhereItIsToldNotTo) {
-  const auto keeper = Keep({.compress = false, .retention = hours(24)});
-  Age(0, hours(25));
+  const auto keeper = Keep(ADayAfter(1));
   EXPECT_TRUE(Eventually([&] { return Segments().front() == "1"; }));
   EXPECT_TRUE(std::filesystem::exists(File(1, kLinesSuffix)));
 }
 
 TEST_F(SegmentKeeperTest, RemovesWhatWasKeptForLongEnoughAndSaysSoFirst) {
-  Age(0, hours(25));
-  Age(1, hours(25));
-  // Old, and behind one that is not: what is left must be without a gap.
-  Age(3, hours(25));
-  const auto keeper = Keep({.compress = false, .retention = hours(24)});
+  const auto keeper = Keep(ADayAfter(2));
   ASSERT_TRUE(Eventually([&] { return Segments().front() == "2"; }));
   EXPECT_THAT(ReadLog(folder_.path()).at(2), HasSubstr(R"("removed_to":2)"));
-  ASSERT_TRUE(Eventually([&] { return Verify().signed_records == 5; }));
   const Verdict verdict = Verify();
   EXPECT_THAT(verdict.faults, IsEmpty());
   EXPECT_EQ(verdict.first_record, 2U);
@@ -117,17 +115,99 @@ TEST_F(SegmentKeeperTest, RemovesWhatWasKeptForLongEnoughAndSaysSoFirst) {
 }
 
 TEST_F(SegmentKeeperTest, KeepsForEverWhereThereIsNoRetention) {
-  for (const std::uint64_t first : {0U, 1U, 2U, 3U}) Age(first, hours(24 * 366 * 10));
-  const auto keeper = Keep({});
+  const auto keeper = Keep({.now = [] { return Now() + hours(24 * 366 * 10); }});
+  EXPECT_TRUE(Eventually([&] { return Segments().at(3) == "3z"; }));
+  EXPECT_EQ(Segments().front(), "0z");
+}
+
+TEST_F(SegmentKeeperTest, AFilesDateMakesNothingOld) {
+  for (const std::uint64_t first : {0U, 1U, 2U, 3U}) {
+    std::filesystem::last_write_time(
+        File(first, kLinesSuffix),
+        std::filesystem::file_time_type::clock::now() - hours(24 * 366 * 10));
+  }
+  const auto keeper = Keep({.retention = hours(24)});
   EXPECT_TRUE(Eventually([&] { return Segments().at(3) == "3z"; }));
   EXPECT_EQ(Segments().front(), "0z");
 }
 
 TEST_F(SegmentKeeperTest, WhatACrashLeftOfARemovalIsRemoved) {
   std::filesystem::remove(File(0, kLinesSuffix));
-  Age(1, hours(25));
-  const auto keeper = Keep({.compress = false, .retention = hours(24)});
+  const auto keeper = Keep(ADayAfter(2));
   EXPECT_TRUE(Eventually([&] { return Segments().front() == "2"; }));
+}
+
+// What a removal excuses is that removal: each of these was believed once.
+class AfterARemoval : public SegmentKeeperTest {
+ protected:
+  void SetUp() override {
+    SegmentKeeperTest::SetUp();
+    const auto keeper = Keep(ADayAfter(2));
+    ASSERT_TRUE(Eventually([&] { return Segments().front() == "2"; }));
+    ASSERT_TRUE(Verify().Holds());
+  }
+};
+
+TEST_F(AfterARemoval, AChangedRecordIsFoundBehindAnyNumberOfOtherFaults) {
+  std::string junk;
+  for (int i = 0; i < 150; ++i) junk += "x\n\ny\n\n";
+  const std::string notes = ReadText(File(2, kCheckpointsSuffix));
+  std::ofstream(File(2, kCheckpointsSuffix), std::ios::binary | std::ios::trunc) << junk << notes;
+  std::string line = ReadText(File(3, kLinesSuffix));
+  line[line.find("denied")] = 'D';
+  std::ofstream(File(3, kLinesSuffix), std::ios::binary | std::ios::trunc) << line;
+  EXPECT_FALSE(Verify().Holds());
+}
+
+TEST_F(AfterARemoval, RecordsThatSomebodyElseRemovedAreMissing) {
+  for (const std::string_view suffix : {kLinesSuffix, kHashesSuffix, kCheckpointsSuffix}) {
+    std::filesystem::remove(File(2, suffix));
+    std::filesystem::remove(File(3, suffix));
+  }
+  AppendText(File(1, kLinesSuffix), "");
+  EXPECT_FALSE(Verify().Holds());
+}
+
+TEST_F(AfterARemoval, RecordsThatSomebodyMadeUpAreFound) {
+  AppendText(File(0, kLinesSuffix), R"({"index":0,"time":"t","type":"run.denied"})"
+                                    "\n");
+  EXPECT_FALSE(Verify().Holds());
+}
+
+TEST_F(AfterARemoval, ACheckpointFromElsewhereThatIsNoneIsAFault) {
+  const auto verdict = VerifyLog(
+      UniqueFd(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0)),
+      {.key = testing::AuditKey()->verifier(), .checkpoints = {{.name = "kept", .bytes = "junk"}}});
+  ASSERT_TRUE(verdict.has_value());
+  EXPECT_FALSE(verdict->Holds());
+}
+
+TEST_F(SegmentKeeperTest, ACompressedSegmentThatSaysSomethingElseIsAFaultAndIsNotReplaced) {
+  ASSERT_TRUE(PackSegment(directory_.get(), 1, [] { return false; }).has_value());
+  const std::string packed = ReadText(File(1, kPackedSuffix));
+  AppendText(File(1, kLinesSuffix), R"({"index":1,"time":"t","type":"run.admitted"})"
+                                    "\n");
+  EXPECT_FALSE(Verify().Holds());
+  EXPECT_THAT(PackSegment(directory_.get(), 1, [] { return false; }).error().message,
+              HasSubstr("says something else"));
+  EXPECT_EQ(ReadText(File(1, kPackedSuffix)), packed);
+  EXPECT_TRUE(std::filesystem::exists(File(1, kLinesSuffix)));
+}
+
+TEST_F(SegmentKeeperTest, ACompressedSegmentThatSaysSomethingElseBesideTheGenuineLinesIsAFault) {
+  ASSERT_TRUE(PackSegment(directory_.get(), 0, [] { return false; }).has_value());
+  std::filesystem::copy_file(File(0, kPackedSuffix), File(1, kPackedSuffix));
+  const Verdict verdict = Verify();
+  ASSERT_FALSE(verdict.Holds());
+  EXPECT_THAT(verdict.faults[0].message, HasSubstr("does not say what"));
+}
+
+TEST_F(SegmentKeeperTest, AFifoInTheWayKeepsNoOtherSegmentFromItsTurn) {
+  std::filesystem::remove(File(1, kLinesSuffix));
+  ASSERT_EQ(::mkfifo(File(1, kLinesSuffix).c_str(), 0600), 0);
+  const auto keeper = Keep({});
+  EXPECT_TRUE(Eventually([&] { return Segments().at(3) == "3z"; }));
+  EXPECT_TRUE(Eventually([&] { return keeper->Failure().has_value(); }));
 }
 
 TEST_F(SegmentKeeperTest, RecordsThatSomebodyElseRemovedAreMissing) {

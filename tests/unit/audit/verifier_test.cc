@@ -32,6 +32,7 @@ class VerifierTest : public ::testing::Test {
 
   void Write(std::uint64_t records) {
     StoreSettings settings = testing::AuditStore();
+    settings.checkpoint_records = 5;
     settings.segment_bytes = 10 * (Line(10).size() + 1) - 20;
     auto store = LogStore::Open(directory_.get(), settings, FileOperations::System());
     ASSERT_TRUE(store.has_value()) << store.error().message;
