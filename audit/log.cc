@@ -78,6 +78,7 @@ Result<void> Log::OpenStore() {
   auto state = state_.Lock();
   state->end = store_->end();
   state->mark = store_->Mark();
+  state->public_key = store_->public_key();
   if (store_->cut_bytes() == 0) return Ok();
   Record truncated;
   truncated.type = RecordType::kAuditTruncated;
@@ -99,7 +100,10 @@ Log::EntryPtr Log::MakeEntry(const Record& record) const {
 }
 
 Result<std::uint64_t> Log::Append(const Record& record, Deadline deadline) {
-  const EntryPtr entry = MakeEntry(record);
+  return AppendEntry(MakeEntry(record), deadline);
+}
+
+Result<std::uint64_t> Log::AppendEntry(const EntryPtr& entry, Deadline deadline) {
   entry->waited_for = true;
   {
     auto state = state_.Lock();
@@ -117,6 +121,29 @@ Result<std::uint64_t> Log::Append(const Record& record, Deadline deadline) {
   // It may have been settled between the deadline and the lock.
   if (auto result = entry->done.Peek()) return *result;
   return GiveUp(*state, entry);
+}
+
+Result<std::uint64_t> Log::HandOver(const Record& record,
+                                    std::shared_ptr<const SigningKey> successor,
+                                    std::function<Result<void>()> promote, Deadline deadline) {
+  const EntryPtr entry = MakeEntry(record);
+  const auto change = std::make_shared<KeyChange>();
+  change->successor = std::move(successor);
+  change->promote = std::move(promote);
+  entry->key_change = change;
+  TW_ASSIGN(const std::uint64_t index, AppendEntry(entry, deadline));
+  const auto done = change->done.Wait({}, deadline);
+  if (!done) {
+    return Fail(ErrorCode::kDeadlineExceeded,
+                "hand the audit log over: the disk did not answer in time, and may do so yet",
+                "AUDIT_UNAVAILABLE");
+  }
+  if (!*done) return done->error();
+  return index;
+}
+
+VerifierKey Log::PublicKey() {
+  return *state_.Lock()->public_key;
 }
 
 Error Log::GiveUp(State& state, const EntryPtr& entry) {

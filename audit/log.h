@@ -72,6 +72,17 @@ class Log {
   // that it cannot be taken back: Recall tells later.
   Result<std::uint64_t> Append(const Record& record, Deadline deadline);
 
+  // Hands the log over to another key: appends `record`, which says so, as Append does; then has
+  // both keys sign the next segment's beginning; then calls `promote` on the writer's thread, which
+  // must make the successor the key that a start finds, on disk when it returns. Where that is done
+  // the successor alone signs. Errors: Append's; those of the disk and of `promote`, after which
+  // both keys sign until this was called again with the same successor, or a start has it as
+  // StoreSettings::successor; DEADLINE_EXCEEDED where it is not done by then, and may come to be.
+  Result<std::uint64_t> HandOver(const Record& record, std::shared_ptr<const SigningKey> successor,
+                                 std::function<Result<void>()> promote, Deadline deadline);
+  // The key that signs; of a hand-over that is not done, the former.
+  [[nodiscard]] VerifierKey PublicKey();
+
   // Queues the record and returns; it is written in order as soon as the disk takes it. Then
   // `on_durable`, where not empty, is called once on the writer's thread; it must not block. Never
   // called for a record that was lost because too many waited.
@@ -120,6 +131,11 @@ class Log {
   bool WaitBeyond(std::uint64_t next_index, const std::stop_token& stop, Deadline deadline);
 
  private:
+  struct KeyChange {
+    std::shared_ptr<const SigningKey> successor;
+    std::function<Result<void>()> promote;
+    Completion<Result<void>> done;
+  };
   struct Entry {
     explicit Entry(EncodedRecord encoded) : record(std::move(encoded)) {}
     EncodedRecord record;
@@ -127,6 +143,7 @@ class Log {
     bool is_gap = false;  // made for one batch, and anew for the next where that fails
     bool in_flight = false;
     std::function<void()> on_durable;
+    std::shared_ptr<KeyChange> key_change;  // what the record says, to be done once it is durable
     Completion<Result<std::uint64_t>> done;
   };
   using EntryPtr = std::shared_ptr<Entry>;
@@ -156,6 +173,7 @@ class Log {
     LogEnd end;
     std::string mark;
     SignedState checkpoint;
+    std::optional<VerifierKey> public_key;
     std::optional<Error> checkpoint_failure;
   };
 
@@ -163,6 +181,7 @@ class Log {
 
   Result<void> OpenStore();
   [[nodiscard]] EntryPtr MakeEntry(const Record& record) const;
+  Result<std::uint64_t> AppendEntry(const EntryPtr& entry, Deadline deadline);
   static void PushEventual(State& state, EntryPtr entry);
   static Error GiveUp(State& state, const EntryPtr& entry);
 
@@ -174,6 +193,8 @@ class Log {
   void OnDurable(State& state);
   void OnFailed(State& state, const Error& error);
   void Tidy();
+  void TellOfTree(const Result<void>& done);
+  void ChangeKey(KeyChange& change);
 
   const LogSettings settings_;
   FileOperations& operations_;

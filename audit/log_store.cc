@@ -14,6 +14,7 @@
 
 #include "audit/byte_source.h"
 #include "audit/note_reader.h"
+#include "audit/public_keys.h"
 #include "audit/segment_name.h"
 #include "audit/signed_checkpoint.h"
 #include "audit/signed_note.h"
@@ -103,13 +104,23 @@ Result<LogStore> LogStore::Open(int directory, StoreSettings settings, FileOpera
     }
   }
   store.sign_due_ = Deadline::After(std::chrono::seconds(0));
-  // For convenience: a full disk must not keep a broker from cleaning up.
-  const std::string key = store.settings_.key->verifier().ToString() + "\n";
-  const auto written = ReadOwnFile(directory, kPublicKeyName, kMaxNoteBytes);
-  if (!written || *written != key) {
-    static_cast<void>(ReplaceDurably(directory, kPublicKeyName, key));
-  }
+  store.WritePublicKey();
   return store;
+}
+
+// The newest, and those of before as they stand there. For convenience: a full disk must not keep a
+// broker from cleaning up.
+void LogStore::WritePublicKey() const {
+  const std::string key = public_key().ToString();
+  const auto written = ReadOwnFile(directory_, kPublicKeyName, kMaxPublicKeyFileBytes);
+  std::string text = key + "\n";
+  std::size_t keys = 1;
+  for (const VerifierKey& former : ReadPublicKeys(written ? *written : std::string())) {
+    if (former.name() != public_key().name() || former == public_key()) continue;
+    if (keys++ < kMaxPublicKeys) text += former.ToString() + "\n";
+  }
+  if (written && *written == text) return;
+  static_cast<void>(ReplaceDurably(directory_, kPublicKeyName, text));
 }
 
 // Of another key's log there can be one, too, where a new log was begun under a new key.
@@ -256,7 +267,9 @@ void LogStore::WriteHashes() {
 Result<std::string> LogStore::MakeNote(bool with_edge) const {
   Checkpoint checkpoint = Checkpoint::WithEdge(settings_.key->verifier().name(), tree_);
   if (!with_edge) checkpoint.extensions.clear();
-  TW_ASSIGN(const SignedNote note, SignedNote::Sign(checkpoint.ToString(), {settings_.key.get()}));
+  std::vector<const SigningKey*> signers{settings_.key.get()};
+  if (settings_.successor) signers.push_back(settings_.successor.get());
+  TW_ASSIGN(const SignedNote note, SignedNote::Sign(checkpoint.ToString(), signers));
   return note.ToString();
 }
 
@@ -310,6 +323,28 @@ Result<void> LogStore::Rotate() {
   if (listed_ != signed_) TW_TRY(ListCheckpoint(checkpoint_));
   if (hashes_) ::fdatasync(hashes_.get());
   return Begin();
+}
+
+// The order is that of need: by what a start under the successor's key believes nothing may be left
+// that the former alone has signed, in any of the places where a start looks.
+Result<void> LogStore::HandOver(std::shared_ptr<const SigningKey> successor) {
+  settings_.successor = std::move(successor);
+  if (!file_ || tree_.size() == signed_) {
+    return Fail(ErrorCode::kUnavailable, "hand the audit log over: its record is not there",
+                "AUDIT_UNAVAILABLE");
+  }
+  TW_TRY(Rotate());
+  // Else the new segment could be gone after a crash, and the one before it is not the successor's.
+  if (operations_->Fsync(directory_) != 0) {
+    return ErrnoError(errno, "sync directory of audit log");
+  }
+  name_is_synced_ = true;
+  return Ok();
+}
+
+void LogStore::Succeed() {
+  settings_.key = std::exchange(settings_.successor, nullptr);
+  WritePublicKey();
 }
 
 LogEnd LogStore::end() const noexcept {

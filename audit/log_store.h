@@ -27,6 +27,9 @@ namespace tidewaiter::audit {
 struct StoreSettings {
   // Signs the checkpoints; its name is the log's origin. Required.
   std::shared_ptr<const SigningKey> key = {};
+  // Of a hand-over that a former process began: signs what `key` signs, too, until Succeed. Null:
+  // there is none.
+  std::shared_ptr<const SigningKey> successor = {};
   // A segment ends at the first record behind either.
   std::uint64_t segment_bytes = std::uint64_t{64} << 20U;
   std::chrono::milliseconds segment_age{std::chrono::hours(24)};
@@ -81,6 +84,15 @@ class LogStore {
     return rotation_failure_;
   }
 
+  // Begins to hand the log over to `successor`, which a record must say already: ends the segment,
+  // and begins the next with a checkpoint that both keys sign, as they do every one from here on
+  // until Succeed. When this returns, on disk, whoever has either key can go on with the log.
+  Result<void> HandOver(std::shared_ptr<const SigningKey> successor);
+  // From here on the successor alone signs. Only once no start can come upon the former key.
+  void Succeed();
+  // The key that a start must have.
+  [[nodiscard]] const VerifierKey& public_key() const noexcept { return settings_.key->verifier(); }
+
   [[nodiscard]] LogEnd end() const noexcept;
   // Whether what a failed Append wrote may still be there after a crash.
   [[nodiscard]] bool torn() const noexcept { return file_ && file_->torn(); }
@@ -102,7 +114,8 @@ class LogStore {
   void OpenHashes();
   Result<void> KeepCheckpoint(const std::string& note);
   Result<void> ListCheckpoint(const std::string& note);
-  Result<std::string> MakeNote(bool with_edge) const;
+  [[nodiscard]] Result<std::string> MakeNote(bool with_edge) const;
+  void WritePublicKey() const;
   void AddToTree(std::string_view lines);
   void WriteHashes();
 

@@ -43,6 +43,7 @@ void Log::Write() {
     if (changed && settings_.on_change) settings_.on_change(committed.has_value());
     for (const EntryPtr& entry : batch) {
       if (committed && entry->on_durable) entry->on_durable();
+      if (committed && entry->key_change) ChangeKey(*entry->key_change);
     }
     // Behind what callers wait for.
     if (committed && store_->sign_due().Passed()) Tidy();
@@ -56,6 +57,22 @@ void Log::Tidy() {
   Result<void> done = store_->Sign();
   if (done) done = store_->RotateIfDue();
   if (done && store_->rotation_failure()) done = *store_->rotation_failure();
+  TellOfTree(done);
+}
+
+// After the record that says so. What fails here leaves both keys signing.
+void Log::ChangeKey(KeyChange& change) {
+  Result<void> done = store_->HandOver(change.successor);
+  TellOfTree(done);
+  if (done) done = change.promote();
+  if (done) {
+    store_->Succeed();
+    state_.Lock()->public_key = store_->public_key();
+  }
+  change.done.Set(std::move(done));
+}
+
+void Log::TellOfTree(const Result<void>& done) {
   bool fresh = false;
   bool changed = false;
   {

@@ -62,6 +62,7 @@ constexpr std::array kClasses = {
     LogEvent("audit.truncated", 99, "Truncate", 3),
     LogEvent("audit.gap", 99, "Gap", 4),
     LogEvent("audit.removed", 2, "Delete", 1, /*success=*/true),
+    LogEvent("audit.key_changed", 99, "Change Key", 1, /*success=*/true),
 };
 
 constexpr OcsfClass kOther = {{},   kOcsfBase, "Base Event", "Uncategorized", 99, "Other", 1,

@@ -179,6 +179,8 @@ std::string Encode(const Record::LogNote& note) {
   JsonObject json;
   json.TextIfAny("cause", note.cause);
   if (note.cut_bytes != 0) json.Integer("cut_bytes", note.cut_bytes);
+  json.TextIfAny(kFormerKeyName, note.former_key);
+  json.TextIfAny(kNextKeyName, note.key);
   if (note.lost_records != 0) json.Integer("lost_records", note.lost_records);
   if (note.refused_records != 0) json.Integer("refused_records", note.refused_records);
   if (note.removed_to != 0) json.Integer(kRemovedToName, note.removed_to);
@@ -226,6 +228,7 @@ std::string_view ToString(RecordType type) noexcept {
     case RecordType::kAuditTruncated: return "audit.truncated";
     case RecordType::kAuditGap: return "audit.gap";
     case RecordType::kAuditRemoved: return kAuditRemovedName;
+    case RecordType::kAuditKeyChanged: return kAuditKeyChangedName;
   }
   return "unknown";
 }

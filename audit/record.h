@@ -42,6 +42,7 @@ enum class RecordType {
   kAuditTruncated,  // what follows are the log's own
   kAuditGap,
   kAuditRemoved,
+  kAuditKeyChanged,
 };
 
 // "run.admitted" and so on.
@@ -50,6 +51,10 @@ std::string_view ToString(RecordType type) noexcept;
 // The type and the member by which a log says that it begins later than it did.
 inline constexpr std::string_view kAuditRemovedName = "audit.removed";
 inline constexpr std::string_view kRemovedToName = "removed_to";
+// The type and the members by which a log hands itself over to another key.
+inline constexpr std::string_view kAuditKeyChangedName = "audit.key_changed";
+inline constexpr std::string_view kFormerKeyName = "former_key";
+inline constexpr std::string_view kNextKeyName = "key";
 
 // What a record is made of. Complete before Record is: clang 14 cannot construct an optional of a
 // nested type whose members have initialisers within the type that nests it.
@@ -150,6 +155,8 @@ struct RecordParts {
     std::int64_t lost_records = 0;
     std::int64_t refused_records = 0;
     std::int64_t removed_to = 0;
+    std::string former_key{};  // VerifierKey::ToString
+    std::string key{};
   };
 };
 

@@ -13,7 +13,6 @@
 #include "audit/record.h"
 #include "audit/record_header.h"
 #include "audit/segment_packer.h"
-#include "audit/signed_checkpoint.h"
 #include "base/printable.h"
 
 namespace tidewaiter::audit {
@@ -28,6 +27,16 @@ Result<UniqueFd> OpenRegular(int directory, const std::string& name) {
     return Fail(ErrorCode::kNotFound, "open " + Quoted(name) + ": not a regular file");
   }
   return fd;
+}
+
+// The text of a member that is a key. In JSON a quote within a text is escaped: what looks like the
+// member is the member, and a key needs no escapes.
+std::string_view KeyIn(std::string_view line, std::string_view member) {
+  const std::string name = fmt::format("\"{}\":\"", member);
+  const std::size_t at = line.find(name);
+  if (at == std::string_view::npos) return {};
+  line.remove_prefix(at + name.size());
+  return line.substr(0, line.find('"'));
 }
 
 // How far a record of that type says that records have been removed. In JSON a quote within a text
@@ -46,11 +55,11 @@ constexpr std::uint64_t kWholeFile = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
-SegmentCheck::SegmentCheck(int directory, const SegmentFiles& files, const VerifierKey& key,
-                           const KnownRoots& known, bool grows, Verdict& verdict)
+SegmentCheck::SegmentCheck(int directory, const SegmentFiles& files, KeyRing& keys,
+                           KnownRoots& known, bool grows, Verdict& verdict)
     : directory_(directory),
       files_(files),
-      key_(key),
+      keys_(keys),
       known_(known),
       grows_(grows),
       verdict_(verdict),
@@ -104,19 +113,22 @@ Result<void> SegmentCheck::NextCheckpoint() {
       return Ok();
     }
     if (!*note) return Ok();
-    auto checkpoint = ReadSignedCheckpoint(**note, key_);
-    if (!checkpoint) {
-      refuse(checkpoint.error().message);
+    auto read = keys_.Read(**note);
+    if (!read) {
+      refuse(read.error().message);
       continue;
     }
-    if (checkpoint->size < last_note_size_) {
-      refuse(fmt::format("the checkpoint of {} records stands behind that of {}", checkpoint->size,
+    const std::uint64_t size = read->checkpoint.size;
+    if (size < last_note_size_) {
+      refuse(fmt::format("the checkpoint of {} records stands behind that of {}", size,
                          last_note_size_));
       continue;
     }
-    last_note_size_ = checkpoint->size;
-    covered_ = std::max(covered_, checkpoint->size);
-    next_ = *std::move(checkpoint);
+    keys_.Use(*read);
+    last_note_size_ = size;
+    covered_ = std::max(covered_, size);
+    next_ = std::move(read->checkpoint);
+    next_signers_ = std::move(read->signers);
     next_note_ = **std::move(note);
     return Ok();
   }
@@ -248,6 +260,9 @@ void SegmentCheck::CheckLine(std::string_view line, std::uint64_t offset) {
     suspect_ = {.record = index, .offset = offset, .was = *hint, .is = leaf};
   }
   if (header->type == kAuditRemovedName) removed_to_ = std::max(removed_to_, RemovedTo(line));
+  if (header->type == kAuditKeyChangedName) {
+    keys_.Note(KeyIn(line, kFormerKeyName), KeyIn(line, kNextKeyName));
+  }
   tree_.Append(hasher_, leaf);
   verdict_.bytes += line.size() + 1;
 }
@@ -282,23 +297,27 @@ Result<void> SegmentCheck::CheckRoots() {
       stopped_ = true;
       return Ok();
     }
-    if (next_->size == size) Believe(next_note_);
+    if (next_->size == size) Meet(next_note_, next_signers_);
     TW_TRY(NextCheckpoint());
   }
   const auto [begin, end] = known_.equal_range(size);
-  for (auto known = begin; known != end; ++known) {
-    const auto& [name, root, note] = known->second;
-    if (root == tree_.Root(hasher_)) {
-      Believe(note);
+  for (auto each = begin; each != end; ++each) {
+    KnownRoot& known = each->second;
+    const auto read = keys_.Read(known.note);
+    if (!read) continue;
+    keys_.Use(*read);
+    known.compared = true;
+    if (known.root == tree_.Root(hasher_)) {
+      Meet(known.note, read->signers);
     } else if (suspect_) {
-      ReportChange(size, name);
+      ReportChange(size, known.name);
       stopped_ = true;
       return Ok();
     } else {
       Report({.kind = FaultKind::kForked,
               .record = good_ < size ? good_ : 0,
               .count = good_ < size ? size - good_ : size,
-              .file = name,
+              .file = known.name,
               .message = fmt::format("the log is not the one that this checkpoint of {} records is "
                                      "of: one of those records is another",
                                      size)});
@@ -307,13 +326,16 @@ Result<void> SegmentCheck::CheckRoots() {
   return Ok();
 }
 
-// A checkpoint holds for all records up to here.
-void SegmentCheck::Believe(const std::string& note) {
+// A checkpoint holds for all records up to here. What they say counts where it is a believed one.
+void SegmentCheck::Meet(const std::string& note, const std::vector<std::string>& signers) {
   good_ = tree_.size();
   ++verdict_.checkpoints;
-  verdict_.signed_records = good_;
-  verdict_.removed_to = std::max(verdict_.removed_to, removed_to_);
-  verdict_.newest = note;
+  if (!signers.empty()) {
+    verdict_.signed_records = good_;
+    verdict_.removed_to = std::max(verdict_.removed_to, removed_to_);
+    verdict_.newest = note;
+    keys_.Believe(signers);
+  }
   if (!suspect_) return;
   verdict_.remarks.push_back(
       fmt::format("{} is damaged; it is made of the records and nothing depends on it",
@@ -357,6 +379,7 @@ void SegmentCheck::ReportSuspect(const std::string& evidence) {
 }
 
 void SegmentCheck::Report(Fault fault) {
+  keys_.Forget();
   if (verdict_.faults.size() >= kMaxFaults) {
     verdict_.more_faults = true;
     return;

@@ -14,10 +14,10 @@
 #include "audit/checkpoint.h"
 #include "audit/compact_range.h"
 #include "audit/hash_hints.h"
+#include "audit/key_ring.h"
 #include "audit/line_reader.h"
 #include "audit/note_reader.h"
 #include "audit/segment_name.h"
-#include "audit/signing_key.h"
 #include "audit/verdict.h"
 #include "base/result.h"
 
@@ -27,15 +27,16 @@ namespace tidewaiter::audit {
 struct KnownRoot {
   std::string name;
   Hash root = {};
-  std::string note;
+  std::string note;       // believed for its signature only when the tree is that far
+  bool compared = false;  // by somebody who knew its key
 };
 using KnownRoots = std::multimap<std::uint64_t, KnownRoot>;
 
 class SegmentCheck {
  public:
   // `grows`: the last one, which may end amid a line.
-  SegmentCheck(int directory, const SegmentFiles& files, const VerifierKey& key,
-               const KnownRoots& known, bool grows, Verdict& verdict);
+  SegmentCheck(int directory, const SegmentFiles& files, KeyRing& keys, KnownRoots& known,
+               bool grows, Verdict& verdict);
 
   // The tree at its beginning, by its first checkpoint; nothing where that cannot be believed
   // (which is a fault then).
@@ -71,15 +72,15 @@ class SegmentCheck {
   Result<void> LookFurther(LineReader& lines);
   void Follow(const Hash& leaf, const std::optional<Hash>& hint);
   Result<void> CheckRoots();
-  void Believe(const std::string& note);
+  void Meet(const std::string& note, const std::vector<std::string>& signers);
   void ReportChange(std::uint64_t size, const std::string& name);
   void ReportSuspect(const std::string& evidence);
   void Report(Fault fault);
 
   int directory_;
   const SegmentFiles& files_;
-  const VerifierKey& key_;
-  const KnownRoots& known_;
+  KeyRing& keys_;
+  KnownRoots& known_;
   const bool grows_;
   Verdict& verdict_;
 
@@ -91,6 +92,7 @@ class SegmentCheck {
   std::optional<NoteReader> notes_;
   std::optional<Checkpoint> next_;
   std::string next_note_;
+  std::vector<std::string> next_signers_;
   std::uint64_t last_note_size_ = 0;
 
   TreeHasher hasher_;

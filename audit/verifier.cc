@@ -9,9 +9,11 @@
 #include <utility>
 
 #include "audit/byte_source.h"
+#include "audit/checkpoint.h"
+#include "audit/key_ring.h"
+#include "audit/public_keys.h"
 #include "audit/segment_check.h"
 #include "audit/segment_name.h"
-#include "audit/signed_checkpoint.h"
 #include "audit/signed_note.h"
 #include "base/printable.h"
 
@@ -19,12 +21,12 @@ namespace tidewaiter::audit {
 namespace {
 
 // A copy can be anyone's: who may write it says nothing about what it holds.
-Result<std::string> ReadSmallFile(int directory, const std::string& name) {
+Result<std::string> ReadSmallFile(int directory, const std::string& name, std::size_t most) {
   const UniqueFd fd(
       ::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd) return ErrnoError(errno, "open " + Quoted(name));
-  FileSource source(fd.get(), 0, kMaxNoteBytes + 1);
-  std::string text(kMaxNoteBytes + 1, '\0');
+  FileSource source(fd.get(), 0, most + 1);
+  std::string text(most + 1, '\0');
   std::size_t filled = 0;
   while (filled < text.size()) {
     TW_ASSIGN(const std::size_t n, source.Read(text.data() + filled, text.size() - filled));
@@ -35,10 +37,18 @@ Result<std::string> ReadSmallFile(int directory, const std::string& name) {
   return text;
 }
 
+// Keys by which older checkpoints, or newer ones, can be compared at all. They prove nothing.
+std::vector<VerifierKey> ReadHints(int directory) {
+  const auto text = ReadSmallFile(directory, kPublicKeyName, kMaxPublicKeyFileBytes);
+  return ReadPublicKeys(text ? *text : std::string());
+}
+
 class Verification {
  public:
   Verification(UniqueFd directory, const VerifyOptions& options)
-      : directory_(std::move(directory)), options_(options) {}
+      : directory_(std::move(directory)),
+        options_(options),
+        keys_(options.key, ReadHints(directory_.get())) {}
 
   Result<Verdict> Run() {
     // Before the segments are looked for: what it covers is there by then, also where the log goes
@@ -59,37 +69,40 @@ class Verification {
       Report({.kind = FaultKind::kMissing, .message = "there is no log that can be read here"});
     }
     CheckBeginning();
+    CheckKnown();
     CheckEnd();
+    CheckKeys();
     return std::move(verdict_);
   }
 
  private:
   Result<void> ReadKnown() {
     for (const OutsideCheckpoint& each : options_.checkpoints) Know(each.name, each.bytes);
-    const auto newest = ReadSmallFile(directory_.get(), kCheckpointName);
+    const auto newest = ReadSmallFile(directory_.get(), kCheckpointName, kMaxNoteBytes);
     if (newest) {
       Know(kCheckpointName, *newest);
     } else if (newest.error().code != ErrorCode::kNotFound) {
-      Report({.kind = FaultKind::kCheckpoint,
-              .file = kCheckpointName,
-              .message = newest.error().message});
+      Refuse(kCheckpointName, newest.error().message);
     }
     return Ok();
   }
 
+  // Whose it is must be known when it is compared.
   void Know(const std::string& name, const std::string& bytes) {
-    const auto checkpoint = ReadSignedCheckpoint(bytes, options_.key);
-    if (!checkpoint) {
-      Report({.kind = FaultKind::kCheckpoint, .file = name, .message = checkpoint.error().message});
-      return;
-    }
+    const auto note = SignedNote::Parse(bytes);
+    const auto checkpoint = note ? Checkpoint::Parse(note->text()) : note.error();
+    if (!checkpoint) return Refuse(name, checkpoint.error().message);
     known_.emplace(checkpoint->size,
                    KnownRoot{.name = name, .root = checkpoint->root, .note = bytes});
   }
 
+  void Refuse(const std::string& file, const std::string& cause) {
+    Report({.kind = FaultKind::kCheckpoint, .file = file, .message = cause});
+  }
+
   // Checkpoints whose records are gone say that there were some.
   Result<void> ReadCovered(const SegmentFiles& files) {
-    SegmentCheck check(directory_.get(), files, options_.key, known_, false, verdict_);
+    SegmentCheck check(directory_.get(), files, keys_, known_, false, verdict_);
     TW_ASSIGN(const std::optional<CompactRange> begin, check.Begin());
     TW_TRY(check.ReadCheckpoints());
     covered_ = std::max(covered_, check.covered());
@@ -97,7 +110,7 @@ class Verification {
   }
 
   Result<void> Check(const SegmentFiles& files) {
-    SegmentCheck check(directory_.get(), files, options_.key, known_, files.first == last_segment_,
+    SegmentCheck check(directory_.get(), files, keys_, known_, files.first == last_segment_,
                        verdict_);
     TW_ASSIGN(std::optional<CompactRange> begin, check.Begin());
     ++verdict_.segments;
@@ -165,6 +178,37 @@ class Verification {
                                    removed, verdict_.first_record - 1)});
   }
 
+  // Those that no line has been compared with: of somebody else, or of records that are not there.
+  void CheckKnown() {
+    std::erase_if(known_, [this](const auto& each) {
+      const auto& [size, known] = each;
+      const auto read = keys_.Read(known.note);
+      if (!read) {
+        Refuse(known.name, read.error().message);
+      } else if (size >= verdict_.first_record) {
+        keys_.Use(*read);
+        if (whole_ && size <= tree_.size() && !known.compared) {
+          Refuse(known.name, "its key was not known when the log was as long as it says");
+        }
+      }
+      return !read;
+    });
+  }
+
+  void CheckKeys() {
+    if (const auto unvouched = keys_.FindUnvouched()) {
+      Refuse(
+          kPublicKeyName,
+          fmt::format("checkpoints are not signed by the key {}, but by {}, and no record that is "
+                      "signed for says that the log was ever under that one",
+                      options_.key.ToString(), *unvouched));
+    }
+    if (keys_.current() == options_.key) return;
+    verdict_.remarks.push_back(
+        fmt::format("the log was handed over to another key since: verify with {} from now on",
+                    keys_.current().ToString()));
+  }
+
   void CheckEnd() {
     if (!known_.empty() && known_.begin()->first < verdict_.first_record) {
       verdict_.remarks.push_back(fmt::format(
@@ -205,6 +249,7 @@ class Verification {
   UniqueFd directory_;
   const VerifyOptions& options_;
   Verdict verdict_;
+  KeyRing keys_;
   KnownRoots known_;
   CompactRange tree_;
   std::uint64_t last_segment_ = 0;

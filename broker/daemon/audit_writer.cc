@@ -150,20 +150,21 @@ Record::Receipt ReceiptOf(const run::Receipt& receipt) {
 
 }  // namespace
 
+Record::Caller ToRecordCaller(const run::Caller& caller) {
+  Record::Caller record{.principal = caller.principal,
+                        .uid = caller.uid,
+                        .gid = caller.gid,
+                        .pid = caller.pid,
+                        .executable = caller.executable};
+  if (caller.pid_start) record.pid_start = static_cast<std::int64_t>(*caller.pid_start);
+  return record;
+}
+
 Record ToRecord(const AuditEvent& event, const HashKey& key) {
   Record record;
   record.type = TypeOf(event.type);
   record.run_id = event.run_id.value();
-  if (event.caller) {
-    record.caller = Record::Caller{.principal = event.caller->principal,
-                                   .uid = event.caller->uid,
-                                   .gid = event.caller->gid,
-                                   .pid = event.caller->pid,
-                                   .executable = event.caller->executable};
-    if (event.caller->pid_start) {
-      record.caller->pid_start = static_cast<std::int64_t>(*event.caller->pid_start);
-    }
-  }
+  if (event.caller) record.caller = ToRecordCaller(*event.caller);
   if (!event.request_sha256.empty()) record.request_digest = key.Hash(event.request_sha256);
   record.requested_image = event.requested_image;
   if (event.effective) {

@@ -18,6 +18,8 @@
 
 namespace tidewaiter::daemon {
 
+audit::Record::Caller ToRecordCaller(const run::Caller& caller);
+
 // The record of an event.
 audit::Record ToRecord(const run::AuditEvent& event, const audit::HashKey& key);
 

@@ -20,6 +20,7 @@
 #include "broker/daemon/health.h"
 #include "broker/daemon/health_server.h"
 #include "broker/daemon/health_watch.h"
+#include "broker/daemon/key_change.h"
 #include "broker/daemon/leak_check.h"
 #include "broker/daemon/policy_reload.h"
 #include "broker/daemon/settings.h"
@@ -96,6 +97,7 @@ struct Daemon::Parts {
   std::unique_ptr<Forwarding> forwarding;
   std::unique_ptr<audit::SegmentKeeper> segment_keeper;
   std::unique_ptr<AuditWriter> audit_writer;
+  std::unique_ptr<KeyChange> key_change;
   std::unique_ptr<journal::DirectoryJournal> journal;
   std::unique_ptr<files::DiskRunFiles> files;
   std::unique_ptr<io::EventLoop> loop;
@@ -118,6 +120,7 @@ struct Daemon::Parts {
   Result<void> Serve();
   Result<void> AnswerProbes(HealthSockets sockets);
   void Announce();
+  Result<v1::RotateAuditKeyResponse> RotateKey(const run::Caller& caller);
   bool SubmitReload(const std::optional<run::Caller>& by, const std::string& how,
                     rpc::PolicyReloadDone done);
 };
@@ -139,8 +142,10 @@ Result<void> Daemon::Parts::OpenState() {
   TW_ASSIGN(checkpoints, PublishCheckpoints(preparation, log));
   audit::LogSettings settings = ToLogSettings(config);
   settings.broker_id = environment.broker_id.value();
-  TW_ASSIGN(settings.store.key,
-            audit::LoadOrCreateSigningKey(config.state_dir, environment.broker_id.value()));
+  TW_ASSIGN(const audit::SigningKeys keys,
+            audit::LoadOrCreateSigningKeys(config.state_dir, environment.broker_id.value()));
+  settings.store.key = keys.key;
+  settings.store.successor = keys.successor;
   if (checkpoints) {
     settings.on_checkpoint = [this](const std::string& note) { checkpoints->Offer(note); };
   }
@@ -156,6 +161,13 @@ Result<void> Daemon::Parts::OpenState() {
   TW_ASSIGN(segment_keeper, audit::SegmentKeeper::Start(*audit_log, ToKeeperSettings(config, log)));
   TW_ASSIGN(forwarding, Forwarding::Start(preparation, *audit_log, log));
   audit_writer = std::make_unique<AuditWriter>(*audit_log, std::move(hash_key));
+  key_change =
+      std::make_unique<KeyChange>(KeyChange::Parts{.state_dir = config.state_dir,
+                                                   .broker_id = environment.broker_id.value(),
+                                                   .audit_log = audit_log.get(),
+                                                   .log = &log,
+                                                   .patience = config.audit_deadline,
+                                                   .begun = keys.successor});
   return Ok();
 }
 
@@ -184,6 +196,7 @@ Result<void> Daemon::Parts::Serve() {
                                                        .registry = registry.get(),
                                                        .audit_log = audit_log.get(),
                                                        .segment_keeper = segment_keeper.get(),
+                                                       .key_change = key_change.get(),
                                                        .journal = journal.get(),
                                                        .forwarding = forwarding.get(),
                                                        .checkpoints = checkpoints.get(),
@@ -219,6 +232,7 @@ Result<void> Daemon::Parts::Serve() {
                [this](const run::Caller& caller, rpc::PolicyReloadDone done) {
                  return SubmitReload(caller, "ReloadPolicy", std::move(done));
                },
+           .rotate_audit_key = [this](const run::Caller& caller) { return RotateKey(caller); },
            .refused =
                [this](const Error& error) { log.Write(LogLevel::kWarning, error.message); }}));
   TW_TRY(AnswerProbes(std::move(probes)));
@@ -255,6 +269,15 @@ bool Daemon::Parts::SubmitReload(const std::optional<run::Caller>& by, const std
   return reloads->Submit([this, by, how, done = std::move(done)] { done(reload->Run(by, how)); });
 }
 
+Result<v1::RotateAuditKeyResponse> Daemon::Parts::RotateKey(const run::Caller& caller) {
+  TW_ASSIGN(const KeyChange::Done done, key_change->Run(caller));
+  v1::RotateAuditKeyResponse answer;
+  answer.set_former_key(done.former);
+  answer.set_key(done.key);
+  answer.set_record(done.record);
+  return answer;
+}
+
 // Not waited for: a broker that finds its log full must still clean up; each admission asks again.
 void Daemon::Parts::Announce() {
   const run::Policies loaded = *policies.Get();
@@ -279,6 +302,7 @@ Result<std::unique_ptr<Daemon>> Daemon::Start(Preparation preparation, Log& log)
   // Before the first run is taken in: a run directory that is being made must not look like one
   // that a crash has left. What is found is torn down while the broker serves.
   TW_TRY(parts->registry->RecoverLeftovers());
+  parts->key_change->Resume();
   TW_TRY(parts->Serve());
   struct Enabler : Daemon {
     explicit Enabler(std::unique_ptr<Parts> p) : Daemon(std::move(p)) {}

@@ -125,7 +125,7 @@ void AddPolicy(v1::DiagnoseResponse& response, const run::Policies& in_force,
 
 // Whether records are written, signed for and looked after.
 void AddAudit(v1::DiagnoseResponse& response, audit::Log& log, audit::SegmentKeeper& keeper,
-              const std::string& folder) {
+              KeyChange& key_change, const std::string& folder) {
   const std::optional<Error> failure = log.Failure();
   Add(response, "audit", !failure, failure ? failure->message : "records are written to " + folder);
   const std::optional<Error> unsigned_since = log.CheckpointFailure();
@@ -134,6 +134,11 @@ void AddAudit(v1::DiagnoseResponse& response, audit::Log& log, audit::SegmentKee
                      : fmt::format("{} records under a signed tree", log.SignedRecords()));
   if (const std::optional<Error> unkept = keeper.Failure()) {
     Add(response, "audit_files", false, unkept->message);
+  }
+  if (key_change.Pending()) {
+    Add(response, "audit_key", false,
+        "a change of the log's key was begun and has not come to its end, both sign: tidewaiter "
+        "audit rotate-key");
   }
 }
 
@@ -151,7 +156,8 @@ v1::DiagnoseResponse Diagnostics::Run(bool for_operator) const {
     const Result<std::string> engine = backend->Describe(Deadline::After(kEnginePatience));
     Add(response, "engine", engine.has_value(), engine ? *engine : engine.error().message);
   }
-  AddAudit(response, *parts_.audit_log, *parts_.segment_keeper, parts_.audit_dir);
+  AddAudit(response, *parts_.audit_log, *parts_.segment_keeper, *parts_.key_change,
+           parts_.audit_dir);
   AddForwarding(response, *parts_.forwarding);
   if (parts_.checkpoints != nullptr) AddCheckpoints(response, parts_.checkpoints->Now());
   const bool writable = ::access(parts_.state_dir.c_str(), R_OK | W_OK | X_OK) == 0;

@@ -8,6 +8,7 @@
 #include "audit/segment_keeper.h"
 #include "broker/config/broker_config.h"
 #include "broker/daemon/forwarding.h"
+#include "broker/daemon/key_change.h"
 #include "broker/forward/checkpoint_publisher.h"
 #include "broker/journal/directory_journal.h"
 #include "broker/run/environment.h"
@@ -23,6 +24,7 @@ class Diagnostics {
     const run::RunRegistry* registry = nullptr;
     audit::Log* audit_log = nullptr;
     audit::SegmentKeeper* segment_keeper = nullptr;
+    KeyChange* key_change = nullptr;
     const journal::DirectoryJournal* journal = nullptr;
     const Forwarding* forwarding = nullptr;
     const forward::CheckpointPublisher* checkpoints = nullptr;  // null: none are published

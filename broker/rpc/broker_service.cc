@@ -187,6 +187,23 @@ grpc::ServerUnaryReactor* BrokerService::ReloadPolicy(grpc::CallbackServerContex
   return call.get();
 }
 
+grpc::ServerUnaryReactor* BrokerService::RotateAuditKey(grpc::CallbackServerContext* context,
+                                                        const v1::RotateAuditKeyRequest* request,
+                                                        v1::RotateAuditKeyResponse* response) {
+  auto identified = Identify(*context, *request);
+  if (!identified) return Answer(context, identified.error());
+  if (!identified->principal->roles.operate) {
+    return Answer(context, RoleMissing(identified->caller.principal, "operate"));
+  }
+  return Offload(context, *identified,
+                 [&rotate = parts_.rotate_audit_key, caller = identified->caller, response] {
+                   Result<v1::RotateAuditKeyResponse> done = rotate(caller);
+                   if (!done) return ToStatus(done.error());
+                   *response = *std::move(done);
+                   return grpc::Status::OK;
+                 });
+}
+
 grpc::ServerUnaryReactor* BrokerService::Offload(grpc::CallbackServerContext* context,
                                                  const Identity& identity,
                                                  std::function<grpc::Status()> call) {

@@ -26,12 +26,13 @@ using PolicyReloadDone = std::function<void(const v1::ReloadPolicyResponse&)>;
 using PolicyReloader = std::function<bool(const run::Caller&, PolicyReloadDone done)>;
 
 // Every method with messages that are parsed, but for Run (RunReactor).
-using BrokerMethods = v1::Broker::WithRawCallbackMethod_Run<v1::Broker::WithCallbackMethod_Explain<
-    v1::Broker::WithCallbackMethod_List<v1::Broker::WithCallbackMethod_Get<
-        v1::Broker::WithCallbackMethod_Cancel<v1::Broker::WithCallbackMethod_Diagnose<
-            v1::Broker::WithCallbackMethod_ReloadPolicy<v1::Broker::WithCallbackMethod_Start<
-                v1::Broker::WithCallbackMethod_Attach<v1::Broker::WithCallbackMethod_Wait<
-                    v1::Broker::WithCallbackMethod_Fetch<v1::Broker::Service>>>>>>>>>>>;
+using BrokerMethods = v1::Broker::WithRawCallbackMethod_Run<
+    v1::Broker::WithCallbackMethod_Explain<v1::Broker::WithCallbackMethod_List<
+        v1::Broker::WithCallbackMethod_Get<v1::Broker::WithCallbackMethod_Cancel<
+            v1::Broker::WithCallbackMethod_Diagnose<v1::Broker::WithCallbackMethod_ReloadPolicy<
+                v1::Broker::WithCallbackMethod_RotateAuditKey<v1::Broker::WithCallbackMethod_Start<
+                    v1::Broker::WithCallbackMethod_Attach<v1::Broker::WithCallbackMethod_Wait<
+                        v1::Broker::WithCallbackMethod_Fetch<v1::Broker::Service>>>>>>>>>>>>;
 
 class BrokerService final : public BrokerMethods {
  public:
@@ -47,6 +48,8 @@ class BrokerService final : public BrokerMethods {
     std::function<Result<v1::DiagnoseResponse>()> find_leaks;
     // Does not block: `done` is told on another thread. False: two wait already.
     PolicyReloader reload_policy;
+    // Blocks on the disk, so it is called on the worker.
+    std::function<Result<v1::RotateAuditKeyResponse>(const run::Caller&)> rotate_audit_key;
     RunStream::Settings stream;  // its bound is every request's
   };
   explicit BrokerService(Parts parts)
@@ -73,6 +76,9 @@ class BrokerService final : public BrokerMethods {
   grpc::ServerUnaryReactor* ReloadPolicy(grpc::CallbackServerContext* context,
                                          const v1::ReloadPolicyRequest* request,
                                          v1::ReloadPolicyResponse* response) override;
+  grpc::ServerUnaryReactor* RotateAuditKey(grpc::CallbackServerContext* context,
+                                           const v1::RotateAuditKeyRequest* request,
+                                           v1::RotateAuditKeyResponse* response) override;
   grpc::ServerUnaryReactor* Start(grpc::CallbackServerContext* context,
                                   const v1::StartRequest* request,
                                   v1::StartResponse* response) override;

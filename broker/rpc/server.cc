@@ -42,6 +42,7 @@ Server::Server(const ServerSettings& settings, const ServerParts& parts)
                .diagnose = parts.diagnose,
                .find_leaks = parts.find_leaks,
                .reload_policy = parts.reload_policy,
+               .rotate_audit_key = parts.rotate_audit_key,
                .stream = {.linger = settings.output_stall,
                           .bound = MessageBound(settings.max_message_bytes)}}),
       audit_(identifier_, *parts.audit_log,

@@ -43,6 +43,7 @@ struct ServerParts {
   std::function<v1::DiagnoseResponse(bool for_operator)> diagnose;
   std::function<Result<v1::DiagnoseResponse>()> find_leaks;
   PolicyReloader reload_policy;
+  std::function<Result<v1::RotateAuditKeyResponse>(const run::Caller&)> rotate_audit_key;
   std::function<void(const Error&)> refused;  // a connection; for the log
 };
 

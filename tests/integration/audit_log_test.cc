@@ -38,10 +38,11 @@ class AuditLog : public ::testing::Test {
     if (!key) ADD_FAILURE() << key.error().message;
     return *std::move(key);
   }
-  [[nodiscard]] audit::Verdict Verify() const {
+  [[nodiscard]] audit::Verdict Verify() const { return Verify(Key()); }
+  [[nodiscard]] audit::Verdict Verify(const audit::VerifierKey& key) const {
     auto verdict = audit::VerifyLog(
         UniqueFd(::open(broker_.audit_dir().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
-        {.key = Key()});
+        {.key = key});
     if (!verdict) ADD_FAILURE() << verdict.error().message;
     return verdict ? *verdict : audit::Verdict{};
   }
@@ -123,6 +124,27 @@ TEST_F(AuditLog, WithoutBeingAskedNothingIsProven) {
   v1::AuditRecord record;
   ASSERT_TRUE(reader->Read(&record));
   EXPECT_EQ(record.tlog_proof(), "");
+}
+
+TEST_F(AuditLog, ItsKeyIsChangedWhileTheBrokerServes) {
+  const audit::VerifierKey former = Key();
+  Deny(2);
+  grpc::ClientContext context;
+  v1::RotateAuditKeyResponse changed;
+  const grpc::Status status = client_->broker().RotateAuditKey(&context, {}, &changed);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(changed.former_key(), former.ToString());
+  EXPECT_EQ(changed.key(), Key().ToString());
+  EXPECT_NE(changed.key(), changed.former_key());
+  Deny(2);
+  broker_.Kill();
+  broker_.Restart();
+  ASSERT_EQ(broker_.Stop(), 0);
+  for (const audit::VerifierKey& key : {former, Key()}) {
+    const audit::Verdict verdict = Verify(key);
+    EXPECT_THAT(verdict.faults, IsEmpty());
+    EXPECT_EQ(verdict.signed_records, verdict.next_record);
+  }
 }
 
 TEST_F(AuditLog, ABrokerDoesNotStartOnALogThatWasChanged) {

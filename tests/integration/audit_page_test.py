@@ -87,34 +87,54 @@ def read_key(text):
     return name, bytes.fromhex(key_hash), raw[1:]
 
 
-def read_checkpoints(text, key):
-    """(size, root) of each note of a .checkpoints file."""
-    name, key_id, public = key
+def read_checkpoints(text, name):
+    """(size, root, a function that tells whether a key has signed it) of each note of a .checkpoints file."""
     blocks = text.split("\n\n")
     for body, signatures in zip(blocks[0::2], blocks[1::2]):
         lines = body.split("\n")
         assert lines[0] == name, "another log's"
-        dash, signer, blob = signatures.split("\n")[0].split(" ")
-        raw = base64.b64decode(blob)
-        assert (dash, signer, raw[:4]) == ("\u2014", name, key_id)
-        assert ed25519_holds(public, (body + "\n").encode(), raw[4:]), "not signed by the key"
-        yield int(lines[1]), base64.b64decode(lines[2])
+
+        def signed_by(key, body=body, signatures=signatures):
+            for line in signatures.split("\n"):
+                dash, signer, blob = line.split(" ") if line else ("", "", "")
+                raw = base64.b64decode(blob)
+                if (dash, signer, raw[:4]) == ("\u2014", name, key[1]):
+                    assert ed25519_holds(key[2], (body + "\n").encode(), raw[4:]), "not signed by the key"
+                    return True
+            return False
+
+        yield int(lines[1]), base64.b64decode(lines[2]), signed_by
 
 
 def verify(folder, key_text):
     """How many records there are, and how many of them are proven."""
     key = read_key(key_text)
-    leaves, proven = [], 0
+    hints = [read_key(text) for text in (folder / "key.pub").read_text().split()]
+    leaves, proven, changes, others = [], 0, [], []
+
+    def compare(notes):
+        nonlocal key, proven
+        for size, root, signed_by in read_checkpoints(notes, key[0]):
+            assert size <= len(leaves), "truncated"
+            assert root == root_of(leaves[:size]), "a record is changed"
+            key = next((to for at, of, to in changes if at < proven and of == key and signed_by(to)), key)
+            if signed_by(key):
+                proven = max(proven, size)
+            else:
+                others.append(next((each for each in hints if signed_by(each)), None))
+
     for path in sorted(folder.glob("*.jsonl")):
         assert int(path.stem) == len(leaves), "records are missing"
         for line in path.read_bytes().split(b"\n")[:-1]:
-            assert json.loads(line)["index"] == len(leaves), "records are missing"
+            record = json.loads(line)
+            assert record["index"] == len(leaves), "records are missing"
+            if record["type"] == "audit.key_changed":
+                changes.append((len(leaves), read_key(record["log"]["former_key"]), read_key(record["log"]["key"])))
             leaves.append(sha(b"\x00" + line))
-        notes = path.with_suffix(".checkpoints").read_text() + "\n" + (folder / "checkpoint").read_text()
-        for size, root in read_checkpoints(notes, key):
-            assert size <= len(leaves), "truncated"
-            assert root == root_of(leaves[:size]), "a record is changed"
-            proven = max(proven, size)
+        compare(path.with_suffix(".checkpoints").read_text())
+    compare((folder / "checkpoint").read_text())
+    vouched = [of for at, of, _ in changes if at < proven]
+    assert all(each in vouched for each in others), "not signed by the key"
     return len(leaves), proven
 
 
@@ -127,29 +147,32 @@ class AuditPage(unittest.TestCase):
             (cls.folder / name).mkdir(mode=0o700)
         policy = cls.folder / "policy.toml"
         policy.write_text(f'version = 1\n[[principal]]\nname = "tester"\nuid = {os.geteuid()}\n'
-                          'roles = ["run"]\npolicy = "default"\n')
+                          'roles = ["run", "operate"]\npolicy = "default"\n')
         config = cls.folder / "tidewaiter.toml"
         config.write_text(f'version = 1\nsocket = "{cls.folder}/s"\npolicy = "{policy}"\n'
                           f'state_dir = "{cls.folder}/state"\naudit_dir = "{cls.folder}/audit"\n'
                           f'[docker]\nsocket = "{cls.folder}/no-engine"\n')
         for path in (policy, config):
             path.chmod(0o600)
-        for _ in range(2):
-            cls.write_records(config)
         cls.audit = cls.folder / "audit"
-        cls.key = (cls.audit / "key.pub").read_text()
+        cls.write_records(config)
+        cls.former_key = (cls.audit / "key.pub").read_text()
+        cls.write_records(config, change_key=True)
+        cls.key = (cls.audit / "key.pub").read_text().split()[0]
 
     @classmethod
-    def write_records(cls, config):
-        """A broker's life with some denials: those need no engine."""
+    def write_records(cls, config, change_key=False):
+        """A broker's life with some denials, which need no engine."""
         broker = subprocess.Popen([PROGRAMS / "tidewaiterd", "--config", config], stderr=subprocess.DEVNULL)
         try:
             until = time.monotonic() + 20
             while not (cls.folder / "s").exists() and time.monotonic() < until:
                 time.sleep(0.02)
-            for _ in range(5):
-                subprocess.run([PROGRAMS / "tidewaiter", "--socket", cls.folder / "s", "run", "evil.example/x"],
-                               stderr=subprocess.DEVNULL, timeout=60, check=False)
+            tool = [PROGRAMS / "tidewaiter", "--socket", cls.folder / "s"]
+            for number in range(5):
+                subprocess.run(tool + ["run", "evil.example/x"], stderr=subprocess.DEVNULL, timeout=60, check=False)
+                if change_key and number == 2:
+                    subprocess.run(tool + ["audit", "rotate-key"], stdout=subprocess.DEVNULL, timeout=60, check=True)
         finally:
             broker.terminate()
             assert broker.wait(60) == 0
@@ -158,8 +181,8 @@ class AuditPage(unittest.TestCase):
     def tearDownClass(cls):
         shutil.rmtree(cls.folder)
 
-    def tool(self, folder):
-        return subprocess.run([PROGRAMS / "tidewaiter", "audit", "verify", folder, "--key", self.key.strip()],
+    def tool(self, folder, key=None):
+        return subprocess.run([PROGRAMS / "tidewaiter", "audit", "verify", folder, "--key", (key or self.key).strip()],
                               stdout=subprocess.DEVNULL, timeout=60, check=False).returncode
 
     def test_the_log_is_verified_to_its_last_record(self):
@@ -167,6 +190,21 @@ class AuditPage(unittest.TestCase):
         self.assertGreaterEqual(records, 16)
         self.assertEqual(proven, records)
         self.assertEqual(self.tool(self.audit), 0)
+
+    def test_whoever_has_the_former_key_verifies_it_all_the_same(self):
+        self.assertNotEqual(self.former_key.strip(), self.key)
+        records, proven = verify(self.audit, self.former_key)
+        self.assertEqual(proven, records)
+        self.assertEqual(self.tool(self.audit, self.former_key), 0)
+
+    def test_a_strangers_key_verifies_nothing(self):
+        name, _, key = self.key.split("+", 2)
+        raw = bytearray(base64.b64decode(key))
+        raw[-1] ^= 1
+        stranger = f"{name}+{sha(name.encode() + bytes([10]) + bytes(raw))[:4].hex()}+{base64.b64encode(raw).decode()}"
+        self.assertEqual(self.tool(self.audit, stranger), 1)
+        with self.assertRaises(AssertionError):
+            verify(self.audit, stranger)
 
     def tampered(self, change):
         copy = self.folder / "copy"
@@ -176,9 +214,10 @@ class AuditPage(unittest.TestCase):
             lines = path.read_bytes().split(b"\n")
             change(lines)
             path.write_bytes(b"\n".join(lines))
-            self.assertEqual(self.tool(copy), 1)
-            with self.assertRaises(AssertionError):
-                verify(copy, self.key)
+            for key in (self.former_key, self.key):
+                self.assertEqual(self.tool(copy, key), 1)
+                with self.assertRaises(AssertionError):
+                    verify(copy, key)
         finally:
             shutil.rmtree(copy)
 
@@ -199,7 +238,9 @@ class AuditPage(unittest.TestCase):
         self.assertEqual((header, index), ("c2sp.org/tlog-proof@v1", "index 4"))
         line = base64.b64decode(extra.split(" ")[1])
         self.assertEqual(json.loads(line)["index"], 4)
-        (size, root), = read_checkpoints(note, read_key(self.key))
+        key = read_key(self.key)
+        (size, root, signed_by), = read_checkpoints(note, key[0])
+        self.assertTrue(signed_by(key))
 
         def fold(at, count, path):
             """RFC 6962, section 2.1.1: the root by PATH, from the top."""

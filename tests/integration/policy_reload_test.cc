@@ -124,6 +124,16 @@ TEST_F(PolicyReload, OnlyAnOperatorMayAskForIt) {
   EXPECT_EQ(Records("policy.loaded").size(), 1U);
 }
 
+TEST_F(PolicyReload, NorMayAnybodyElseChangeTheAuditLogsKey) {
+  const auto alice = GateClient::As(kAlice, broker_.socket_path());
+  ASSERT_TRUE(alice);
+  grpc::ClientContext context;
+  v1::RotateAuditKeyResponse response;
+  const grpc::Status status = alice->broker().RotateAuditKey(&context, {}, &response);
+  EXPECT_EQ(ErrorInfoOf(status).reason(), "ROLE_MISSING");
+  EXPECT_TRUE(Records("audit.key_changed").empty());
+}
+
 // A stream opened before the reload, whose spec comes after it, is no way around it.
 TEST_F(PolicyReload, AStreamThatWasOpenBeforeIsDecidedByThePolicyAfter) {
   const auto alice = GateClient::As(kAlice, broker_.socket_path());

@@ -10,13 +10,15 @@
 
 namespace tidewaiter::testing {
 
+inline std::shared_ptr<const audit::SigningKey> NewAuditKey() {
+  auto made = audit::SigningKey::Generate("tidewaiter/test");
+  if (!made) std::abort();
+  return std::make_shared<const audit::SigningKey>(*std::move(made));
+}
+
 // One key for the whole process.
 inline std::shared_ptr<const audit::SigningKey> AuditKey() {
-  static const auto key = [] {
-    auto made = audit::SigningKey::Generate("tidewaiter/test");
-    if (!made) std::abort();
-    return std::make_shared<const audit::SigningKey>(*std::move(made));
-  }();
+  static const auto key = NewAuditKey();
   return key;
 }
 

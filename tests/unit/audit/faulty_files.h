@@ -17,6 +17,7 @@ class FaultyFiles : public FileOperations {
   std::atomic<int> write_error{0};
   std::atomic<int> sync_error{0};
   std::atomic<int> truncate_error{0};
+  std::atomic<int> fsync_error{0};
   // write(2) takes at most so many bytes.
   std::atomic<std::size_t> write_limit{SIZE_MAX};
   // A failing write takes so many bytes before it fails.
@@ -65,6 +66,14 @@ class FaultyFiles : public FileOperations {
       return -1;
     }
     return FileOperations::Fdatasync(fd);
+  }
+
+  int Fsync(int fd) override {
+    if (fsync_error != 0) {
+      errno = fsync_error;
+      return -1;
+    }
+    return FileOperations::Fsync(fd);
   }
 
   int Ftruncate(int fd, off_t size) override {

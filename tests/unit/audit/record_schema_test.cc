@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "audit/record.h"
+#include "tests/support/audit_store.h"
 #include "tests/support/project_file.h"
 #include "tests/support/record_schema.h"
 #include "tests/unit/audit/scratch_folder.h"
@@ -56,6 +57,8 @@ Record OfRun(RecordType type, bool full) {
   record.policy_hash = kHash;
   return record;
 }
+
+const std::string kPublicKey = testing::AuditKey()->verifier().ToString();
 
 Record::Violation Violation() {
   return {.rule = "image.tag-required", .field = "", .message = "no tag", .remedy = "one"};
@@ -174,6 +177,11 @@ Record RecordOf(RecordType type, bool full) {
     case RecordType::kAuditRemoved:
       record.log.emplace().cause = "cause";
       if (full) record.log = Record::LogNote{"cause", 1, 1, 1, 1};
+      break;
+    case RecordType::kAuditKeyChanged:
+      if (full) record = OfCaller(type, full);
+      record.log.emplace().cause = "asked for";
+      record.log->former_key = record.log->key = kPublicKey;
       break;
   }
   return record;
