@@ -18,6 +18,7 @@ void AddAudit(CLI::App& app, Invocation& invocation) {
   AddAuditCheckProof(audit, invocation);
   AddAuditConsistency(audit, invocation);
   AddAuditKey(audit, invocation);
+  AddAuditRotateKey(audit, invocation);
   AddAuditHash(audit, invocation);
 }
 

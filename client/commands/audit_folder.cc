@@ -5,14 +5,13 @@
 #include <cerrno>
 #include <string_view>
 
+#include "audit/public_keys.h"
 #include "audit/segment_name.h"
 #include "base/printable.h"
 #include "client/commands/files.h"
 
 namespace tidewaiter::cli {
 namespace {
-
-constexpr std::size_t kMaxKeyBytes = 4096;
 
 // The first line: the file of a folder has the newest key there.
 std::string_view FirstLine(std::string_view text) {
@@ -31,8 +30,9 @@ Result<AuditKey> FindAuditKey(const std::string& given, const std::string& folde
   // A key is a key, also where there is a file of that name: a copy could bring one along.
   auto parsed = audit::VerifierKey::Parse(given);
   if (parsed) return AuditKey{.key = *std::move(parsed)};
-  const auto text = given.empty() ? ReadFile(folder + "/" + audit::kPublicKeyName, kMaxKeyBytes)
-                                  : ReadFile(given, kMaxKeyBytes);
+  const auto text =
+      given.empty() ? ReadFile(folder + "/" + audit::kPublicKeyName, audit::kMaxPublicKeyFileBytes)
+                    : ReadFile(given, audit::kMaxPublicKeyFileBytes);
   if (!text && given.find('+') != std::string::npos) return parsed.error();
   if (!text) return text.error().Within("find the log's public key");
   TW_ASSIGN(audit::VerifierKey key, audit::VerifierKey::Parse(FirstLine(*text)));

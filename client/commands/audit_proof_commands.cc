@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audit/hash_text.h"
@@ -27,6 +28,7 @@ struct Options {
   bool json = false;
   std::string directory = kAuditFolder;
   std::string key;
+  std::string older_key;
   std::string checkpoint;
   std::string record;
 };
@@ -116,11 +118,14 @@ int CheckConsistency(const std::string& older, const std::string& newer, const O
   if (!folder) return Complain(folder.error(), client::kExitNo);
   const auto key = FindAuditKey(options.key, options.directory);
   if (!key) return Complain(key.error(), client::kExitNo);
+  const auto older_key =
+      options.older_key.empty() ? key : FindAuditKey(options.older_key, options.directory);
+  if (!older_key) return Complain(older_key.error(), client::kExitNo);
   std::vector<audit::Checkpoint> checkpoints;
-  for (const std::string& name : {older, newer}) {
+  for (const auto& [name, signer] : {std::pair(older, *older_key), std::pair(newer, *key)}) {
     const auto note = ReadNote(name, options.directory);
     if (!note) return Complain(note.error(), client::kExitNo);
-    auto checkpoint = audit::ReadSignedCheckpoint(*note, key->key);
+    auto checkpoint = audit::ReadSignedCheckpoint(*note, signer.key);
     if (!checkpoint) return Complain(checkpoint.error(), client::kExitNo);
     checkpoints.push_back(*std::move(checkpoint));
   }
@@ -212,6 +217,10 @@ void AddAuditConsistency(CLI::App& audit, Invocation& invocation) {
            "Example: tidewaiter audit consistency kept/checkpoint --key auditor.pub"});
   auto options = std::make_shared<Options>();
   AddOptions(command, *options);
+  command
+      .add_option("--old-key", options->older_key,
+                  "The key that signed OLD, where the log was handed over since")
+      ->type_name("KEY");
   command.callback([&command, &invocation, options] {
     const std::vector<std::string> words = Positionals(command, invocation);
     if (words.empty() || words.size() > 2)

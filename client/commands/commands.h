@@ -30,6 +30,7 @@ void AddAuditProve(CLI::App& audit, Invocation& invocation);
 void AddAuditCheckProof(CLI::App& audit, Invocation& invocation);
 void AddAuditConsistency(CLI::App& audit, Invocation& invocation);
 void AddAuditKey(CLI::App& audit, Invocation& invocation);
+void AddAuditRotateKey(CLI::App& audit, Invocation& invocation);
 void AddAuditHash(CLI::App& audit, Invocation& invocation);
 void AddExtract(CLI::App& app, Invocation& invocation);
 void AddDoctor(CLI::App& app, Invocation& invocation);
