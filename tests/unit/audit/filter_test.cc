@@ -134,5 +134,11 @@ TEST(Filter, ALineThatIsNoRecordDoesNotMatch) {
   EXPECT_FALSE(Matches({.tenant = "42"}, line));
 }
 
+TEST(Filter, AnEndWithoutAnOutcomeIsNotUnsuccessful) {
+  const std::string line =
+      R"({"index":0,"outcome":{"exit_code":1},"time":"t","type":"run.finished"})";
+  EXPECT_FALSE(Matches({.outcome = std::string(kUnsuccessful)}, line));
+}
+
 }  // namespace
 }  // namespace tidewaiter::audit

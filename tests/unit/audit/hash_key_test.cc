@@ -37,6 +37,15 @@ TEST(HashKey, IsWrittenAsItIsRead) {
   EXPECT_NE(one->Hash("x"), other->Hash("x"));
 }
 
+TEST(HashKey, IsGoneWhereItWasMovedFrom) {
+  auto was = HashKey::Parse(kText);
+  ASSERT_TRUE(was.has_value());
+  const HashKey key(*std::move(was));
+  EXPECT_EQ(key.ToString(), kText);
+  // NOLINTNEXTLINE(bugprone-use-after-move): what it left behind is the question
+  EXPECT_EQ(was->ToString(), std::string(64, '0') + '\n');
+}
+
 TEST(HashKey, NothingElseIsAKey) {
   const std::string good = kText;
   std::string upper = good;
@@ -46,7 +55,7 @@ TEST(HashKey, NothingElseIsAKey) {
   for (const std::string& text :
        {std::string(), std::string("\n"), good.substr(0, 64), good + "\n", good.substr(2),
         "00" + good, upper, other, " " + good, good.substr(0, 64) + "\r\n",
-        good.substr(0, 63) + "\n\n", std::string(65, '\0')}) {
+        good.substr(0, 64) + " ", good.substr(0, 63) + "\n\n", std::string(65, '\0')}) {
     const auto key = HashKey::Parse(text);
     ASSERT_FALSE(key.has_value()) << text;
     EXPECT_EQ(key.error().code, ErrorCode::kFailedPrecondition);

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <zstd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -22,7 +24,6 @@ using std::chrono::hours;
 using std::chrono::minutes;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using testing::PackedLog;
 
 constexpr std::uint64_t kAll = 1'000'000;
@@ -234,6 +235,43 @@ TEST_F(PackedQuery, ATailBeginsWithinACompressedSegmentAndComesToWhatIsNew) {
     ASSERT_TRUE(found.has_value() && found->has_value());
     EXPECT_EQ((*found)->index, index);
   }
+}
+
+// RFC 8878 section 3.1.1.1.2: whoever writes the file says how much memory reading it takes.
+TEST_F(PackedQuery, ACompressedSegmentThatTakesMoreMemoryThanItMayIsAnError) {
+  const std::unique_ptr<ZSTD_CCtx, std::size_t (*)(ZSTD_CCtx*)> context(::ZSTD_createCCtx(),
+                                                                        ::ZSTD_freeCCtx);
+  const std::string lines = log_.Lines(4, 8);
+  for (const int window_log : {23, 24}) {
+    ASSERT_FALSE(
+        ::ZSTD_isError(::ZSTD_CCtx_setParameter(context.get(), ZSTD_c_windowLog, window_log)));
+    std::string frame(::ZSTD_compressBound(lines.size()), '\0');
+    ZSTD_outBuffer out{frame.data(), frame.size(), 0};
+    // In two steps: of known size the frame would need no more than that.
+    for (const ZSTD_EndDirective end : {ZSTD_e_flush, ZSTD_e_end}) {
+      ZSTD_inBuffer in{lines.data(), end == ZSTD_e_flush ? lines.size() : 0, 0};
+      ASSERT_EQ(::ZSTD_compressStream2(context.get(), &out, &in, end), 0U);
+    }
+    frame.resize(out.pos);
+    Damage(4, [&](std::string& bytes) { bytes = frame; });
+    Ask({}, 4);
+    EXPECT_EQ(error_.empty(), window_log == 23) << window_log << ": " << error_;
+  }
+}
+
+TEST_F(PackedQuery, WhatIsNoFileIsAnErrorAndHoldsUpNobody) {
+  for (const std::string& path : {log_.File(8, kLinesSuffix), log_.File(4, kPackedSuffix)}) {
+    std::filesystem::remove(path);
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    Ask({}, 4);
+    EXPECT_THAT(error_, HasSubstr("not a regular file"));
+  }
+}
+
+TEST_F(PackedQuery, LinesBehindAPlainSegmentsLastRecordAreNobodys) {
+  AppendText(log_.File(4, kLinesSuffix), log_.Lines(4, 8) + PackedLog::Line(8) + '\n');
+  EXPECT_THAT(Ask({}, 6), ElementsAre(6, 7, 8, 9, 10));
+  EXPECT_THAT(Ask({}, 6, log_.end()), ElementsAre(6, 7, 8, 9, 10));
 }
 
 // More than one piece of what is read and unpacked at a time.

@@ -108,6 +108,14 @@ TEST_F(ProverTest, RecordsAreProvenWithoutTheSegmentsBeforeThem) {
   EXPECT_TRUE(ProveConsistency(Directory(), Read(8), Read(13)).has_value());
 }
 
+TEST_F(ProverTest, WhatIsLeftGoesOnFromItsOwnCheckpointAlone) {
+  Remove(0);
+  std::filesystem::copy_file(folder_.File(SegmentFileName(10, kCheckpointsSuffix)),
+                             folder_.File(SegmentFileName(5, kCheckpointsSuffix)),
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(Prove(7, 13).error().message, HasSubstr("of another segment"));
+}
+
 TEST_F(ProverTest, AChangedLogProvesNothing) {
   const std::string path = folder_.File(SegmentFileName(5, kLinesSuffix));
   std::string lines = ReadText(path);
@@ -151,6 +159,7 @@ TEST(InclusionProof, WhatIsNoneIsRefusedWithACause) {
   std::string many = head + "index 0\n";
   for (int i = 0; i < 65; ++i) many += hash;
   EXPECT_THAT(cause(many + "\nnote"), HasSubstr("too many hashes"));
+  EXPECT_THAT(cause(head + std::string(kMaxProofBytes, 'x')), HasSubstr("too long"));
 }
 
 }  // namespace

@@ -175,6 +175,17 @@ TEST_F(RfcExamples, TheProofsAreThoseOfTheSharedTestData) {
   EXPECT_TRUE(GoesOn(6, kHash2, {kI, last_two, kK}, 8, kRootOf8));
 }
 
+// The roots are made for them: it is the number of hashes alone that says no.
+TEST_F(RfcExamples, AProofOfAnotherLengthFitsNoRoot) {
+  EXPECT_FALSE(Includes(0, kA, {}, 2, kA)) << "too short";
+  EXPECT_FALSE(Includes(0, kA, {kB, kH}, 7, kK)) << "too short";
+  EXPECT_FALSE(Includes(0, kA, {kB}, 1, Node(kB, kA))) << "too long";
+  EXPECT_FALSE(Includes(6, kJ, {kI, kK, kA}, 7, Node(kA, kHash))) << "too long";
+  EXPECT_FALSE(GoesOn(4, kHash1, {}, 7, kHash1)) << "too short";
+  EXPECT_FALSE(GoesOn(3, kHash0, {kC, kD, kG}, 7, kK)) << "too short";
+  EXPECT_FALSE(GoesOn(3, Node(kA, kHash0), {kC, kD, kG, kL, kA}, 7, Node(kA, kHash))) << "too long";
+}
+
 // Checking as RFC 6962's recursion reads backwards: from the proof's end, that is from the root.
 // What is checked walks from the leaf, as RFC 9162 has it.
 class FromTheRoot {

@@ -131,6 +131,24 @@ TEST_F(SegmentKeeperTest, AFilesDateMakesNothingOld) {
   EXPECT_EQ(Segments().front(), "0z");
 }
 
+TEST_F(SegmentKeeperTest, ATimeOfAnotherFormMakesNothingOld) {
+  std::string line = ReadText(File(1, kLinesSuffix));
+  const std::size_t time = line.find(R"("time":")") + 8;
+  line.replace(time, line.find('"', time) - time, "0");
+  std::ofstream(File(1, kLinesSuffix), std::ios::binary | std::ios::trunc) << line;
+  const auto keeper = Keep({.retention = hours(24)});
+  EXPECT_TRUE(Eventually([&] { return Segments().at(3) == "3z"; }));
+  EXPECT_EQ(Segments().front(), "0z");
+}
+
+TEST_F(SegmentKeeperTest, ALinkInPlaceOfTheLinesIsNotCompressed) {
+  std::filesystem::rename(File(1, kLinesSuffix), folder_.File("elsewhere"));
+  std::filesystem::create_symlink(folder_.File("elsewhere"), File(1, kLinesSuffix));
+  EXPECT_FALSE(PackSegment(directory_.get(), 1, [] { return false; }).has_value());
+  EXPECT_FALSE(std::filesystem::exists(File(1, kPackedSuffix)));
+  EXPECT_TRUE(std::filesystem::is_symlink(File(1, kLinesSuffix)));
+}
+
 TEST_F(SegmentKeeperTest, WhatACrashLeftOfARemovalIsRemoved) {
   std::filesystem::remove(File(0, kLinesSuffix));
   const auto keeper = Keep(ADayAfter(2));

@@ -189,6 +189,22 @@ TEST(Checkpoint, IsThreeLines) {
   EXPECT_TRUE(Checkpoint::Parse(text + "an extension\n"));
 }
 
+TEST(Checkpoint, AnEdgeIsOfItsSizeAndMakesItsRoot) {
+  TreeHasher hasher;
+  CompactRange tree;
+  for (const char* entry : {"a", "b", "c"}) tree.Append(hasher, hasher.Leaf(entry));
+  const Checkpoint checkpoint = Checkpoint::WithEdge("tidewaiter/one", tree);
+  EXPECT_TRUE(checkpoint.Edge());
+  Checkpoint other = checkpoint;
+  std::swap(other.extensions[0], other.extensions[1]);
+  EXPECT_THAT(Message(other.Edge()), HasSubstr("does not make its root"));
+  other = checkpoint;
+  other.extensions.pop_back();
+  EXPECT_THAT(Message(other.Edge()), HasSubstr("not the edge of a tree of its size"));
+  other.extensions.emplace_back("AAAA");
+  EXPECT_THAT(Message(other.Edge()), HasSubstr("32 bytes"));
+}
+
 TEST(Checkpoint, WhatIsNoneIsRefusedWithACause) {
   const std::string root = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
   const std::vector<std::pair<std::string, std::string>> cases = {

@@ -47,6 +47,17 @@ class StoredTreeTest : public ::testing::Test {
     return StoredTree(UniqueFd(::fcntl(directory_.get(), F_DUPFD_CLOEXEC, 0)));
   }
 
+  // The oldest ones. What is left begins with the index that comes back.
+  std::uint64_t RemoveSegments(std::size_t count) const {
+    const auto segments = ListSegments(directory_.get());
+    for (std::size_t i = 0; i < count; ++i) {
+      for (const std::string_view suffix : {kLinesSuffix, kHashesSuffix, kCheckpointsSuffix}) {
+        std::filesystem::remove(folder_.File(SegmentFileName((*segments)[i].first, suffix)));
+      }
+    }
+    return (*segments)[count].first;
+  }
+
   ScratchFolder folder_;
   const UniqueFd directory_{::open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   TreeHasher hasher_;
@@ -76,19 +87,41 @@ TEST_F(StoredTreeTest, ProvesThatEachTreeGoesOnFromEachEarlierOne) {
 }
 
 TEST_F(StoredTreeTest, ProvesWhatIsLeftWhereSegmentsHaveBeenRemoved) {
-  const auto segments = ListSegments(directory_.get());
-  const std::uint64_t removed = (*segments)[2].first;
-  for (const SegmentFiles& each : *segments) {
-    if (each.first >= removed) break;
-    for (const std::string_view suffix : {kLinesSuffix, kHashesSuffix, kCheckpointsSuffix}) {
-      std::filesystem::remove(folder_.File(SegmentFileName(each.first, suffix)));
-    }
-  }
+  const std::uint64_t removed = RemoveSegments(2);
   StoredTree tree = Open();
   for (std::uint64_t index = removed; index < kRecords; ++index) {
     ASSERT_TRUE(Proves(tree, index, kRecords)) << index;
   }
   EXPECT_EQ(tree.Prove(*ProofBuilder::Inclusion(0, kRecords)).error().code, ErrorCode::kNotFound);
+}
+
+TEST_F(StoredTreeTest, ProvesWhatIsLeftWhereMoreIsRemovedMeanwhile) {
+  StoredTree tree = Open();
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t removed = RemoveSegments(1);
+    for (std::uint64_t index = removed; index < kRecords; ++index) {
+      ASSERT_TRUE(Proves(tree, index, kRecords)) << index << " from " << removed;
+    }
+  }
+}
+
+// What is missing must not be read as some other hash.
+TEST_F(StoredTreeTest, HashesThatAreNotThereProveNothing) {
+  const auto segments = ListSegments(directory_.get());
+  const std::string path = folder_.File(SegmentFileName((*segments)[1].first, kHashesSuffix));
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  StoredTree tree = Open();
+  std::size_t missing = 0;
+  for (std::uint64_t index = 0; index < kRecords; ++index) {
+    const auto proof = tree.Prove(*ProofBuilder::Inclusion(index, kRecords));
+    if (proof) {
+      EXPECT_TRUE(Proves(tree, index, kRecords)) << index;
+    } else {
+      EXPECT_EQ(proof.error().code, ErrorCode::kNotFound) << index;
+      ++missing;
+    }
+  }
+  EXPECT_GT(missing, 0U);
 }
 
 }  // namespace
