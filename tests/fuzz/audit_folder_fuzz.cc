@@ -1,6 +1,7 @@
 // A whole log under a key, with one of its files edited at will: it verifies only where every
-// record is the one that was signed. The first byte names the file, two say where, one how much is
-// taken out; the rest is put in.
+// record is the one that was signed, and what is read of it then is those records. The first byte
+// names the file, two say where, one how much is taken out; the rest is put in. The last of the
+// files is the first segment compressed, which is there in place of its lines then.
 #include <fcntl.h>
 
 #include <cstddef>
@@ -14,7 +15,9 @@
 #include <vector>
 
 #include "audit/log_store.h"
+#include "audit/record_reader.h"
 #include "audit/segment_name.h"
+#include "audit/segment_packer.h"
 #include "audit/verifier.h"
 #include "base/unique_fd.h"
 
@@ -51,6 +54,7 @@ class Log {
       const std::string line =
           R"({"index":)" + std::to_string(i) + R"(,"time":"t","type":"run.denied"})" + "\n";
       Require(store->Append(line).has_value());
+      lines_ += line;
       if (i % 2 == 1) Require(store->Sign().has_value());
       if (i < 11) Require(store->RotateIfDue().has_value());
     }
@@ -62,7 +66,12 @@ class Log {
       }
     }
     names_.emplace_back(audit::kCheckpointName);
-    for (const std::string& name : names_) contents_.push_back(Read(folder_ + "/" + name));
+    for (const std::string& name : names_) contents_.push_back(Read(Path(name)));
+    Require(audit::PackSegment(directory.get(), 0, [] { return false; }).has_value());
+    names_.push_back(audit::SegmentFileName(0, audit::kPackedSuffix));
+    contents_.push_back(Read(Path(names_.back())));
+    std::filesystem::remove(Path(names_.back()));
+    Write(Path(names_.front()), contents_.front());
   }
   ~Log() { std::filesystem::remove_all(folder_); }
   Log(const Log&) = delete;
@@ -75,14 +84,24 @@ class Log {
     const std::size_t taken = std::min<std::size_t>(data[3], was.size() - at);
     const std::string put(data + 4, data + size);
     const std::string is = was.substr(0, at) + put + was.substr(at + taken);
-    Write(folder_ + "/" + names_[which], is);
+    const bool packed = which + 1 == names_.size();
+    if (packed) std::filesystem::remove(Path(names_.front()));
+    Write(Path(names_[which]), is);
     const auto verdict = audit::VerifyLog(Open(), {.key = key_->verifier()});
-    Write(folder_ + "/" + names_[which], was);
     Require(verdict.has_value());
-    const bool lines = names_[which].ends_with(audit::kLinesSuffix);
-    if (!lines || !verdict->Holds()) return;
     // What is behind the last record that is covered nobody has signed for.
-    Require(which / 3 == names_.size() / 3 - 1 ? is.starts_with(was) : is == was);
+    if (verdict->Holds()) {
+      Require(ReadRecords().starts_with(lines_));
+      if (names_[which].ends_with(audit::kLinesSuffix)) {
+        Require(names_[which] == names_[kLastLines] ? is.starts_with(was) : is == was);
+      }
+    }
+    if (!packed) {
+      Write(Path(names_[which]), was);
+      return;
+    }
+    std::filesystem::remove(Path(names_[which]));
+    Write(Path(names_.front()), contents_.front());
   }
 
  private:
@@ -90,7 +109,22 @@ class Log {
     return UniqueFd(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   }
 
+  static constexpr std::size_t kLastLines = 6;  // in names_: of the last of three segments
+
+  [[nodiscard]] std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  [[nodiscard]] std::string ReadRecords() const {
+    audit::RecordReader reader(Open(), 0, std::nullopt);
+    std::string lines;
+    while (true) {
+      const auto record = reader.Next();
+      Require(record.has_value());
+      if (!*record) return lines;
+      lines.append((*record)->line) += '\n';
+    }
+  }
+
   std::string folder_;
+  std::string lines_;
   std::shared_ptr<const audit::SigningKey> key_;
   std::vector<std::string> names_;
   std::vector<std::string> contents_;
