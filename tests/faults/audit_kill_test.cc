@@ -89,8 +89,8 @@ TEST(AuditKill, TheLogVerifiesHoweverOftenItsWriterIsKilledAmidTenThousandRecord
     const pid_t writer = ::fork();
     ASSERT_GE(writer, 0);
     if (writer == 0) WriteUntilKilled(path, *told);
-    // Each time at another point of the ten thousand.
-    const std::uint64_t until = kRecordsEach * static_cast<std::uint64_t>(kill + 1) / kKills;
+    // Each time at another point of the ten thousand, the last one before their end.
+    const std::uint64_t until = kRecordsEach * static_cast<std::uint64_t>(kill + 1) / (kKills + 1);
     int status = 0;
     while (told->written < until && ::waitpid(writer, &status, WNOHANG) == 0) {
       std::this_thread::sleep_for(std::chrono::microseconds(200));
