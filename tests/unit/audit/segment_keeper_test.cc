@@ -114,6 +114,16 @@ TEST_F(SegmentKeeperTest, RemovesWhatWasKeptForLongEnoughAndSaysSoFirst) {
   EXPECT_EQ(verdict.removed_to, 2U);
 }
 
+// A record that nobody has signed for excuses nothing.
+TEST_F(SegmentKeeperTest, RemovesNothingWhereNoCheckpointCanSaySo) {
+  ASSERT_TRUE(Eventually([&] { return log_->SignedRecords() == 4; }));
+  std::filesystem::create_directory(folder_.File(std::string(kCheckpointName) + ".new"));
+  const auto keeper = Keep(ADayAfter(2));
+  EXPECT_TRUE(Eventually([&] { return keeper->Failure().has_value(); }));
+  EXPECT_THAT(Segments(), ElementsAre("0", "1", "2", "3", "4"));
+  EXPECT_THAT(keeper->Failure()->message, HasSubstr("no checkpoint says that they go"));
+}
+
 TEST_F(SegmentKeeperTest, KeepsForEverWhereThereIsNoRetention) {
   const auto keeper = Keep({.now = [] { return Now() + hours(24 * 366 * 10); }});
   EXPECT_TRUE(Eventually([&] { return Segments().at(3) == "3z"; }));
