@@ -119,7 +119,7 @@ TEST_F(SegmentKeeperTest, RemovesNothingWhereNoCheckpointCanSaySo) {
   ASSERT_TRUE(Eventually([&] { return log_->SignedRecords() == 4; }));
   std::filesystem::create_directory(folder_.File(std::string(kCheckpointName) + ".new"));
   const auto keeper = Keep(ADayAfter(2));
-  EXPECT_TRUE(Eventually([&] { return keeper->Failure().has_value(); }));
+  ASSERT_TRUE(Eventually([&] { return keeper->Failure().has_value(); }));
   EXPECT_THAT(Segments(), ElementsAre("0", "1", "2", "3", "4"));
   EXPECT_THAT(keeper->Failure()->message, HasSubstr("no checkpoint says that they go"));
 }
