@@ -25,6 +25,10 @@ int FileOperations::Ftruncate(int fd, off_t size) {
   return ::ftruncate(fd, size);
 }
 
+int FileOperations::Fallocate(int fd, off_t offset, off_t length) {
+  return ::fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
 int FileOperations::Fstat(int fd, struct stat& status) {
   return ::fstat(fd, &status);
 }

@@ -22,6 +22,8 @@ class FileOperations {
   virtual int Fdatasync(int fd);
   virtual int Fsync(int fd);
   virtual int Ftruncate(int fd, off_t size);
+  // fallocate(2) with FALLOC_FL_KEEP_SIZE.
+  virtual int Fallocate(int fd, off_t offset, off_t length);
   virtual int Fstat(int fd, struct stat& status);
   // Of the name itself, links not followed.
   virtual int FstatAt(int directory, const char* name, struct stat& status);

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <condition_variable>
 #include <cstddef>
+#include <limits>
 #include <mutex>
 
 #include "audit/file_operations.h"
@@ -16,15 +17,19 @@ class FaultyFiles : public FileOperations {
   // errno of every such call from now on; 0: as the system does it.
   std::atomic<int> write_error{0};
   std::atomic<int> sync_error{0};
+  std::atomic<int> folder_sync_error{0};
   std::atomic<int> truncate_error{0};
-  std::atomic<int> fsync_error{0};
+  std::atomic<int> allocate_error{0};
+  // fallocate(2) of more fails, with ENOSPC.
+  std::atomic<off_t> allocate_limit{std::numeric_limits<off_t>::max()};
   // write(2) takes at most so many bytes.
   std::atomic<std::size_t> write_limit{SIZE_MAX};
   // A failing write takes so many bytes before it fails.
   std::atomic<std::size_t> bytes_before_error{0};
   std::atomic<int> syncs{0};
+  std::atomic<int> allocations{0};
 
-  // fdatasync(2) blocks from now on, until Release.
+  // fdatasync(2) and openat(2) block from now on, until Release.
   void Hang() {
     const std::lock_guard lock(mutex_);
     hanging_ = true;
@@ -54,13 +59,7 @@ class FaultyFiles : public FileOperations {
 
   int Fdatasync(int fd) override {
     ++syncs;
-    {
-      std::unique_lock lock(mutex_);
-      ++hung_;
-      if (hanging_) changed_.notify_all();
-      changed_.wait(lock, [this] { return !hanging_; });
-      --hung_;
-    }
+    WaitWhileHanging();
     if (sync_error != 0) {
       errno = sync_error;
       return -1;
@@ -69,11 +68,20 @@ class FaultyFiles : public FileOperations {
   }
 
   int Fsync(int fd) override {
-    if (fsync_error != 0) {
-      errno = fsync_error;
-      return -1;
-    }
-    return FileOperations::Fsync(fd);
+    errno = folder_sync_error;
+    return errno != 0 ? -1 : FileOperations::Fsync(fd);
+  }
+
+  int OpenAt(int directory, const char* name, int flags, mode_t mode) override {
+    WaitWhileHanging();
+    return FileOperations::OpenAt(directory, name, flags, mode);
+  }
+
+  int Fallocate(int fd, off_t offset, off_t length) override {
+    ++allocations;
+    errno = allocate_error != 0 ? allocate_error.load() : ENOSPC;
+    if (allocate_error != 0 || length > allocate_limit) return -1;
+    return FileOperations::Fallocate(fd, offset, length);
   }
 
   int Ftruncate(int fd, off_t size) override {
@@ -85,6 +93,14 @@ class FaultyFiles : public FileOperations {
   }
 
  private:
+  void WaitWhileHanging() {
+    std::unique_lock lock(mutex_);
+    ++hung_;
+    if (hanging_) changed_.notify_all();
+    changed_.wait(lock, [this] { return !hanging_; });
+    --hung_;
+  }
+
   std::mutex mutex_;
   std::condition_variable changed_;
   bool hanging_ = false;

@@ -232,9 +232,9 @@ TEST_F(KeyChangeTest, IsNotDoneBeforeTheNextSegmentsNameIsOnDisk) {
   LogStore store = Open(first_);
   Append(store, 3);
   Tell(store, first_, second_);
-  files_.fsync_error = EIO;
+  files_.folder_sync_error = EIO;
   EXPECT_FALSE(store.HandOver(second_).has_value());
-  files_.fsync_error = 0;
+  files_.folder_sync_error = 0;
   Append(store, 1);
   EXPECT_THAT(SignersOf(Newest()), ElementsAre("first", "second"));
 }
