@@ -58,17 +58,43 @@ Result<void> LogFile::CheckNature() {
 }
 
 Result<void> LogFile::CutTo(std::uint64_t size) {
-  size_ = size;
   torn_ = true;
+  if (size == size_) return Sync();
+  size_ = size;
   return CutBack();
 }
 
 Result<void> LogFile::CutBack() {
+  reserve_.Drop();
   if (operations_->Ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) {
     return SystemError("cut back audit log");
   }
+  return Sync();
+}
+
+Result<void> LogFile::Sync() {
   if (operations_->Fdatasync(fd_.get()) != 0) return SystemError("sync audit log");
   torn_ = false;
+  return Ok();
+}
+
+Result<void> LogFile::Reserve(std::uint64_t bytes) {
+  if (torn_) TW_TRY(CutBack());
+  if (Result<void> kept = reserve_.Keep(fd_.get(), size_, bytes); !kept) {
+    return kept.error().Within("write audit log '" + name_ + "'");
+  }
+  return Ok();
+}
+
+void LogFile::GiveBackReserve() {
+  reserve_.Drop();
+  // Of a file that somebody else has changed, the change must stay to be seen.
+  if (!CheckInPlace()) return;
+  static_cast<void>(operations_->Ftruncate(fd_.get(), static_cast<off_t>(size_)));
+}
+
+Result<void> LogFile::Remove() {
+  if (::unlinkat(directory_, name_.c_str(), 0) != 0) return SystemError("remove audit log");
   return Ok();
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "audit/disk_reserve.h"
 #include "audit/file_operations.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -34,8 +35,19 @@ class LogFile {
   // longer leads to this file or its size is not what was left: then only another file helps.
   Result<void> Append(std::string_view lines);
 
-  // Cuts off what is behind `size` bytes, durably.
+  // Cuts off what is behind `size` bytes, durably. What is allocated behind them stays where there
+  // is nothing to cut.
   Result<void> CutTo(std::uint64_t size);
+
+  // Allocates `bytes` of disk behind the end, as DiskReserve::Keep. Cuts back first where torn().
+  Result<void> Reserve(std::uint64_t bytes);
+  // False once the file system has said that it cannot.
+  [[nodiscard]] bool can_reserve() const noexcept { return reserve_.supported(); }
+  // Gives back what is allocated behind the end of a file that is whole. Nothing is lost where that
+  // fails.
+  void GiveBackReserve();
+  // Takes the file's name away again, of one in which nothing was written.
+  Result<void> Remove();
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   // Whether what a failed Append wrote may still be there after a crash.
@@ -48,12 +60,14 @@ class LogFile {
       : directory_(directory),
         name_(std::move(name)),
         operations_(&operations),
-        fd_(std::move(fd)) {}
+        fd_(std::move(fd)),
+        reserve_(operations) {}
 
   static Result<LogFile> OpenWith(int flags, int directory, std::string name,
                                   FileOperations& operations);
   Result<void> CheckNature();
   Result<void> CutBack();
+  Result<void> Sync();
   Result<void> CheckInPlace();
   Result<void> WriteAll(std::string_view lines);
   [[nodiscard]] Error SystemError(const char* what) const;
@@ -63,6 +77,7 @@ class LogFile {
   std::string name_;
   FileOperations* operations_;
   UniqueFd fd_;
+  DiskReserve reserve_;
   std::uint64_t size_ = 0;
   bool torn_ = false;  // bytes may follow size_
 };

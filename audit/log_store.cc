@@ -104,6 +104,7 @@ Result<LogStore> LogStore::Open(int directory, StoreSettings settings, FileOpera
     }
   }
   store.sign_due_ = Deadline::After(std::chrono::seconds(0));
+  static_cast<void>(store.KeepReserve());
   store.WritePublicKey();
   return store;
 }
@@ -185,8 +186,22 @@ Result<void> LogStore::GoOn(std::uint64_t first, const std::optional<Checkpoint>
   return Ok();
 }
 
+// The next segment has its reserve before the one that grows loses its own. A file that has none is
+// taken away again before anything else is written: two segments must not grow from one record.
+Result<void> LogStore::Succeed(LogFile& next) {
+  Result<void> reserved = next.Reserve(settings_.reserve_bytes);
+  // A file that will not go is the one to go on in.
+  if (!reserved && next.Remove()) {
+    name_is_synced_ = false;
+    static_cast<void>(RemoveUnbegun(tree_.size()));
+    return reserved;
+  }
+  file_->GiveBackReserve();
+  return Ok();
+}
+
 // A checkpoint first, so that no record is ever without the tree that it goes on from; and nothing
-// that can fail behind the file of lines: two segments must not grow from one record.
+// that can fail and leaves the file of lines behind.
 Result<void> LogStore::Begin() {
   const std::uint64_t first = tree_.size();
   TW_ASSIGN(const std::string note, MakeNote(true));
@@ -195,6 +210,7 @@ Result<void> LogStore::Begin() {
   TW_ASSIGN(UniqueFd checkpoints, OpenSideFile(directory_, name, 0));
   TW_ASSIGN(LogFile file,
             LogFile::Begin(directory_, SegmentFileName(first, kLinesSuffix), *operations_));
+  if (file_) TW_TRY(Succeed(file));
   file_.emplace(std::move(file));
   name_is_synced_ = false;
   first_ = first;
@@ -221,14 +237,21 @@ void LogStore::OpenHashes() {
 }
 
 Result<void> LogStore::Append(std::string_view lines) {
-  if (!file_) TW_TRY(Begin());
+  if (!file_) {
+    TW_TRY(Begin());
+    static_cast<void>(KeepReserve(lines.size()));
+  }
   // The name of a file that was just made must survive a crash as well as its first record does.
   if (!name_is_synced_ && operations_->Fsync(directory_) != 0) {
     return ErrnoError(errno, "sync directory of audit log");
   }
   name_is_synced_ = true;
   if (Result<void> written = file_->Append(lines); !written) {
-    if (written.error().reason == kLogReplaced) file_.reset();
+    if (written.error().reason == kLogReplaced) {
+      file_.reset();
+    } else if (!file_->torn()) {
+      static_cast<void>(KeepReserve());  // the cut has given it away
+    }
     return written;
   }
   AddToTree(lines);
@@ -238,6 +261,15 @@ Result<void> LogStore::Append(std::string_view lines) {
     sign_due_ = sign_due_.Sooner(Deadline::After(std::chrono::seconds(0)));
   }
   return Ok();
+}
+
+Result<void> LogStore::KeepReserve(std::uint64_t bytes) {
+  if (!file_ || settings_.reserve_bytes == 0) return Ok();
+  Result<void> kept = file_->Reserve(settings_.reserve_bytes + bytes);
+  // A cut that fails is for the write to tell, which needs it, too.
+  if (kept || file_->torn()) return Ok();
+  kept.error().message += "; what is left is kept for the ends of runs";
+  return kept;
 }
 
 void LogStore::AddToTree(std::string_view lines) {
@@ -319,6 +351,7 @@ Result<void> LogStore::RotateIfDue() {
 }
 
 Result<void> LogStore::Rotate() {
+  TW_TRY(KeepReserve());
   TW_TRY(Sign());
   if (listed_ != signed_) TW_TRY(ListCheckpoint(checkpoint_));
   if (hashes_) ::fdatasync(hashes_.get());

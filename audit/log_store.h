@@ -33,6 +33,8 @@ struct StoreSettings {
   // A segment ends at the first record behind either.
   std::uint64_t segment_bytes = std::uint64_t{64} << 20U;
   std::chrono::milliseconds segment_age{std::chrono::hours(24)};
+  // So much disk is allocated behind the end of the segment that grows. 0: none.
+  std::uint64_t reserve_bytes = std::uint64_t{16} << 20U;
   // A checkpoint is made once so many records are not covered by one, or have not been for so long.
   std::uint64_t checkpoint_records = 1024;
   std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(1)};
@@ -66,6 +68,12 @@ class LogStore {
   // Appends whole lines, the first of which is record next_index(). Errors as LogFile::Append;
   // after a LOG_REPLACED the next call begins a segment.
   Result<void> Append(std::string_view lines);
+
+  // Sees to it that the reserve will still be there behind the next `bytes`. Errors as
+  // DiskReserve::Keep: what there is of it is for records that must not be refused.
+  Result<void> KeepReserve(std::uint64_t bytes = 0);
+  // False where the file system cannot allocate beforehand.
+  [[nodiscard]] bool can_reserve() const noexcept { return !file_ || file_->can_reserve(); }
 
   // Signs for every record there is, and keeps that in the segment and as the newest one. Nothing
   // to do where that is done. The log goes on without where it fails; the next is due all the same.
@@ -108,6 +116,7 @@ class LogStore {
 
   Result<void> GoOn(std::uint64_t first, const std::optional<Checkpoint>& remembered);
   Result<void> Begin();
+  Result<void> Succeed(LogFile& next);
   Result<void> Rotate();
   [[nodiscard]] Result<std::optional<Checkpoint>> Remembered() const;
   Result<void> RemoveUnbegun(std::uint64_t first);

@@ -84,6 +84,7 @@ std::unique_ptr<audit::Log> OpenLog(const std::string& folder, std::uint64_t seg
   settings.broker_id = "mfrggzdfmztwq2lknnwg23tpoa";
   settings.store = testing::AuditStore();
   settings.store.segment_bytes = segment_bytes;
+  settings.store.reserve_bytes = audit::StoreSettings().reserve_bytes;
   auto log = audit::Log::Open(std::move(settings));
   if (!log) {
     std::fprintf(stderr, "%s\n", log.error().message.c_str());

@@ -47,9 +47,10 @@ class Log {
     folder_ = pattern;
     key_ = std::make_shared<const audit::SigningKey>(*audit::SigningKey::Generate("fuzz"));
     const UniqueFd directory = Open();
-    auto store = audit::LogStore::Open(directory.get(),
-                                       {.key = key_, .segment_bytes = 170, .checkpoint_records = 2},
-                                       audit::FileOperations::System());
+    auto store = audit::LogStore::Open(
+        directory.get(),
+        {.key = key_, .segment_bytes = 170, .reserve_bytes = 0, .checkpoint_records = 2},
+        audit::FileOperations::System());
     for (int i = 0; i < 12; ++i) {
       const std::string line =
           R"({"index":)" + std::to_string(i) + R"(,"time":"t","type":"run.denied"})" + "\n";

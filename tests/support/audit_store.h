@@ -25,6 +25,7 @@ inline std::shared_ptr<const audit::SigningKey> AuditKey() {
 inline audit::StoreSettings AuditStore() {
   audit::StoreSettings settings;
   settings.key = AuditKey();
+  settings.reserve_bytes = std::uint64_t{64} << 10U;  // tests may have their folders in memory
   return settings;
 }
 
