@@ -79,6 +79,11 @@ Result<void> Log::OpenStore() {
   state->end = store_->end();
   state->mark = store_->Mark();
   state->public_key = store_->public_key();
+  can_reserve_ = store_->can_reserve();
+  if (const Result<void> kept = store_->KeepReserve(); !kept) {
+    NoteFailure(*state, kept.error());
+    state->on_reserve = true;
+  }
   if (store_->cut_bytes() == 0) return Ok();
   Record truncated;
   truncated.type = RecordType::kAuditTruncated;
@@ -185,7 +190,8 @@ void Log::PushEventual(State& state, EntryPtr entry) {
 Result<void> Log::Drain(Deadline deadline) {
   auto state = state_.Lock();
   const auto idle = [&state] {
-    return state->queue.empty() && state->in_flight.empty() && !state->untold.Any();
+    const bool told = !state->untold.Any() || state->on_reserve;
+    return state->queue.empty() && state->in_flight.empty() && told;
   };
   if (state.Wait(settled_, {}, deadline, idle)) return Ok();
   std::string message = "drain audit log: " + std::to_string(state->eventual + state->waiting) +

@@ -44,8 +44,8 @@ struct LogSettings {
   std::chrono::milliseconds first_retry{100};  // after a failure; doubles up to last_retry
   std::chrono::milliseconds last_retry{5000};
   StoreSettings store = {};
-  // Told on the writer's thread when Failure() appears (false) and when it has gone (true). Must
-  // not block.
+  // Told when Failure() appears (false) and when it has gone (true); one call at a time, on a
+  // thread of the log's. Must not block.
   std::function<void(bool works)> on_change = {};
   // Told on the writer's thread when CheckpointFailure() appears and when it has gone (nothing).
   // Must not block.
@@ -102,8 +102,13 @@ class Log {
   // then.
   Result<void> Drain(Deadline deadline);
 
-  // The failure that stops admissions now, if there is one.
+  // The failure that stops admissions now, if there is one: the disk refuses; or the reserve is
+  // less than it must be, and only what nobody waits for is written.
   [[nodiscard]] std::optional<Error> Failure();
+
+  // False where the file system cannot allocate a reserve beforehand: on a full disk, what nobody
+  // waits for then waits in memory.
+  [[nodiscard]] bool can_reserve() const noexcept { return can_reserve_; }
 
   // Why the last attempt at a checkpoint or a new segment failed, where it did. Records are written
   // all the same.
@@ -166,6 +171,7 @@ class Log {
     Untold untold;
     Untold telling;  // the part of it that is in flight
     std::optional<Error> failure;
+    bool on_reserve = false;  // the failure: what nobody waits for is written, nothing else
     Deadline retry = Deadline::Never();
     std::chrono::milliseconds backoff{0};
     bool stopping = false;
@@ -187,11 +193,15 @@ class Log {
 
   // The writer's side.
   void Write();
+  Result<void> KeepReserve(Batch& batch);
   bool GatherBatch(Batch& batch);
   void AddGap(State& state, Batch& batch) const;
   Result<void> Commit(const Batch& batch);
   void OnDurable(State& state);
   void OnFailed(State& state, const Error& error);
+  void NoteFailure(State& state, const Error& error) const;
+  static void Refuse(State& state, const EntryPtr& entry, ErrorCode code);
+  void TellWhetherItWorks();
   void Tidy();
   void TellOfTree(const Result<void>& done);
   void ChangeKey(KeyChange& change);
@@ -202,11 +212,13 @@ class Log {
   const std::string boot_id_;
 
   std::optional<LogStore> store_;  // the writer's
+  bool can_reserve_ = true;        // since Open
 
   Guarded<State> state_;
   std::condition_variable_any work_;     // the writer waits on it
   std::condition_variable_any settled_;  // Drain and WaitBeyond wait on it
-  std::jthread writer_;                  // last: it uses all of the above
+  Guarded<bool> told_works_{true};
+  std::jthread writer_;  // last: it uses all of the above
 };
 
 }  // namespace tidewaiter::audit

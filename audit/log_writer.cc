@@ -22,17 +22,18 @@ Record OwnRecord(RecordType type, std::string cause) {
 
 void Log::Write() {
   Batch batch;
+  TellWhetherItWorks();
   while (GatherBatch(batch)) {
     if (batch.empty()) {
       Tidy();
       continue;
     }
-    const Result<void> committed = Commit(batch);
-    bool changed = false;
+    const Result<void> reserved = KeepReserve(batch);
+    const Result<void> committed = batch.empty() ? Ok() : Commit(batch);
     {
       auto state = state_.Lock();
-      changed = state->failure.has_value() == committed.has_value();
       state->torn = store_->torn();
+      state->on_reserve = committed && !reserved;
       if (committed) {
         OnDurable(*state);
       } else {
@@ -40,7 +41,7 @@ void Log::Write() {
       }
     }
     settled_.notify_all();
-    if (changed && settings_.on_change) settings_.on_change(committed.has_value());
+    TellWhetherItWorks();
     for (const EntryPtr& entry : batch) {
       if (committed && entry->on_durable) entry->on_durable();
       if (committed && entry->key_change) ChangeKey(*entry->key_change);
@@ -49,6 +50,30 @@ void Log::Write() {
     if (committed && store_->sign_due().Passed()) Tidy();
   }
   Tidy();
+}
+
+// Where the disk that was allocated beforehand is less than it must be, it is for what nobody waits
+// for: leaves only that in `batch`, and refuses the rest before any of it is written.
+Result<void> Log::KeepReserve(Batch& batch) {
+  std::uint64_t bytes = 0;
+  for (const EntryPtr& entry : batch) bytes += entry->record.size();
+  Result<void> kept = store_->KeepReserve(bytes);
+  if (kept) return kept;
+  {
+    auto state = state_.Lock();
+    NoteFailure(*state, kept.error());
+    // Who closes will not come to tell of it once it works again.
+    const bool tells = state->stopping && state->telling.Any();
+    if (!tells) state->telling = {};
+    state->last_try_failed = state->stopping && state->queue.empty();
+    std::erase_if(batch, [&](const EntryPtr& entry) {
+      if (entry->waited_for) Refuse(*state, entry, ErrorCode::kUnavailable);
+      return entry->waited_for || (entry->is_gap && !tells);
+    });
+    state->in_flight = batch;
+  }
+  TellWhetherItWorks();
+  return kept;
 }
 
 // Checkpoints, and segments that are full. No record is refused for want of one, but those that
@@ -84,6 +109,7 @@ void Log::TellOfTree(const Result<void>& done) {
     state->checkpoint_failure.reset();
     if (!done) state->checkpoint_failure = done.error();
   }
+  TellWhetherItWorks();
   if (changed && settings_.on_tree) {
     settings_.on_tree(done ? std::nullopt : std::optional<Error>(done.error()));
   }
@@ -100,7 +126,9 @@ bool Log::GatherBatch(Batch& batch) {
   const auto ready = [&state] {
     if (state->stopping) return true;
     if (!state->failure) return !state->queue.empty() || state->untold.Any();
-    // A caller that waits is worth an attempt at once; the rest keeps to the backoff.
+    // A caller that waits is worth an attempt at once, and so is what goes into the reserve; the
+    // rest keeps to the backoff.
+    if (state->on_reserve && !state->queue.empty()) return true;
     return state->waiting > 0 || state->retry.Passed();
   };
   while (!ready()) {
@@ -145,8 +173,10 @@ Result<void> Log::Commit(const Batch& batch) {
 }
 
 void Log::OnDurable(State& state) {
-  state.failure.reset();
-  state.backoff = {};
+  if (!state.on_reserve) {
+    state.failure.reset();
+    state.backoff = {};
+  }
   state.untold.lost -= std::exchange(state.telling.lost, 0);
   state.untold.refused -= std::exchange(state.telling.refused, 0);
   std::uint64_t index = state.end.next_index;
@@ -168,13 +198,8 @@ void Log::OnDurable(State& state) {
 // Everyone who waits is told at once, so that admissions stop; what nobody waits for goes back to
 // the front of the queue, in order.
 void Log::OnFailed(State& state, const Error& error) {
-  state.failure = Error{
-      .code = ErrorCode::kUnavailable, .message = error.message, .reason = "AUDIT_UNAVAILABLE"};
+  NoteFailure(state, error);
   state.telling = {};
-  state.backoff = state.backoff == state.backoff.zero()
-                      ? settings_.first_retry
-                      : std::min(2 * state.backoff, settings_.last_retry);
-  state.retry = Deadline::After(state.backoff);
   state.last_try_failed = state.stopping;
 
   std::deque<EntryPtr> kept;
@@ -185,16 +210,37 @@ void Log::OnFailed(State& state, const Error& error) {
       kept.push_back(entry);
       return;
     }
-    --state.waiting;
-    ++state.untold.refused;
-    Error refusal = state.failure->Within("write audit record '" +
-                                          std::string(ToString(entry->record.type())) + "'");
-    if (entry->in_flight && state.torn) refusal.code = ErrorCode::kDeadlineExceeded;
-    entry->done.Set(std::move(refusal));
+    const bool unsure = entry->in_flight && state.torn;
+    Refuse(state, entry, unsure ? ErrorCode::kDeadlineExceeded : ErrorCode::kUnavailable);
   };
   for (const EntryPtr& entry : std::exchange(state.in_flight, {})) sort(entry);
   for (const EntryPtr& entry : state.queue) sort(entry);
   state.queue.swap(kept);
+}
+
+void Log::NoteFailure(State& state, const Error& error) const {
+  state.failure = Error{
+      .code = ErrorCode::kUnavailable, .message = error.message, .reason = "AUDIT_UNAVAILABLE"};
+  state.backoff = state.backoff == state.backoff.zero()
+                      ? settings_.first_retry
+                      : std::min(2 * state.backoff, settings_.last_retry);
+  state.retry = Deadline::After(state.backoff);
+}
+
+void Log::Refuse(State& state, const EntryPtr& entry, ErrorCode code) {
+  --state.waiting;
+  ++state.untold.refused;
+  Error refusal = state.failure->Within("write audit record '" +
+                                        std::string(ToString(entry->record.type())) + "'");
+  refusal.code = code;
+  entry->done.Set(std::move(refusal));
+}
+
+// Asked anew under the lock: whoever tells last tells how it is.
+void Log::TellWhetherItWorks() {
+  auto told = told_works_.Lock();
+  const bool works = !Failure();
+  if (std::exchange(*told, works) != works && settings_.on_change) settings_.on_change(works);
 }
 
 }  // namespace tidewaiter::audit
