@@ -61,7 +61,8 @@ Log::Log(LogSettings settings, FileOperations& operations, UniqueFd directory, s
     : settings_(std::move(settings)),
       operations_(operations),
       directory_(std::move(directory)),
-      boot_id_(std::move(boot_id)) {}
+      boot_id_(std::move(boot_id)),
+      stall_watch_(settings_.stall, [this] { TellWhetherItWorks(); }) {}
 
 Result<std::unique_ptr<Log>> Log::Open(LogSettings settings, FileOperations& operations) {
   TW_ASSIGN(UniqueFd directory, OpenDirectory(settings.directory));
@@ -201,7 +202,12 @@ Result<void> Log::Drain(Deadline deadline) {
 }
 
 std::optional<Error> Log::Failure() {
-  return state_.Lock()->failure;
+  if (auto failure = state_.Lock()->failure) return failure;
+  const auto stalled = stall_watch_.StalledFor();
+  if (!stalled) return std::nullopt;
+  return Unavailable("write audit log: the disk has not answered for " +
+                     std::to_string(std::chrono::floor<std::chrono::seconds>(*stalled).count()) +
+                     " s");
 }
 
 std::optional<Error> Log::CheckpointFailure() {

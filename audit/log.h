@@ -25,6 +25,7 @@
 #include "audit/log_store.h"
 #include "audit/recall.h"
 #include "audit/record.h"
+#include "audit/stall_watch.h"
 #include "base/completion.h"
 #include "base/deadline.h"
 #include "base/guarded.h"
@@ -43,6 +44,8 @@ struct LogSettings {
   // there is room for the end of each that there is, whatever else was to be told meanwhile.
   std::chrono::milliseconds first_retry{100};  // after a failure; doubles up to last_retry
   std::chrono::milliseconds last_retry{5000};
+  // What the writer asks of the disk takes longer: that, too, is a Failure().
+  std::chrono::milliseconds stall{5000};
   StoreSettings store = {};
   // Told when Failure() appears (false) and when it has gone (true); one call at a time, on a
   // thread of the log's. Must not block.
@@ -102,8 +105,9 @@ class Log {
   // then.
   Result<void> Drain(Deadline deadline);
 
-  // The failure that stops admissions now, if there is one: the disk refuses; or the reserve is
-  // less than it must be, and only what nobody waits for is written.
+  // The failure that stops admissions now, if there is one: the disk refuses; or it has not
+  // answered for LogSettings::stall; or the reserve is less than it must be, and only what nobody
+  // waits for is written.
   [[nodiscard]] std::optional<Error> Failure();
 
   // False where the file system cannot allocate a reserve beforehand: on a full disk, what nobody
@@ -218,6 +222,7 @@ class Log {
   std::condition_variable_any work_;     // the writer waits on it
   std::condition_variable_any settled_;  // Drain and WaitBeyond wait on it
   Guarded<bool> told_works_{true};
+  StallWatch stall_watch_;
   std::jthread writer_;  // last: it uses all of the above
 };
 

@@ -28,8 +28,10 @@ void Log::Write() {
       Tidy();
       continue;
     }
+    stall_watch_.Begin();
     const Result<void> reserved = KeepReserve(batch);
     const Result<void> committed = batch.empty() ? Ok() : Commit(batch);
+    stall_watch_.End();
     {
       auto state = state_.Lock();
       state->torn = store_->torn();
@@ -79,8 +81,10 @@ Result<void> Log::KeepReserve(Batch& batch) {
 // Checkpoints, and segments that are full. No record is refused for want of one, but those that
 // come meanwhile wait for some syncs.
 void Log::Tidy() {
+  stall_watch_.Begin();
   Result<void> done = store_->Sign();
   if (done) done = store_->RotateIfDue();
+  stall_watch_.End();
   if (done && store_->rotation_failure()) done = *store_->rotation_failure();
   TellOfTree(done);
 }
