@@ -174,6 +174,7 @@ void ReadSegments(TomlTable& audit, BrokerConfig::Audit& out) {
   ReadSize(audit, "segment_size", std::int64_t{1} << 20U, std::int64_t{16} << 30U,
            out.segment_bytes);
   ReadDuration(audit, "segment_age", minutes(1), hours(24 * 366), out.segment_age);
+  ReadSize(audit, "reserve", std::int64_t{1} << 20U, std::int64_t{1} << 30U, out.reserve_bytes);
   ReadCount(audit, "checkpoint_records", 1'000'000, out.checkpoint_records);
   ReadDuration(audit, "checkpoint_interval", milliseconds(100), hours(1), out.checkpoint_interval);
   if (const auto compress = audit.Bool("compress")) out.compress = *compress;

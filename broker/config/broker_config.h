@@ -85,6 +85,7 @@ struct BrokerConfig {
     // audit/log_store.h and audit/segment_keeper.h say what they bound.
     std::int64_t segment_bytes = std::int64_t{64} << 20U;
     std::chrono::milliseconds segment_age{std::chrono::hours(24)};
+    std::int64_t reserve_bytes = std::int64_t{16} << 20U;
     std::uint32_t checkpoint_records = 1024;
     std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(1)};
     bool compress = true;

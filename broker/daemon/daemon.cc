@@ -158,6 +158,11 @@ Result<void> Daemon::Parts::OpenState() {
   settings.on_change = [this](bool works) { health.SetAuditWorks(works); };
   TW_ASSIGN(audit::HashKey hash_key, LoadOrCreateHashKey(config.state_dir, log));
   TW_ASSIGN(audit_log, audit::Log::Open(std::move(settings)));
+  if (!audit_log->can_reserve()) {
+    log.Write(LogLevel::kWarning, "open audit log in '" + config.audit_dir +
+                                      "': its file system cannot reserve space beforehand: on a "
+                                      "full disk the records of teardowns wait in memory");
+  }
   TW_ASSIGN(segment_keeper, audit::SegmentKeeper::Start(*audit_log, ToKeeperSettings(config, log)));
   TW_ASSIGN(forwarding, Forwarding::Start(preparation, *audit_log, log));
   audit_writer = std::make_unique<AuditWriter>(*audit_log, std::move(hash_key));

@@ -72,8 +72,10 @@ rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
 audit::LogSettings ToLogSettings(const config::BrokerConfig& config) {
   audit::LogSettings settings;
   settings.directory = config.audit_dir;
+  settings.stall = config.audit_deadline;
   settings.store.segment_bytes = static_cast<std::uint64_t>(config.audit.segment_bytes);
   settings.store.segment_age = config.audit.segment_age;
+  settings.store.reserve_bytes = static_cast<std::uint64_t>(config.audit.reserve_bytes);
   settings.store.checkpoint_records = config.audit.checkpoint_records;
   settings.store.checkpoint_interval = config.audit.checkpoint_interval;
   return settings;

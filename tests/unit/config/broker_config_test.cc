@@ -67,6 +67,7 @@ max_receive_memory = "512MiB"
 [audit]
 segment_size = "1MiB"
 segment_age = "1h"
+reserve = "2MiB"
 checkpoint_records = 7
 checkpoint_interval = "2s"
 compress = false
@@ -150,6 +151,7 @@ TEST(BrokerConfig, ReadsEveryKey) {
   EXPECT_EQ(config.reap_retry_max, std::chrono::minutes(3));
   EXPECT_EQ(config.audit.segment_bytes, 1 << 20);
   EXPECT_EQ(config.audit.segment_age, std::chrono::hours(1));
+  EXPECT_EQ(config.audit.reserve_bytes, 2 << 20);
   EXPECT_EQ(config.audit.checkpoint_records, 7U);
   EXPECT_EQ(config.audit.checkpoint_interval, std::chrono::seconds(2));
   EXPECT_FALSE(config.audit.compress);

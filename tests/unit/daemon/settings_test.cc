@@ -52,6 +52,25 @@ TEST(Settings, DefaultsOfTheConfigurationAreThoseOfTheCore) {
   EXPECT_EQ(from.reap_retry_max, own.reap_retry_max);
 }
 
+TEST(Settings, DefaultsOfTheConfigurationAreThoseOfTheAuditLog) {
+  const audit::LogSettings from = ToLogSettings({});
+  const audit::LogSettings own;
+  EXPECT_EQ(from.stall, own.stall);
+  EXPECT_EQ(from.store.segment_bytes, own.store.segment_bytes);
+  EXPECT_EQ(from.store.segment_age, own.store.segment_age);
+  EXPECT_EQ(from.store.reserve_bytes, own.store.reserve_bytes);
+  EXPECT_EQ(from.store.checkpoint_records, own.store.checkpoint_records);
+  EXPECT_EQ(from.store.checkpoint_interval, own.store.checkpoint_interval);
+}
+
+TEST(Settings, WhatTheReserveAndTheDeadlineAreReachesTheAuditLog) {
+  config::BrokerConfig config;
+  config.audit_deadline = milliseconds(7);
+  config.audit.reserve_bytes = 8;
+  EXPECT_EQ(ToLogSettings(config).stall, milliseconds(7));
+  EXPECT_EQ(ToLogSettings(config).store.reserve_bytes, 8U);
+}
+
 TEST(Settings, EverySettingOfTheDockerTableReachesTheBackend) {
   config::BrokerConfig config;
   config.docker = {.socket = "/s",
