@@ -375,7 +375,7 @@ Result<void> LogStore::HandOver(std::shared_ptr<const SigningKey> successor) {
   return Ok();
 }
 
-void LogStore::Succeed() {
+void LogStore::FinishHandOver() {
   settings_.key = std::exchange(settings_.successor, nullptr);
   WritePublicKey();
 }

@@ -27,8 +27,8 @@ namespace tidewaiter::audit {
 struct StoreSettings {
   // Signs the checkpoints; its name is the log's origin. Required.
   std::shared_ptr<const SigningKey> key = {};
-  // Of a hand-over that a former process began: signs what `key` signs, too, until Succeed. Null:
-  // there is none.
+  // Of a hand-over that a former process began: signs what `key` signs, too, until it is finished.
+  // Null: there is none.
   std::shared_ptr<const SigningKey> successor = {};
   // A segment ends at the first record behind either.
   std::uint64_t segment_bytes = std::uint64_t{64} << 20U;
@@ -94,10 +94,11 @@ class LogStore {
 
   // Begins to hand the log over to `successor`, which a record must say already: ends the segment,
   // and begins the next with a checkpoint that both keys sign, as they do every one from here on
-  // until Succeed. When this returns, on disk, whoever has either key can go on with the log.
+  // until FinishHandOver. When this returns, on disk, whoever has either key can go on with the
+  // log.
   Result<void> HandOver(std::shared_ptr<const SigningKey> successor);
   // From here on the successor alone signs. Only once no start can come upon the former key.
-  void Succeed();
+  void FinishHandOver();
   // The key that a start must have.
   [[nodiscard]] const VerifierKey& public_key() const noexcept { return settings_.key->verifier(); }
 

@@ -91,13 +91,14 @@ void Log::Tidy() {
 
 // After the record that says so. What fails here leaves both keys signing.
 void Log::ChangeKey(KeyChange& change) {
+  stall_watch_.Begin();
   Result<void> done = store_->HandOver(change.successor);
-  TellOfTree(done);
+  const Result<void> handed_over = done;
   if (done) done = change.promote();
-  if (done) {
-    store_->Succeed();
-    state_.Lock()->public_key = store_->public_key();
-  }
+  if (done) store_->FinishHandOver();
+  stall_watch_.End();
+  TellOfTree(handed_over);
+  state_.Lock()->public_key = store_->public_key();
   change.done.Set(std::move(done));
 }
 

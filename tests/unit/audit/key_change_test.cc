@@ -68,7 +68,7 @@ class KeyChangeTest : public ::testing::Test {
     Tell(store, former, next);
     const auto done = store.HandOver(next);
     ASSERT_TRUE(done.has_value()) << done.error().message;
-    store.Succeed();
+    store.FinishHandOver();
   }
   // Four records under the first key, the hand-over, four under the second.
   void WriteLog() {
@@ -148,7 +148,7 @@ TEST_F(KeyChangeTest, BothSignTheHandOverAndTheNewOneAloneFromThereOn) {
   EXPECT_EQ(store.public_key(), first_->verifier());
   Append(store, 1);
   EXPECT_THAT(SignersOf(Newest()), ElementsAre("first", "second"));
-  store.Succeed();
+  store.FinishHandOver();
   EXPECT_EQ(store.public_key(), second_->verifier());
   Append(store, 1);
   EXPECT_THAT(SignersOf(Newest()), ElementsAre("second"));
