@@ -2,6 +2,7 @@
 // Nothing here asks a broker. Thread: any.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "audit/signing_key.h"
@@ -15,6 +16,10 @@ inline constexpr char kAuditFolder[] = "/var/log/tidewaiter";
 
 // A folder that holds a log, or a copy of one.
 Result<UniqueFd> OpenAuditFolder(const std::string& path);
+
+// A small file of such a folder: a regular one, and no link, since a copy can be anyone's.
+Result<std::string> ReadFolderFile(const std::string& folder, const std::string& name,
+                                   std::size_t max_bytes);
 
 struct AuditKey {
   audit::VerifierKey key;

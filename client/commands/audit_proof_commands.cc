@@ -56,8 +56,8 @@ nlohmann::ordered_json ToJson(const audit::InclusionProof& proof) {
 
 // A checkpoint in a file, or the folder's newest where none is named.
 Result<std::string> ReadNote(const std::string& name, const std::string& directory) {
-  return ReadFile(name.empty() ? directory + "/" + audit::kCheckpointName : name,
-                  audit::kMaxNoteBytes);
+  if (name.empty()) return ReadFolderFile(directory, audit::kCheckpointName, audit::kMaxNoteBytes);
+  return ReadFile(name, audit::kMaxNoteBytes);
 }
 
 int Prove(std::uint64_t index, const Options& options) {

@@ -25,6 +25,10 @@ Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes) {
     if (!opened) return ErrnoError(errno, what);
     fd = opened.get();
   }
+  return ReadAll(fd, what, max_bytes);
+}
+
+Result<std::string> ReadAll(int fd, const std::string& what, std::size_t max_bytes) {
   std::string content;
   std::array<char, 16384> buffer;
   while (true) {

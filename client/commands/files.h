@@ -13,6 +13,9 @@ namespace tidewaiter::cli {
 // than `max_bytes`; nothing more than that is read.
 Result<std::string> ReadFile(const std::string& path, std::size_t max_bytes);
 
+// The same of `fd` (borrowed), for messages `what`.
+Result<std::string> ReadAll(int fd, const std::string& what, std::size_t max_bytes);
+
 // All of `bytes` to `fd` (borrowed), however slowly its reader takes them.
 Result<void> WriteAll(int fd, std::string_view bytes);
 

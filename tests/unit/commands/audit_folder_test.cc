@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -55,6 +56,14 @@ TEST_F(AuditFolder, TheFoldersOwnKeyIsKnownForWhatItIs) {
   const auto found = FindAuditKey("", folder_);
   ASSERT_TRUE(found.has_value());
   EXPECT_TRUE(found->from_folder);
+}
+
+TEST_F(AuditFolder, WhatIsNoFileIsNotWaitedFor) {
+  ASSERT_EQ(::mkfifo("key.pub", 0600), 0);
+  EXPECT_THAT(FindAuditKey("", folder_).error().message, HasSubstr("not a regular file"));
+  std::filesystem::remove("key.pub");
+  std::filesystem::create_symlink("/etc/hostname", "key.pub");
+  EXPECT_FALSE(FindAuditKey("", folder_).has_value());
 }
 
 TEST_F(AuditFolder, AKeyThatIsNoneSaysWhy) {
