@@ -83,15 +83,18 @@ bool SegmentKeeper::BeginsLongAgo(std::uint64_t first) const {
 Result<void> SegmentKeeper::RemoveOld(const std::vector<SegmentFiles>& sealed,
                                       std::uint64_t growing, const std::stop_token& stop) {
   if (settings_.retention.count() == 0) return Ok();
-  auto end = sealed.begin();
-  std::uint64_t kept_from = 0;
-  while (end != sealed.end()) {
-    const std::uint64_t next = std::next(end) == sealed.end() ? growing : std::next(end)->first;
-    if (!BeginsLongAgo(next)) break;
-    kept_from = next;
-    ++end;
+  // Of one that never began there may be a checkpoint: the segment before it goes on beyond that.
+  std::vector<std::uint64_t> begins;
+  for (const SegmentFiles& each : sealed) {
+    if (each.HasRecords()) begins.push_back(each.first);
   }
-  if (end == sealed.begin()) return Ok();
+  begins.push_back(growing);
+  std::uint64_t kept_from = begins.front();
+  for (auto next = std::next(begins.begin()); next != begins.end(); ++next) {
+    if (!BeginsLongAgo(*next)) break;
+    kept_from = *next;
+  }
+  if (kept_from == begins.front()) return Ok();
   Record removed;
   removed.type = RecordType::kAuditRemoved;
   removed.log.emplace().cause =
@@ -103,15 +106,19 @@ Result<void> SegmentKeeper::RemoveOld(const std::vector<SegmentFiles>& sealed,
   if (!log_.AwaitCheckpoint(index + 1, stop, Deadline::After(kPatience))) {
     return Fail(ErrorCode::kUnavailable, "remove old segments: no checkpoint says that they go");
   }
-  for (auto each = sealed.begin(); each != end; ++each) TW_TRY(Remove(*each));
+  for (const SegmentFiles& each : sealed) {
+    if (each.first < kept_from) TW_TRY(Remove(each));
+  }
   return Ok();
 }
 
 // On disk before the next, and its records before its checkpoints: a crash leaves the younger ones
-// whole, and never records without a beginning.
+// whole, and never records without a beginning. What a crash amid compressing left has records,
+// too.
 Result<void> SegmentKeeper::Remove(const SegmentFiles& segment) {
-  for (const std::string_view suffix :
-       {kLinesSuffix, kPackedSuffix, kHashesSuffix, kCheckpointsSuffix}) {
+  const std::string unfinished = std::string(kPackedSuffix) + ".new";
+  for (const std::string_view suffix : {kLinesSuffix, kPackedSuffix, std::string_view(unfinished),
+                                        kHashesSuffix, kCheckpointsSuffix}) {
     const std::string name = SegmentFileName(segment.first, suffix);
     if (suffix == kHashesSuffix && ::fsync(directory_.get()) != 0) {
       return ErrnoError(errno, "sync audit directory");

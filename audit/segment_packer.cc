@@ -124,23 +124,47 @@ Result<void> Compress(int directory, const std::string& lines, const std::string
               "compress " + Quoted(lines) + ": what was written does not read back the same");
 }
 
-template <typename Source>
-Result<Sha256::Digest> HashOf(Source source) {
-  return Copy(
-      source, [] { return false; }, [](std::string_view) { return Ok(); });
+// The one must be on disk before the other goes, whoever has put it there.
+Result<void> RemoveLines(int directory, const std::string& lines, const std::string& packed) {
+  TW_ASSIGN(const UniqueFd file, Open(directory, packed, O_RDONLY));
+  if (::fsync(file.get()) != 0) return ErrnoError(errno, "sync " + Quoted(packed));
+  if (::fsync(directory) != 0) return ErrnoError(errno, "sync audit directory");
+  if (::unlinkat(directory, lines.c_str(), 0) != 0) {
+    return ErrnoError(errno, "remove " + Quoted(lines));
+  }
+  return Ok();
+}
+
+// Fills `buffer` as far as the source goes.
+Result<std::string_view> ReadFull(ByteSource& source, std::vector<char>& buffer) {
+  std::size_t filled = 0;
+  while (filled < buffer.size()) {
+    TW_ASSIGN(const std::size_t n, source.Read(buffer.data() + filled, buffer.size() - filled));
+    if (n == 0) break;
+    filled += n;
+  }
+  return std::string_view(buffer.data(), filled);
 }
 
 }  // namespace
 
-Result<bool> HasSameRecords(int directory, std::uint64_t first) {
+Result<bool> HasSameRecords(int directory, std::uint64_t first,
+                            const std::function<bool()>& stopped) {
   TW_ASSIGN(UniqueFd lines, Open(directory, SegmentFileName(first, kLinesSuffix), O_RDONLY));
   TW_ASSIGN(UniqueFd packed, Open(directory, SegmentFileName(first, kPackedSuffix), O_RDONLY));
   struct stat status {};
   if (::fstat(lines.get(), &status) != 0) return ErrnoError(errno, "examine a segment");
-  TW_ASSIGN(const Sha256::Digest one,
-            HashOf(FileSource(std::move(lines), static_cast<std::uint64_t>(status.st_size))));
-  TW_ASSIGN(const Sha256::Digest other, HashOf(ZstdSource(std::move(packed))));
-  return one == other;
+  FileSource one(std::move(lines), static_cast<std::uint64_t>(status.st_size));
+  ZstdSource other(std::move(packed));
+  std::vector<char> mine(kBuffer);
+  std::vector<char> its(kBuffer);
+  while (!stopped()) {
+    TW_ASSIGN(const std::string_view left, ReadFull(one, mine));
+    TW_ASSIGN(const std::string_view right, ReadFull(other, its));
+    if (left != right) return false;
+    if (left.empty()) return true;
+  }
+  return Cancelled();
 }
 
 Result<void> PackSegment(int directory, std::uint64_t first, const std::function<bool()>& stopped) {
@@ -152,7 +176,7 @@ Result<void> PackSegment(int directory, std::uint64_t first, const std::function
     return ErrnoError(errno, "remove " + Quoted(fresh));
   }
   // A crash can have left both, the same; else somebody has put one there.
-  const Result<bool> same = HasSameRecords(directory, first);
+  const Result<bool> same = HasSameRecords(directory, first, stopped);
   if (!same && same.error().code != ErrorCode::kNotFound) return same.error();
   if (same && !*same) {
     return Fail(
@@ -160,10 +184,7 @@ Result<void> PackSegment(int directory, std::uint64_t first, const std::function
         "compress " + Quoted(lines) + ": " + Quoted(packed) +
             " is there and says something else; 'tidewaiter audit verify' says which is wrong");
   }
-  if (same) {
-    if (::unlinkat(directory, lines.c_str(), 0) == 0) return Ok();
-    return ErrnoError(errno, "remove " + Quoted(lines));
-  }
+  if (same) return RemoveLines(directory, lines, packed);
   if (Result<void> made = Compress(directory, lines, fresh, stopped); !made) {
     ::unlinkat(directory, fresh.c_str(), 0);
     return made;
@@ -171,12 +192,7 @@ Result<void> PackSegment(int directory, std::uint64_t first, const std::function
   if (::renameat(directory, fresh.c_str(), directory, packed.c_str()) != 0) {
     return ErrnoError(errno, "name " + Quoted(packed));
   }
-  // The one must be on disk before the other goes.
-  if (::fsync(directory) != 0) return ErrnoError(errno, "sync audit directory");
-  if (::unlinkat(directory, lines.c_str(), 0) != 0) {
-    return ErrnoError(errno, "remove " + Quoted(lines));
-  }
-  return Ok();
+  return RemoveLines(directory, lines, packed);
 }
 
 }  // namespace tidewaiter::audit

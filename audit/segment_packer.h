@@ -11,8 +11,11 @@
 namespace tidewaiter::audit {
 
 // Whether the lines and the compressed file of that segment say the same. NOT_FOUND where one of
-// them is missing.
-Result<bool> HasSameRecords(int directory, std::uint64_t first);
+// them is missing. Reads no further than they are the same. CANCELLED where `stopped`, which is
+// asked now and then, says so.
+Result<bool> HasSameRecords(
+    int directory, std::uint64_t first,
+    const std::function<bool()>& stopped = [] { return false; });
 
 // Of the segment in `directory` (borrowed) that begins with record `first`. `stopped` is asked now
 // and then; where it says so, nothing has changed and CANCELLED comes back. A crash leaves the

@@ -124,6 +124,32 @@ TEST_F(SegmentKeeperTest, RemovesNothingWhereNoCheckpointCanSaySo) {
   EXPECT_THAT(keeper->Failure()->message, HasSubstr("no checkpoint says that they go"));
 }
 
+// As a segment leaves it that could not be begun, or whoever can write the folder: the records
+// behind it are those of the segment before.
+TEST_F(SegmentKeeperTest, WhereNoSegmentBeginsNoneEnds) {
+  Append();
+  came_.push_back(Now());
+  ASSERT_TRUE(Eventually([&] { return log_->End().segment == 5; }));
+  for (int i = 0; i < 2; ++i) Append();
+  ASSERT_TRUE(Eventually([&] { return log_->End().segment == 7; }));
+  for (const std::uint64_t first : {4U, 5U, 6U}) {
+    AppendText(File(3, kLinesSuffix), ReadText(File(first, kLinesSuffix)));
+    std::filesystem::remove(File(first, kLinesSuffix));
+  }
+  const std::vector<std::string> before{"0", "1", "2", "3", "4?", "5?", "6?", "7"};
+  ASSERT_EQ(Segments(), before);
+  {
+    // Record 4 is old, those behind it are not.
+    const auto keeper = Keep(ADayAfter(4));
+    ASSERT_TRUE(Eventually([&] { return Segments().front() == "3"; }));
+  }
+  EXPECT_TRUE(std::filesystem::exists(File(3, kLinesSuffix)));
+  // Once all of them are, what never began goes with them.
+  const auto keeper = Keep(
+      {.compress = false, .retention = hours(24), .now = [] { return Now() + hours(24 * 30); }});
+  EXPECT_TRUE(Eventually([&] { return Segments().front() == "7" || Segments().front() > "7"; }));
+}
+
 TEST_F(SegmentKeeperTest, KeepsForEverWhereThereIsNoRetention) {
   const auto keeper = Keep({.now = [] { return Now() + hours(24 * 366 * 10); }});
   EXPECT_TRUE(Eventually([&] { return Segments().at(3) == "3z"; }));

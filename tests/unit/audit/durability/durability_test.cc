@@ -102,7 +102,7 @@ TEST_F(Durability, ACompressedSegmentIsOnDiskBeforeItsLinesAreRemoved) {
   const std::string packed = Name(0, kPackedSuffix);
   EXPECT_THAT(DurableCalls::Seen(),
               ElementsAre("sync " + packed + ".new", "rename " + packed + ".new " + packed,
-                          "sync .", "remove " + Name(0, kLinesSuffix)));
+                          "sync " + packed, "sync .", "remove " + Name(0, kLinesSuffix)));
 }
 
 // As a disk could that writes something else than it was given.
