@@ -45,18 +45,26 @@ Result<KeyRing::Reading> KeyRing::Read(std::string_view bytes) const {
     if (known.standing == Standing::kBelieved) {
       reading.signers.push_back(known.text);
     } else {
-      reading.other = known.text;
+      reading.others.push_back(known.text);
     }
   }
-  if (reading.Believed()) reading.other.clear();
-  if (reading.Believed() || !reading.other.empty()) return reading;
-  return refuse("it is not signed by the key " + current_.ToString());
+  if (reading.Believed()) reading.others.clear();
+  if (reading.Believed() || !reading.others.empty()) return reading;
+  return refuse("it is not signed by the key " + current_.ToString() +
+                ", nor by one that a record which is here hands the log over to");
 }
 
 void KeyRing::Use(const Reading& reading) {
-  for (Known& known : known_) {
-    if (known.text == reading.other) known.used = true;
-  }
+  if (!reading.Believed() && used_.size() < kMaxKnown) used_.insert(reading.others);
+}
+
+void KeyRing::NoteRemoval(std::uint64_t kept_from) noexcept {
+  noted_removal_ = std::max(noted_removal_, kept_from);
+}
+
+void KeyRing::Forget() noexcept {
+  noted_.clear();
+  noted_removal_ = 0;
 }
 
 void KeyRing::Note(std::string_view former, std::string_view next) {
@@ -86,19 +94,27 @@ void KeyRing::Believe(const std::vector<std::string>& signers) {
     next->standing = Standing::kBelieved;
     former->successor = next->text;
     current_ = next->key;
+    ++age_;
   }
-  noted_.clear();
+  removed_to_ = std::max(removed_to_, noted_removal_);
+  Forget();
   // Once the successor has signed, the former key is out of office: whoever has got hold of it
   // proves nothing any more.
   for (Known& each : known_) {
     if (std::find(signers.begin(), signers.end(), each.successor) == signers.end()) continue;
     each.standing = Standing::kFormer;
+    ++age_;
   }
 }
 
 std::optional<std::string> KeyRing::FindUnvouched() const {
-  for (const Known& each : known_) {
-    if (each.used && !each.vouched) return each.text;
+  const auto vouched = [this](const std::string& text) {
+    return std::any_of(known_.begin(), known_.end(),
+                       [&text](const Known& each) { return each.vouched && each.text == text; });
+  };
+  // Of two that signed one checkpoint, the record that vouches for the older may have been removed.
+  for (const std::vector<std::string>& signers : used_) {
+    if (std::none_of(signers.begin(), signers.end(), vouched)) return signers.front();
   }
   return std::nullopt;
 }

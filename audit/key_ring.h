@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,7 +27,8 @@ class KeyRing {
   struct Reading {
     Checkpoint checkpoint;
     std::vector<std::string> signers = {};  // the believed keys that have signed it
-    std::string other = {};                 // where there is none: the hint, or the former key
+    // Where there is none: the hints and former keys that have.
+    std::vector<std::string> others = {};
     [[nodiscard]] bool Believed() const noexcept { return !signers.empty(); }
   };
   // What the signed note `bytes` says. Nobody believes it where its signers are none: only a former
@@ -36,17 +38,23 @@ class KeyRing {
   // It says something about the log: that it is compared, or covers records that are not there.
   void Use(const Reading& reading);
 
-  // A record, the last that was read, says that `former` hands over to `next`. It counts from the
-  // next Believe on.
+  // What a record, the last that was read, says of the log itself: that `former` hands over to
+  // `next`; that the records before `kept_from` have been removed. It counts from the next Believe
+  // on.
   void Note(std::string_view former, std::string_view next);
+  void NoteRemoval(std::uint64_t kept_from) noexcept;
   // A believed checkpoint holds for all that was read. `signers`: Reading's.
   void Believe(const std::vector<std::string>& signers);
   // What was read is not what was signed.
-  void Forget() noexcept { noted_.clear(); }
+  void Forget() noexcept;
 
+  // Changes with what Read would say of a note.
+  [[nodiscard]] std::uint64_t age() const noexcept { return age_; }
+  // How far the log has been removed, by a believed record.
+  [[nodiscard]] std::uint64_t removed_to() const noexcept { return removed_to_; }
   // The key that signs now, as far as is proven.
   [[nodiscard]] const VerifierKey& current() const noexcept { return current_; }
-  // A hint by which a checkpoint was read and for which no believed record vouches.
+  // A key by which a checkpoint was read, where no believed record vouches for one that signed it.
   [[nodiscard]] std::optional<std::string> FindUnvouched() const;
 
  private:
@@ -57,7 +65,6 @@ class KeyRing {
     std::string text;  // of the key
     Standing standing = Standing::kHint;
     bool vouched = false;
-    bool used = false;
     std::string successor;  // as text; empty: none that is believed
   };
   Known* Find(std::string_view text);
@@ -65,6 +72,10 @@ class KeyRing {
   VerifierKey current_;
   std::vector<Known> known_;
   std::vector<std::pair<std::string, std::string>> noted_;
+  std::uint64_t noted_removal_ = 0;
+  std::uint64_t removed_to_ = 0;
+  std::uint64_t age_ = 0;
+  std::set<std::vector<std::string>> used_;  // the others of each reading that says something
 };
 
 }  // namespace tidewaiter::audit

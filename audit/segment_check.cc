@@ -129,9 +129,19 @@ Result<void> SegmentCheck::NextCheckpoint() {
     covered_ = std::max(covered_, size);
     next_ = std::move(read->checkpoint);
     next_signers_ = std::move(read->signers);
+    next_age_ = keys_.age();
     next_note_ = **std::move(note);
     return Ok();
   }
+}
+
+// Whom it is believed for may have changed since it was read ahead.
+Result<void> SegmentCheck::ReadAgain() {
+  if (next_age_ == keys_.age()) return Ok();
+  TW_ASSIGN(KeyRing::Reading read, keys_.Read(next_note_));
+  keys_.Use(read);
+  next_signers_ = std::move(read.signers);
+  return Ok();
 }
 
 Result<void> SegmentCheck::ReadCheckpoints() {
@@ -259,7 +269,7 @@ void SegmentCheck::CheckLine(std::string_view line, std::uint64_t offset) {
   if (hint && *hint != leaf && !suspect_) {
     suspect_ = {.record = index, .offset = offset, .was = *hint, .is = leaf};
   }
-  if (header->type == kAuditRemovedName) removed_to_ = std::max(removed_to_, RemovedTo(line));
+  if (header->type == kAuditRemovedName) keys_.NoteRemoval(RemovedTo(line));
   if (header->type == kAuditKeyChangedName) {
     keys_.Note(KeyIn(line, kFormerKeyName), KeyIn(line, kNextKeyName));
   }
@@ -297,7 +307,10 @@ Result<void> SegmentCheck::CheckRoots() {
       stopped_ = true;
       return Ok();
     }
-    if (next_->size == size) Meet(next_note_, next_signers_);
+    if (next_->size == size) {
+      TW_TRY(ReadAgain());
+      Meet(next_note_, next_signers_);
+    }
     TW_TRY(NextCheckpoint());
   }
   const auto [begin, end] = known_.equal_range(size);
@@ -332,9 +345,9 @@ void SegmentCheck::Meet(const std::string& note, const std::vector<std::string>&
   ++verdict_.checkpoints;
   if (!signers.empty()) {
     verdict_.signed_records = good_;
-    verdict_.removed_to = std::max(verdict_.removed_to, removed_to_);
     verdict_.newest = note;
     keys_.Believe(signers);
+    verdict_.removed_to = keys_.removed_to();
   }
   if (!suspect_) return;
   verdict_.remarks.push_back(

@@ -68,6 +68,7 @@ class SegmentCheck {
   Result<bool> OpenLines();
   Result<void> ComparePacked();
   Result<void> NextCheckpoint();
+  Result<void> ReadAgain();
   void CheckLine(std::string_view line, std::uint64_t offset);
   Result<void> LookFurther(LineReader& lines);
   void Follow(const Hash& leaf, const std::optional<Hash>& hint);
@@ -93,6 +94,7 @@ class SegmentCheck {
   std::optional<Checkpoint> next_;
   std::string next_note_;
   std::vector<std::string> next_signers_;
+  std::uint64_t next_age_ = 0;  // of the keys, when that was read
   std::uint64_t last_note_size_ = 0;
 
   TreeHasher hasher_;
@@ -101,7 +103,6 @@ class SegmentCheck {
   std::optional<Suspect> suspect_;
   std::uint64_t good_ = 0;  // records that a checkpoint holds for
   std::uint64_t covered_ = 0;
-  std::uint64_t removed_to_ = 0;  // says a record that no checkpoint has covered yet
   bool stopped_ = false;
 };
 

@@ -20,6 +20,9 @@
 namespace tidewaiter::audit {
 namespace {
 
+// Of a running broker's folder, which removes a segment now and then.
+constexpr int kMaxAttempts = 8;
+
 // A copy can be anyone's: who may write it says nothing about what it holds.
 Result<std::string> ReadSmallFile(int directory, const std::string& name, std::size_t most) {
   const UniqueFd fd(
@@ -45,16 +48,14 @@ std::vector<VerifierKey> ReadHints(int directory) {
 
 class Verification {
  public:
-  Verification(UniqueFd directory, const VerifyOptions& options)
-      : directory_(std::move(directory)),
-        options_(options),
-        keys_(options.key, ReadHints(directory_.get())) {}
+  Verification(int directory, const VerifyOptions& options)
+      : directory_(directory), options_(options), keys_(options.key, ReadHints(directory)) {}
 
   Result<Verdict> Run() {
     // Before the segments are looked for: what it covers is there by then, also where the log goes
     // on meanwhile.
     TW_TRY(ReadKnown());
-    TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory_.get()));
+    TW_ASSIGN(const std::vector<SegmentFiles> segments, ListSegments(directory_));
     for (const SegmentFiles& each : segments) {
       if (each.HasRecords()) last_segment_ = each.first;
     }
@@ -78,7 +79,7 @@ class Verification {
  private:
   Result<void> ReadKnown() {
     for (const OutsideCheckpoint& each : options_.checkpoints) Know(each.name, each.bytes);
-    const auto newest = ReadSmallFile(directory_.get(), kCheckpointName, kMaxNoteBytes);
+    const auto newest = ReadSmallFile(directory_, kCheckpointName, kMaxNoteBytes);
     if (newest) {
       Know(kCheckpointName, *newest);
     } else if (newest.error().code != ErrorCode::kNotFound) {
@@ -102,7 +103,7 @@ class Verification {
 
   // Checkpoints whose records are gone say that there were some.
   Result<void> ReadCovered(const SegmentFiles& files) {
-    SegmentCheck check(directory_.get(), files, keys_, known_, false, verdict_);
+    SegmentCheck check(directory_, files, keys_, known_, false, verdict_);
     TW_ASSIGN(const std::optional<CompactRange> begin, check.Begin());
     TW_TRY(check.ReadCheckpoints());
     covered_ = std::max(covered_, check.covered());
@@ -110,8 +111,7 @@ class Verification {
   }
 
   Result<void> Check(const SegmentFiles& files) {
-    SegmentCheck check(directory_.get(), files, keys_, known_, files.first == last_segment_,
-                       verdict_);
+    SegmentCheck check(directory_, files, keys_, known_, files.first == last_segment_, verdict_);
     TW_ASSIGN(std::optional<CompactRange> begin, check.Begin());
     ++verdict_.segments;
     if (!std::exchange(begun_, true)) {
@@ -239,6 +239,7 @@ class Verification {
   }
 
   void Report(Fault fault) {
+    keys_.Forget();
     if (verdict_.faults.size() < kMaxFaults) {
       verdict_.faults.push_back(std::move(fault));
     } else {
@@ -246,7 +247,7 @@ class Verification {
     }
   }
 
-  UniqueFd directory_;
+  int directory_;
   const VerifyOptions& options_;
   Verdict verdict_;
   KeyRing keys_;
@@ -259,10 +260,28 @@ class Verification {
   bool whole_ = true;
 };
 
+// Whether the oldest segment that was there has been removed meanwhile, as a broker does: those
+// that it removes go from the oldest on.
+Result<bool> IsGone(int directory, const std::vector<SegmentFiles>& segments) {
+  const auto oldest = std::find_if(segments.begin(), segments.end(),
+                                   [](const SegmentFiles& each) { return each.HasRecords(); });
+  if (oldest == segments.end()) return false;
+  TW_ASSIGN(const std::vector<SegmentFiles> now, ListSegments(directory));
+  return std::none_of(now.begin(), now.end(), [&oldest](const SegmentFiles& each) {
+    return each.first == oldest->first && each.HasRecords();
+  });
+}
+
 }  // namespace
 
 Result<Verdict> VerifyLog(UniqueFd directory, const VerifyOptions& options) {
-  return Verification(std::move(directory), options).Run();
+  for (int attempt = 1;; ++attempt) {
+    TW_ASSIGN(const std::vector<SegmentFiles> before, ListSegments(directory.get()));
+    auto verdict = Verification(directory.get(), options).Run();
+    if (verdict && verdict->Holds()) return verdict;
+    TW_ASSIGN(const bool gone, IsGone(directory.get(), before));
+    if (!gone || attempt == kMaxAttempts) return verdict;
+  }
 }
 
 }  // namespace tidewaiter::audit
