@@ -9,6 +9,8 @@
 #include <fstream>
 #include <utility>
 
+#include "audit/public_keys.h"
+
 namespace tidewaiter::audit {
 namespace {
 
@@ -75,11 +77,13 @@ Result<std::unique_ptr<Log>> Log::Open(LogSettings settings, FileOperations& ope
 }
 
 Result<void> Log::OpenStore() {
-  TW_ASSIGN(store_, LogStore::Open(directory_.get(), settings_.store, operations_));
+  // The store's alone: a key that was handed over from must not stay in memory.
+  TW_ASSIGN(store_, LogStore::Open(directory_.get(), std::move(settings_.store), operations_));
   auto state = state_.Lock();
   state->end = store_->end();
   state->mark = store_->Mark();
   state->public_key = store_->public_key();
+  state->public_keys = store_->public_keys();
   can_reserve_ = store_->can_reserve();
   if (const Result<void> kept = store_->KeepReserve(); !kept) {
     NoteFailure(*state, kept.error());
@@ -132,6 +136,11 @@ Result<std::uint64_t> Log::AppendEntry(const EntryPtr& entry, Deadline deadline)
 Result<std::uint64_t> Log::HandOver(const Record& record,
                                     std::shared_ptr<const SigningKey> successor,
                                     std::function<Result<void>()> promote, Deadline deadline) {
+  if (state_.Lock()->public_keys >= kMaxPublicKeys) {
+    return Fail(ErrorCode::kFailedPrecondition,
+                "hand the audit log over: it has had " + std::to_string(kMaxPublicKeys) +
+                    " keys, and nobody could verify it with more; begin a new log");
+  }
   const EntryPtr entry = MakeEntry(record);
   const auto change = std::make_shared<KeyChange>();
   change->successor = std::move(successor);

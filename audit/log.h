@@ -80,7 +80,9 @@ class Log {
   // must make the successor the key that a start finds, on disk when it returns. Where that is done
   // the successor alone signs. Errors: Append's; those of the disk and of `promote`, after which
   // both keys sign until this was called again with the same successor, or a start has it as
-  // StoreSettings::successor; DEADLINE_EXCEEDED where it is not done by then, and may come to be.
+  // StoreSettings::successor; FAILED_PRECONDITION where
+  // the log has had kMaxPublicKeys; DEADLINE_EXCEEDED where it is not done by then, and may come to
+  // be.
   Result<std::uint64_t> HandOver(const Record& record, std::shared_ptr<const SigningKey> successor,
                                  std::function<Result<void>()> promote, Deadline deadline);
   // The key that signs; of a hand-over that is not done, the former.
@@ -184,6 +186,7 @@ class Log {
     std::string mark;
     SignedState checkpoint;
     std::optional<VerifierKey> public_key;
+    std::size_t public_keys = 1;
     std::optional<Error> checkpoint_failure;
   };
 
@@ -210,7 +213,7 @@ class Log {
   void TellOfTree(const Result<void>& done);
   void ChangeKey(KeyChange& change);
 
-  const LogSettings settings_;
+  LogSettings settings_;  // const once it is open
   FileOperations& operations_;
   const UniqueFd directory_;
   const std::string boot_id_;

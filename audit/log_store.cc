@@ -36,7 +36,7 @@ Error Refuse(const std::string& cause) {
       ErrorCode::kFailedPrecondition,
       "open audit log: " + cause +
           "; to begin a new log, move everything in its folder to where auditors look for it, "
-          "and audit.key out of the state folder",
+          "and audit.key and audit.key.next out of the state folder",
       "AUDIT_UNAVAILABLE");
 }
 
@@ -83,6 +83,7 @@ Result<LogStore> LogStore::Open(int directory, StoreSettings settings, FileOpera
   const auto last = std::find_if(segments.rbegin(), segments.rend(),
                                  [](const SegmentFiles& each) { return each.HasRecords(); });
   TW_ASSIGN(const std::optional<Checkpoint> remembered, store.Remembered());
+  TW_TRY(store.CheckSuccession());
   if (last == segments.rend()) {
     if (remembered && remembered->size > 0) {
       return Refuse(
@@ -105,20 +106,24 @@ Result<LogStore> LogStore::Open(int directory, StoreSettings settings, FileOpera
   }
   store.sign_due_ = Deadline::After(std::chrono::seconds(0));
   static_cast<void>(store.KeepReserve());
-  store.WritePublicKey();
+  store.WritePublicKey({});
   return store;
 }
 
-// The newest, and those of before as they stand there. For convenience: a full disk must not keep a
-// broker from cleaning up.
-void LogStore::WritePublicKey() const {
-  const std::string key = public_key().ToString();
+// The newest, `former`, and those of before as they stand there. A full disk must not keep a broker
+// from cleaning up: where it cannot be written, whoever verifies brings the keys along.
+void LogStore::WritePublicKey(const std::vector<VerifierKey>& former) {
   const auto written = ReadOwnFile(directory_, kPublicKeyName, kMaxPublicKeyFileBytes);
-  std::string text = key + "\n";
-  std::size_t keys = 1;
-  for (const VerifierKey& former : ReadPublicKeys(written ? *written : std::string())) {
-    if (former.name() != public_key().name() || former == public_key()) continue;
-    if (keys++ < kMaxPublicKeys) text += former.ToString() + "\n";
+  std::string text = public_key().ToString() + "\n";
+  for (const VerifierKey& each : former) text += each.ToString() + "\n";
+  if (written) text += *written;
+  const std::vector<VerifierKey> keys = ReadPublicKeys(text);
+  text.clear();
+  public_keys_ = 0;
+  for (const VerifierKey& each : keys) {
+    if (each.name() != public_key().name()) continue;
+    text += each.ToString() + "\n";
+    ++public_keys_;
   }
   if (written && *written == text) return;
   static_cast<void>(ReplaceDurably(directory_, kPublicKeyName, text));
@@ -133,6 +138,29 @@ Result<std::optional<Checkpoint>> LogStore::Remembered() const {
   auto checkpoint = ReadSignedCheckpoint(*bytes, settings_.key->verifier());
   if (!checkpoint) return std::optional<Checkpoint>();
   return std::optional<Checkpoint>(*std::move(checkpoint));
+}
+
+// Whoever hands over signs first, and the successor behind it. A key that alone goes on where a
+// successor has signed already would leave a log that neither can be verified with.
+Result<void> LogStore::CheckSuccession() const {
+  const std::string own = public_key().id();
+  const std::string next = settings_.successor ? settings_.successor->verifier().id() : own;
+  for (const auto& [folder, name] : {std::pair(settings_.state_directory, kRememberedName),
+                                     std::pair(directory_, kCheckpointName)}) {
+    if (folder < 0) continue;
+    const auto bytes = ReadOwnFile(folder, name, kMaxNoteBytes);
+    const auto note = bytes ? SignedNote::Parse(*bytes) : bytes.error();
+    if (!note || !note->IsSignedBy(public_key())) continue;
+    const std::string last = note->LastSigner(public_key().name());
+    if (last == own || last == next) continue;
+    std::string id;
+    for (const char byte : last) id += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+    return Refuse(
+        fmt::format("{} says that the log was being handed over to the key {}, which is "
+                    "neither audit.key nor audit.key.next: restore that one",
+                    Quoted(name), id));
+  }
+  return Ok();
 }
 
 // What is left of a segment that a crash kept from beginning: one checkpoint, of the records before
@@ -207,15 +235,21 @@ Result<void> LogStore::Begin() {
   TW_ASSIGN(const std::string note, MakeNote(true));
   const std::string name = SegmentFileName(first, kCheckpointsSuffix);
   TW_TRY(ReplaceDurably(directory_, name, note));
-  TW_ASSIGN(UniqueFd checkpoints, OpenSideFile(directory_, name, 0));
-  TW_ASSIGN(LogFile file,
-            LogFile::Begin(directory_, SegmentFileName(first, kLinesSuffix), *operations_));
-  if (file_) TW_TRY(Succeed(file));
-  file_.emplace(std::move(file));
+  Result<UniqueFd> checkpoints = OpenSideFile(directory_, name, 0);
+  Result<LogFile> file =
+      checkpoints ? LogFile::Begin(directory_, SegmentFileName(first, kLinesSuffix), *operations_)
+                  : checkpoints.error();
+  if (!file) {
+    static_cast<void>(RemoveUnbegun(first));
+    return file.error();
+  }
+  if (file_) TW_TRY(Succeed(*file));
+  file_.emplace(*std::move(file));
+  rotation_failure_.reset();
   name_is_synced_ = false;
   first_ = first;
   rotation_due_ = Deadline::After(settings_.segment_age);
-  checkpoints_ = std::move(checkpoints);
+  checkpoints_ = *std::move(checkpoints);
   checkpoints_size_ = note.size();
   listed_ = first;
   list_due_ = Deadline::After(settings_.list_interval);
@@ -376,8 +410,9 @@ Result<void> LogStore::HandOver(std::shared_ptr<const SigningKey> successor) {
 }
 
 void LogStore::FinishHandOver() {
+  const VerifierKey former = public_key();
   settings_.key = std::exchange(settings_.successor, nullptr);
-  WritePublicKey();
+  WritePublicKey({former});
 }
 
 LogEnd LogStore::end() const noexcept {

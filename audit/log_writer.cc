@@ -98,7 +98,11 @@ void Log::ChangeKey(KeyChange& change) {
   if (done) store_->FinishHandOver();
   stall_watch_.End();
   TellOfTree(handed_over);
-  state_.Lock()->public_key = store_->public_key();
+  {
+    auto state = state_.Lock();
+    state->public_key = store_->public_key();
+    state->public_keys = store_->public_keys();
+  }
   change.done.Set(std::move(done));
 }
 

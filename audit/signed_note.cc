@@ -80,6 +80,12 @@ std::string SignedNote::ToString() const {
   return bytes;
 }
 
+std::string SignedNote::LastSigner(std::string_view name) const {
+  const auto last = std::find_if(signatures_.rbegin(), signatures_.rend(),
+                                 [name](const Signature& each) { return each.name == name; });
+  return last == signatures_.rend() ? std::string() : last->id;
+}
+
 bool SignedNote::IsSignedBy(const VerifierKey& key) const {
   bool found = false;
   for (const Signature& signature : signatures_) {

@@ -31,6 +31,8 @@ class SignedNote {
   // Whether a signature by that key is there and good. One that is there and not good is a no,
   // whatever else there is.
   [[nodiscard]] bool IsSignedBy(const VerifierKey& key) const;
+  // The id of the key of that name whose signature is the last.
+  [[nodiscard]] std::string LastSigner(std::string_view name) const;
 
  private:
   struct Signature {

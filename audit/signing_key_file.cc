@@ -58,11 +58,22 @@ Result<KeyPtr> LoadOrCreate(const std::string& directory, const std::string& fil
 Result<SigningKeys> LoadOrCreateSigningKeys(const std::string& directory,
                                             const std::string& broker_id) {
   const std::string origin = OriginOf(broker_id);
-  SigningKeys keys;
-  TW_ASSIGN(keys.key, LoadOrCreate(directory, kSigningKeyName, origin));
   auto successor = Load(directory, kNextSigningKeyName, origin);
-  if (!successor && successor.error().code == ErrorCode::kNotFound) return keys;
-  if (!successor) return successor.error();
+  if (!successor && successor.error().code != ErrorCode::kNotFound) return successor.error();
+  SigningKeys keys;
+  if (!successor) {
+    TW_ASSIGN(keys.key, LoadOrCreate(directory, kSigningKeyName, origin));
+    return keys;
+  }
+  // A new key would hand its log over to what is a former log's.
+  auto key = Load(directory, kSigningKeyName, origin);
+  if (!key && key.error().code == ErrorCode::kNotFound) {
+    return Refuse(kSigningKeyName,
+                  "it is missing, and audit.key.next, which was to follow it, is "
+                  "there; restore it, or move that away, too, for a new log");
+  }
+  if (!key) return key.error();
+  keys.key = *std::move(key);
   if ((*successor)->verifier() == keys.key->verifier()) {
     return Refuse(kNextSigningKeyName, "it is audit.key itself; remove it");
   }

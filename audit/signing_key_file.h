@@ -26,7 +26,8 @@ struct SigningKeys {
 
 // The keys in the folder `directory`; where there is no key, one made for the log of `broker_id`,
 // whose origin is "tidewaiter/BROKER_ID". Errors: those of LoadOrCreateKeyFile; FAILED_PRECONDITION
-// (UNTRUSTED_KEY) where one is no key, or of another broker's log, or both are one.
+// (UNTRUSTED_KEY) where one is no key, or of another broker's log, or both are one, or there is a
+// successor alone.
 Result<SigningKeys> LoadOrCreateSigningKeys(const std::string& directory,
                                             const std::string& broker_id);
 

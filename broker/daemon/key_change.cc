@@ -22,26 +22,29 @@ Result<KeyChange::Done> KeyChange::Run(const std::optional<run::Caller>& by) {
   return done;
 }
 
+Result<KeyChange::KeyPtr> KeyChange::Successor() {
+  // One may have come to its end after its caller had given up.
+  if (Pending()) return *begun_.Lock();
+  TW_ASSIGN(KeyPtr made, audit::LoadOrCreateSuccessor(parts_.state_dir, parts_.broker_id));
+  *begun_.Lock() = made;
+  return made;
+}
+
 Result<KeyChange::Done> KeyChange::HandOver(const std::optional<run::Caller>& by) {
-  const audit::VerifierKey former = parts_.audit_log->PublicKey();
-  // One that came to its end after its caller had given up.
-  if (begun_ && begun_->verifier() == former) begun_.reset();
-  if (!begun_) {
-    TW_ASSIGN(begun_, audit::LoadOrCreateSuccessor(parts_.state_dir, parts_.broker_id));
-  }
+  TW_ASSIGN(const KeyPtr successor, Successor());
   audit::Record record;
   record.type = audit::RecordType::kAuditKeyChanged;
   if (by) record.caller = ToRecordCaller(*by);
   record.log.emplace().cause = by ? "asked for" : "begun before the start";
-  record.log->former_key = former.ToString();
-  record.log->key = begun_->verifier().ToString();
+  record.log->former_key = parts_.audit_log->PublicKey().ToString();
+  record.log->key = successor->verifier().ToString();
   TW_ASSIGN(const std::uint64_t index, parts_.audit_log->HandOver(
-                                           record, begun_,
-                                           [state_dir = parts_.state_dir, successor = begun_] {
+                                           record, successor,
+                                           [state_dir = parts_.state_dir, successor] {
                                              return audit::PromoteSuccessor(state_dir, *successor);
                                            },
                                            Deadline::After(parts_.patience)));
-  begun_.reset();
+  begun_.Lock()->reset();
   return Done{.former = record.log->former_key, .key = record.log->key, .record = index};
 }
 
@@ -50,8 +53,8 @@ void KeyChange::Resume() {
 }
 
 bool KeyChange::Pending() {
-  const std::lock_guard lock(one_at_a_time_);
-  return begun_ != nullptr && begun_->verifier() != parts_.audit_log->PublicKey();
+  const KeyPtr begun = *begun_.Lock();
+  return begun != nullptr && begun->verifier() != parts_.audit_log->PublicKey();
 }
 
 }  // namespace tidewaiter::daemon

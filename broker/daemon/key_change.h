@@ -12,6 +12,7 @@
 
 #include "audit/log.h"
 #include "audit/signing_key.h"
+#include "base/guarded.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "broker/run/audit_sink.h"
@@ -43,15 +44,17 @@ class KeyChange {
   // At a start: goes on where something was begun. What fails is told to the log.
   void Resume();
 
-  // Whether there is one that was begun and has not come to its end.
+  // Whether there is one that was begun and has not come to its end. Does not block.
   bool Pending();
 
  private:
+  using KeyPtr = std::shared_ptr<const audit::SigningKey>;
   Result<Done> HandOver(const std::optional<run::Caller>& by);
+  Result<KeyPtr> Successor();
 
   const Parts parts_;
   std::mutex one_at_a_time_;
-  std::shared_ptr<const audit::SigningKey> begun_;  // guarded by it
+  Guarded<KeyPtr> begun_;  // null: nothing is
 };
 
 }  // namespace tidewaiter::daemon

@@ -23,11 +23,19 @@ namespace {
 constexpr std::size_t kMaxNames = 100'000;
 constexpr std::size_t kMaxReasonBytes = 4096;
 constexpr std::string_view kReasonSuffix = ".reason";
-constexpr std::array<std::string_view, 11> kOwnNames{
-    "audit-hash.key", "audit.checkpoint", "audit.checkpoint.new",
-    "audit.key",      "audit.key.next",   "audit.key.next.new",
-    "broker_id",      "forward",          "kept",
-    "runs",           "set-aside"};
+constexpr std::array<std::string_view, 13> kOwnNames{"audit-hash.key",
+                                                     "audit-hash.key.new",
+                                                     "audit.checkpoint",
+                                                     "audit.checkpoint.new",
+                                                     "audit.key",
+                                                     "audit.key.new",
+                                                     "audit.key.next",
+                                                     "audit.key.next.new",
+                                                     "broker_id",
+                                                     "forward",
+                                                     "kept",
+                                                     "runs",
+                                                     "set-aside"};
 
 Result<UniqueFd> OpenFolder(int parent, const std::string& name) {
   UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));

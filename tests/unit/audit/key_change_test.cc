@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "audit/log.h"
 #include "audit/log_store.h"
 #include "audit/public_keys.h"
 #include "audit/segment_name.h"
@@ -99,6 +100,34 @@ class KeyChangeTest : public ::testing::Test {
     if (note->IsSignedBy(first_->verifier())) signers.emplace_back("first");
     if (note->IsSignedBy(second_->verifier())) signers.emplace_back("second");
     return signers;
+  }
+  // Takes the signatures of the second key out of these files.
+  void StealFrom(const std::vector<std::string>& files) const {
+    for (const std::string& file : files) {
+      std::string text;
+      for (const std::string& line : ReadLines(file)) {
+        if (!IsBySecond(line)) text += line + '\n';
+      }
+      std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+    }
+  }
+  [[nodiscard]] bool IsBySecond(const std::string& line) const {
+    const auto note = SignedNote::Parse("any\n\n" + line + "\n");
+    return note && note->LastSigner(second_->verifier().name()) == second_->verifier().id();
+  }
+  // As retention removes it, once a record says so.
+  void Remove(std::uint64_t first) const {
+    for (const std::string_view suffix : {kLinesSuffix, kHashesSuffix, kCheckpointsSuffix}) {
+      std::filesystem::remove(File(first, suffix));
+    }
+  }
+  static void SayRemoved(LogStore& store, std::uint64_t kept_from) {
+    ASSERT_TRUE(store
+                    .Append(R"({"index":)" + std::to_string(store.end().next_index) +
+                            R"(,"log":{"cause":"c","removed_to":)" + std::to_string(kept_from) +
+                            R"(},"time":"t","type":"audit.removed"})" + "\n")
+                    .has_value());
+    ASSERT_TRUE(store.Sign().has_value());
   }
   [[nodiscard]] std::string File(std::uint64_t first, std::string_view suffix) const {
     return folder_.File(SegmentFileName(first, suffix));
@@ -244,13 +273,53 @@ TEST_F(KeyChangeTest, TheFormerKeyAloneDoesNotGoOn) {
   EXPECT_THAT(TryOpen(first_).error().message, HasSubstr("not signed by the key"));
 }
 
+// An older state folder: the log that would come of it neither key could verify.
+TEST_F(KeyChangeTest, TheFormerKeyDoesNotGoOnWithoutTheOneThatSignsWithIt) {
+  {
+    LogStore store = Open(first_);
+    Append(store, 3);
+    Tell(store, first_, second_);
+    ASSERT_TRUE(store.HandOver(second_).has_value());
+  }
+  EXPECT_THAT(TryOpen(first_).error().message, HasSubstr("was being handed over to the key"));
+  EXPECT_THAT(TryOpen(first_, testing::NewAuditKey()).error().message,
+              HasSubstr("was being handed over to the key"));
+  std::filesystem::remove(state_.File(kRememberedName));
+  EXPECT_THAT(TryOpen(first_).error().message, HasSubstr("was being handed over to the key"));
+  EXPECT_TRUE(TryOpen(first_, second_).has_value());
+}
+
 // Who has got hold of the former key: what it signs after the hand-over proves nothing.
 TEST_F(KeyChangeTest, TheFormerKeyProvesNothingMore) {
+  std::string kept;
+  {
+    LogStore store = Open(first_);
+    Append(store, 3);
+    HandOver(store, first_, second_);
+    Append(store, 1);
+    kept = Newest();
+  }
+  // The thief takes the successor's signatures away; who has one of its checkpoints is not fooled.
+  std::filesystem::remove(folder_.File(kCheckpointName));
+  std::filesystem::remove(state_.File(kRememberedName));
+  StealFrom({File(0, kCheckpointsSuffix), File(4, kCheckpointsSuffix)});
+  {
+    LogStore thief = Open(first_);
+    Append(thief, 4);
+  }
+  const Verdict verdict = Verify(first_, {{"kept", kept}});
+  EXPECT_EQ(verdict.signed_records, 5U);
+  EXPECT_EQ(verdict.next_record, 9U);
+  EXPECT_THAT(verdict.remarks, ::testing::Contains(HasSubstr("4 record(s) from 5 on")));
+}
+
+TEST_F(KeyChangeTest, TheFormerKeyProvesNothingMoreWhereTheSuccessorHasSigned) {
   {
     LogStore store = Open(first_);
     Append(store, 3);
     HandOver(store, first_, second_);
   }
+  StealFrom({folder_.File(kCheckpointName), state_.File(kRememberedName)});
   {
     LogStore thief = Open(first_);
     Append(thief, 3);
@@ -304,6 +373,68 @@ TEST_F(KeyChangeTest, FormerCheckpointsThatNobodyVouchesForAreAFault) {
   // The new key's holder has nothing but the folder's word for the former one.
   std::ofstream(folder_.File(kPublicKeyName)) << second_->verifier().ToString() << '\n';
   EXPECT_THAT(Verify(second_).faults.at(0).message, HasSubstr("not signed by the key"));
+}
+
+// Said under the first key, in a segment that ends before the second signs.
+TEST_F(KeyChangeTest, ARemovalThatTheFormerKeySignedForCountsUnderTheNewOne) {
+  const KeyPtr third = testing::NewAuditKey();
+  LogStore store = Open(first_);
+  Append(store, 3);
+  HandOver(store, first_, second_);
+  Append(store, 2);
+  SayRemoved(store, 4);
+  HandOver(store, second_, third);
+  Append(store, 1);
+  Remove(0);
+  const Verdict verdict = Verify(third);
+  EXPECT_THAT(verdict.faults, IsEmpty()) << verdict.faults.front().message;
+  EXPECT_EQ(verdict.removed_to, 4U);
+  // Its record is gone by which the first vouches for the second.
+  EXPECT_THAT(Verify(second_).faults, IsEmpty());
+  EXPECT_FALSE(Verify(first_).Holds());
+}
+
+TEST_F(KeyChangeTest, TheFormerKeyIsNamedAlsoWhereTheFolderHadForgottenIt) {
+  LogStore store = Open(first_);
+  Append(store, 3);
+  std::filesystem::remove(folder_.File(kPublicKeyName));
+  HandOver(store, first_, second_);
+  Append(store, 1);
+  ExpectWhole({first_, second_});
+}
+
+TEST_F(KeyChangeTest, AFailedRotationIsForgottenOnceASegmentBegins) {
+  StoreSettings settings;
+  settings.key = first_;
+  settings.segment_bytes = 1;
+  auto store = LogStore::Open(directory_.get(), settings, files_);
+  ASSERT_TRUE(store.has_value()) << store.error().message;
+  ASSERT_TRUE(store->Append(Line(0)).has_value());
+  const std::string in_the_way = File(1, kCheckpointsSuffix) + ".new";
+  std::filesystem::create_directory(in_the_way);
+  ASSERT_FALSE(store->RotateIfDue().has_value());
+  ASSERT_TRUE(store->rotation_failure().has_value());
+  std::filesystem::remove(in_the_way);
+  HandOver(*store, first_, second_);
+  EXPECT_FALSE(store->rotation_failure().has_value());
+}
+
+TEST_F(KeyChangeTest, ALogHasNoMoreKeysThanCanBeVerified) {
+  std::string keys;
+  for (std::size_t i = 0; i < kMaxPublicKeys; ++i) {
+    keys += SigningKey::Generate("tidewaiter/test")->verifier().ToString() + "\n";
+  }
+  { Open(first_); }
+  std::ofstream(folder_.File(kPublicKeyName)) << keys;
+  LogSettings settings{.directory = folder_.path(), .broker_id = "b"};
+  settings.store.key = first_;
+  const auto log = Log::Open(std::move(settings));
+  ASSERT_TRUE(log.has_value()) << log.error().message;
+  const auto done = (*log)->HandOver(
+      Record(), second_, [] { return Ok(); }, Deadline::After(std::chrono::seconds(60)));
+  ASSERT_FALSE(done.has_value());
+  EXPECT_THAT(done.error().message, HasSubstr("begin a new log"));
+  EXPECT_EQ((*log)->End().next_index, 0U);
 }
 
 TEST_F(KeyChangeTest, ACheckpointThatWasKeptElsewhereCountsUnderEitherKey) {

@@ -66,6 +66,15 @@ TEST_F(SigningKeyFileTest, NoOtherKeyIsPromoted) {
   EXPECT_EQ(Load()->key->verifier(), key->verifier());
 }
 
+// Else a new log would be handed over to a key that may have signed another.
+TEST_F(SigningKeyFileTest, ASuccessorAloneIsRefused) {
+  ASSERT_TRUE(Load().has_value());
+  ASSERT_TRUE(Successor().has_value());
+  std::filesystem::remove(File(kSigningKeyName));
+  EXPECT_THAT(Load().error().message, HasSubstr("audit.key.next"));
+  EXPECT_FALSE(std::filesystem::exists(File(kSigningKeyName)));
+}
+
 TEST_F(SigningKeyFileTest, WhatIsNoSuccessorIsRefused) {
   ASSERT_TRUE(Load().has_value());
   std::filesystem::copy(File(kSigningKeyName), File(kNextSigningKeyName));
