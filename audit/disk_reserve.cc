@@ -1,7 +1,10 @@
 #include "audit/disk_reserve.h"
 
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace tidewaiter::audit {
@@ -9,8 +12,25 @@ namespace {
 
 // Less is not worth a call.
 constexpr std::uint64_t kSmallest = std::uint64_t{4} << 10U;
+// Is left to the disk: checkpoints are files of their own, and so are the state folder's.
+constexpr std::uint64_t kMargin = std::uint64_t{1} << 20U;
+
+// Nothing where the system does not say.
+bool Exhausts(int fd, std::uint64_t length) {
+  struct statvfs status {};
+  if (::fstatvfs(fd, &status) != 0) return false;
+  return std::uint64_t{status.f_bavail} * status.f_frsize < length + kMargin;
+}
 
 }  // namespace
+
+// ZFS takes the call and allocates nothing.
+bool DiskReserve::IsThere(int fd, std::uint64_t bytes) const {
+  struct stat status {};
+  constexpr std::uint64_t kBlock = 512;  // of stat(2)
+  return operations_->Fstat(fd, status) != 0 ||
+         static_cast<std::uint64_t>(status.st_blocks) * kBlock >= bytes;
+}
 
 // Some file systems (ext4, XFS) keep what a call that fails has allocated so far, others (tmpfs,
 // btrfs) give it back: hence the halves.
@@ -22,11 +42,15 @@ Result<void> DiskReserve::Keep(int fd, std::uint64_t end, std::uint64_t bytes) {
   int error = 0;
   std::uint64_t length = ample;
   do {
-    if (operations_->Fallocate(fd, static_cast<off_t>(end), static_cast<off_t>(length)) == 0) {
+    const std::uint64_t there = allocated_to_ > end ? allocated_to_ - end : 0;
+    const bool exhausts = Exhausts(fd, length - std::min(length, there));
+    if (!exhausts &&
+        operations_->Fallocate(fd, static_cast<off_t>(end), static_cast<off_t>(length)) == 0) {
       allocated_to_ = end + length;
+      if (!IsThere(fd, length)) supported_ = false;
       break;
     }
-    error = errno;
+    error = exhausts ? ENOSPC : errno;
     if (error == EINTR) continue;
     if (error == EOPNOTSUPP || error == ENOSYS) supported_ = false;
     if (error != ENOSPC && error != EDQUOT) break;

@@ -19,13 +19,16 @@ class DiskReserve {
   // Sees to it that `bytes` are allocated behind the offset `end` of the file: more at a time, so
   // that most calls ask nothing of the system, and after an error no less than that, so that a
   // disk that is nearly full is not enough by turns. On an error (errno's) as much is as the disk
-  // has, in halves. Ok, and not supported(), where the file system cannot allocate beforehand.
+  // has, in halves, but for its last MiB. Ok, and not supported(), where the file system cannot
+  // allocate beforehand.
   Result<void> Keep(int fd, std::uint64_t end, std::uint64_t bytes);
   // What ftruncate(2) does, also to the file's own size: nothing is allocated behind its end.
   void Drop() noexcept { allocated_to_ = 0; }
   [[nodiscard]] bool supported() const noexcept { return supported_; }
 
  private:
+  [[nodiscard]] bool IsThere(int fd, std::uint64_t bytes) const;
+
   FileOperations* operations_;
   std::uint64_t allocated_to_ = 0;  // there may be more
   bool short_ = false;

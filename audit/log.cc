@@ -113,6 +113,12 @@ Result<std::uint64_t> Log::Append(const Record& record, Deadline deadline) {
   return AppendEntry(MakeEntry(record), deadline);
 }
 
+Result<std::uint64_t> Log::AppendToMakeRoom(const Record& record, Deadline deadline) {
+  const EntryPtr entry = MakeEntry(record);
+  entry->makes_room = true;
+  return AppendEntry(entry, deadline);
+}
+
 Result<std::uint64_t> Log::AppendEntry(const EntryPtr& entry, Deadline deadline) {
   entry->waited_for = true;
   {

@@ -75,6 +75,9 @@ class Log {
   // that it cannot be taken back: Recall tells later.
   Result<std::uint64_t> Append(const Record& record, Deadline deadline);
 
+  // As Append, and on a full disk into the reserve: for what has to be told before room is made.
+  Result<std::uint64_t> AppendToMakeRoom(const Record& record, Deadline deadline);
+
   // Hands the log over to another key: appends `record`, which says so, as Append does; then has
   // both keys sign the next segment's beginning; then calls `promote` on the writer's thread, which
   // must make the successor the key that a start finds, on disk when it returns. Where that is done
@@ -151,7 +154,8 @@ class Log {
     explicit Entry(EncodedRecord encoded) : record(std::move(encoded)) {}
     EncodedRecord record;
     bool waited_for = false;
-    bool is_gap = false;  // made for one batch, and anew for the next where that fails
+    bool makes_room = false;  // waited for, and all the same for the reserve
+    bool is_gap = false;      // made for one batch, and anew for the next where that fails
     bool in_flight = false;
     std::function<void()> on_durable;
     std::shared_ptr<KeyChange> key_change;  // what the record says, to be done once it is durable

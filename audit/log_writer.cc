@@ -67,11 +67,13 @@ Result<void> Log::KeepReserve(Batch& batch) {
     // Who closes will not come to tell of it once it works again.
     const bool tells = state->stopping && state->telling.Any();
     if (!tells) state->telling = {};
-    state->last_try_failed = state->stopping && state->queue.empty();
     std::erase_if(batch, [&](const EntryPtr& entry) {
-      if (entry->waited_for) Refuse(*state, entry, ErrorCode::kUnavailable);
-      return entry->waited_for || (entry->is_gap && !tells);
+      const bool refused = entry->waited_for && !entry->makes_room;
+      if (refused) Refuse(*state, entry, ErrorCode::kUnavailable);
+      return refused || (entry->is_gap && !tells);
     });
+    const bool untold = state->untold.Any() && !tells;
+    state->last_try_failed = state->stopping && state->queue.empty() && !untold;
     state->in_flight = batch;
   }
   TellWhetherItWorks();
@@ -151,10 +153,12 @@ bool Log::GatherBatch(Batch& batch) {
   }
   if (untold) AddGap(*state, batch);
   std::size_t bytes = batch.empty() ? 0 : batch.back()->record.size();
-  while (!state->queue.empty()) {
+  // The first of them whatever its size: a batch that tells of a gap and nothing else could come to
+  // nothing again and again.
+  for (bool first = true; !state->queue.empty(); first = false) {
     const EntryPtr& next = state->queue.front();
     bytes += next->record.size();
-    if (bytes > kMaxBatchBytes && !batch.empty()) break;
+    if (bytes > kMaxBatchBytes && !first) break;
     next->in_flight = true;
     batch.push_back(next);
     state->queue.pop_front();

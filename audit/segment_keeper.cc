@@ -101,7 +101,7 @@ Result<void> SegmentKeeper::RemoveOld(const std::vector<SegmentFiles>& sealed,
       fmt::format("kept for {} hours",
                   std::chrono::duration_cast<std::chrono::hours>(settings_.retention).count());
   removed.log->removed_to = static_cast<std::int64_t>(kept_from);
-  TW_ASSIGN(const std::uint64_t index, log_.Append(removed, Deadline::After(kPatience)));
+  TW_ASSIGN(const std::uint64_t index, log_.AppendToMakeRoom(removed, Deadline::After(kPatience)));
   // A record that nobody has signed for excuses nothing.
   if (!log_.AwaitCheckpoint(index + 1, stop, Deadline::After(kPatience))) {
     return Fail(ErrorCode::kUnavailable, "remove old segments: no checkpoint says that they go");

@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 #include "base/unique_fd.h"
+#include "tests/support/required.h"
 #include "tests/unit/audit/faulty_files.h"
 #include "tests/unit/audit/scratch_folder.h"
+#include "tests/unit/audit/small_disk.h"
 
 namespace tidewaiter::audit {
 namespace {
@@ -69,6 +72,23 @@ TEST_F(DiskReserveTest, WhatThereIsOfTooLittleIsTaken) {
   EXPECT_GE(Allocated(), kReserve / 4);
 }
 
+// Checkpoints are files of their own.
+TEST(DiskReserveMargin, TheLastMebibyteIsLeftAlone) {
+  TW_REQUIRE_ROOT();
+  const ScratchFolder folder;
+  SmallDisk disk;
+  if (!disk.MountMemory(folder.path())) {
+    TW_REFUSED_TO_ROOT("may not mount");
+  }
+  const UniqueFd file(::open(folder.File("file").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  DiskReserve reserve(FileOperations::System());
+  EXPECT_FALSE(reserve.Keep(file.get(), 0, 4 * SmallDisk::kBytes).has_value());
+  struct statvfs status {};
+  ASSERT_EQ(::fstatvfs(file.get(), &status), 0);
+  EXPECT_GE(status.f_bavail * status.f_frsize, std::uint64_t{1} << 20U);
+  EXPECT_LT(status.f_bavail * status.f_frsize, std::uint64_t{SmallDisk::kBytes});
+}
+
 TEST_F(DiskReserveTest, ADiskThatWasFullMustHaveTheNextStep) {
   files_.allocate_error = ENOSPC;
   EXPECT_FALSE(Keep(0));
@@ -84,6 +104,12 @@ TEST_F(DiskReserveTest, AnErrorIsToldAsTheSystemDoes) {
   EXPECT_EQ(reserve_.Keep(file_.get(), 0, kReserve).error().message,
             "reserve disk space: Input/output error");
   EXPECT_EQ(files_.allocations, 1) << "less is no answer to that";
+}
+
+TEST_F(DiskReserveTest, AFileSystemThatTakesTheCallAndAllocatesNothingCannot) {
+  files_.allocates_nothing = true;
+  EXPECT_TRUE(Keep(0));
+  EXPECT_FALSE(reserve_.supported());
 }
 
 TEST_F(DiskReserveTest, AFileSystemThatCannotIsAskedOnce) {

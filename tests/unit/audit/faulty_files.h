@@ -20,6 +20,7 @@ class FaultyFiles : public FileOperations {
   std::atomic<int> folder_sync_error{0};
   std::atomic<int> truncate_error{0};
   std::atomic<int> allocate_error{0};
+  std::atomic<bool> allocates_nothing{false};
   // fallocate(2) of more fails, with ENOSPC.
   std::atomic<off_t> allocate_limit{std::numeric_limits<off_t>::max()};
   // write(2) takes at most so many bytes.
@@ -81,7 +82,7 @@ class FaultyFiles : public FileOperations {
     ++allocations;
     errno = allocate_error != 0 ? allocate_error.load() : ENOSPC;
     if (allocate_error != 0 || length > allocate_limit) return -1;
-    return FileOperations::Fallocate(fd, offset, length);
+    return allocates_nothing ? 0 : FileOperations::Fallocate(fd, offset, length);
   }
 
   int Ftruncate(int fd, off_t size) override {

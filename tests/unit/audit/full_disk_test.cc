@@ -101,7 +101,7 @@ TEST_F(FullDiskTest, InMemoryRefusesAdmissionsAndKeepsTheEnds) {
 TEST_F(FullDiskTest, OfExt4RefusesAdmissionsAndKeepsTheEnds) {
   TW_REQUIRE_ROOT();
   if (!disk_.MountExt4(image_.File("image"), folder_.path())) {
-    GTEST_SKIP() << "no mkfs.ext4, or no loop device";
+    TW_REFUSED_TO_ROOT("has no mkfs.ext4, or no loop device");
   }
   RefusesAdmissionsAndKeepsTheEnds();
 }

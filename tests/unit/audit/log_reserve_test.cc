@@ -44,6 +44,35 @@ TEST_F(LogReserveTest, WithoutAFullReserveAdmissionsAreRefusedAtOnceWithTheCause
   EXPECT_THAT(LateLines(), SizeIs(0));
 }
 
+// Longer than a batch, with what tells of the gap before it.
+TEST_F(LogReserveTest, ARecordOfAnyLengthIsRefusedAtOnceAndHoldsNothingUp) {
+  Open();
+  FillDisk();
+  Record record;
+  record.type = RecordType::kRunAdmitted;
+  record.effective.emplace().command.assign(10'000, std::string(60, 'x'));
+  const auto refused = log_->Append(record, Deadline::After(std::chrono::seconds(20)));
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("what is left is kept"));
+  record.type = RecordType::kRunFinished;
+  record.run_id = "long";
+  log_->AppendEventually(record);
+  AppendEventually("a");
+  Drain();
+  EXPECT_THAT(LateLines(), ElementsAre("run.finished long", "run.finished a"));
+}
+
+TEST_F(LogReserveTest, WhatMakesRoomIsWrittenIntoIt) {
+  Open();
+  FillDisk();
+  Record record;
+  record.type = RecordType::kAuditRemoved;
+  const auto index = log_->AppendToMakeRoom(record, Deadline::After(std::chrono::seconds(20)));
+  ASSERT_TRUE(index.has_value()) << index.error().message;
+  EXPECT_EQ(*index + 1, log_->End().next_index);
+  ASSERT_FALSE(Append("refused").has_value());
+}
+
 TEST_F(LogReserveTest, WhatNobodyWaitsForIsWrittenIntoItInOrderAndWithoutAGapEach) {
   Open();
   FillDisk();
