@@ -1,12 +1,14 @@
 // What the log's durability, its tree and its signatures cost.
 // Usage: audit_bench admissions [SECONDS [ROUNDS]]   decisions of a broker for 64 clients, with the
-//                                                    log on the disk of the scratch folder and in
-//                                                    /dev/shm, in turn. The engine is the stand-in.
+//                                                    log on the disk of the scratch folder and in a
+//                                                    tmpfs, in turn. The engine is the stand-in.
+//                                                    Needs root.
 //        audit_bench records [COUNT]                 CPU of one record, from its fields to the disk
 //        audit_bench log [MIB]                       a log of so much in one segment: how fast it
 //        is
 //                                                    verified, and a start after a kill
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -153,6 +155,24 @@ int BigLog(std::uint64_t mebibytes) {
   return 0;
 }
 
+// A tmpfs of its own: /dev/shm is everybody's, and no place for a log. Needs root.
+class MemoryFolder {
+ public:
+  MemoryFolder() {
+    if (::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=1g,mode=0700") == 0) return;
+    std::perror("mount a tmpfs");
+    std::exit(1);
+  }
+  MemoryFolder(const MemoryFolder&) = delete;
+  MemoryFolder& operator=(const MemoryFolder&) = delete;
+  ~MemoryFolder() { ::umount2(path_.c_str(), MNT_DETACH); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  testing::ScratchFolder folder_;
+  const std::string path_ = folder_.path();
+};
+
 v1::RunSpec Denied() {
   v1::RunSpec spec;
   spec.set_image(std::string("evil.example/lab/toolbox:1.0.0@") + testing::StandInEngine::kDigest);
@@ -164,6 +184,7 @@ v1::RunSpec Admitted() {
   spec.set_image(std::string("127.0.0.1:5000/lab/toolbox:1.0.0@") +
                  testing::StandInEngine::kDigest);
   spec.add_command("exit");
+  spec.add_command("0");
   return spec;
 }
 
@@ -206,10 +227,8 @@ int Admissions(double seconds, int rounds) {
     for (int round = 0; round < rounds; ++round) {
       const v1::RunSpec spec = admitted ? Admitted() : Denied();
       disk.push_back(Decide({}, spec, seconds));
-      const std::string shm = "/dev/shm/tidewaiter-bench-" + std::to_string(::getpid());
-      std::filesystem::create_directory(shm);
-      memory.push_back(Decide(shm, spec, seconds));
-      std::filesystem::remove_all(shm);
+      const MemoryFolder folder;
+      memory.push_back(Decide(folder.path() + "/audit", spec, seconds));
       ratios.push_back(disk.back() / memory.back());
     }
     const std::string what = admitted ? "whole runs" : "denials";
