@@ -62,6 +62,13 @@ Result<void> WriteAt(int fd, std::uint64_t offset, std::string_view text) {
   return Ok();
 }
 
+// A file of lines that was just made, and could not be begun.
+void RemoveIfEmpty(int directory, const std::string& name) {
+  struct stat status {};
+  if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (S_ISREG(status.st_mode) && status.st_size == 0) ::unlinkat(directory, name.c_str(), 0);
+}
+
 // How long the file has existed; nothing where the file system does not know.
 std::chrono::seconds AgeOf(int fd) {
   struct statx status {};
@@ -83,7 +90,7 @@ Result<LogStore> LogStore::Open(int directory, StoreSettings settings, FileOpera
   const auto last = std::find_if(segments.rbegin(), segments.rend(),
                                  [](const SegmentFiles& each) { return each.HasRecords(); });
   TW_ASSIGN(const std::optional<Checkpoint> remembered, store.Remembered());
-  TW_TRY(store.CheckSuccession());
+  TW_TRY(store.CheckSuccession(last == segments.rend() ? nullptr : &*last));
   if (last == segments.rend()) {
     if (remembered && remembered->size > 0) {
       return Refuse(
@@ -114,6 +121,8 @@ Result<LogStore> LogStore::Open(int directory, StoreSettings settings, FileOpera
 // from cleaning up: where it cannot be written, whoever verifies brings the keys along.
 void LogStore::WritePublicKey(const std::vector<VerifierKey>& former) {
   const auto written = ReadOwnFile(directory_, kPublicKeyName, kMaxPublicKeyFileBytes);
+  // What cannot be read is not written over: it names keys that nobody else does.
+  if (!written && written.error().code != ErrorCode::kNotFound) return;
   std::string text = public_key().ToString() + "\n";
   for (const VerifierKey& each : former) text += each.ToString() + "\n";
   if (written) text += *written;
@@ -142,25 +151,33 @@ Result<std::optional<Checkpoint>> LogStore::Remembered() const {
 
 // Whoever hands over signs first, and the successor behind it. A key that alone goes on where a
 // successor has signed already would leave a log that neither can be verified with.
-Result<void> LogStore::CheckSuccession() const {
-  const std::string own = public_key().id();
-  const std::string next = settings_.successor ? settings_.successor->verifier().id() : own;
-  for (const auto& [folder, name] : {std::pair(settings_.state_directory, kRememberedName),
-                                     std::pair(directory_, kCheckpointName)}) {
-    if (folder < 0) continue;
-    const auto bytes = ReadOwnFile(folder, name, kMaxNoteBytes);
+Result<void> LogStore::CheckSuccession(const SegmentFiles* last) const {
+  const auto check = [this](const std::string& name, const Result<std::string>& bytes) {
     const auto note = bytes ? SignedNote::Parse(*bytes) : bytes.error();
-    if (!note || !note->IsSignedBy(public_key())) continue;
-    const std::string last = note->LastSigner(public_key().name());
-    if (last == own || last == next) continue;
+    if (!note || !note->IsSignedBy(public_key())) return Ok();
+    const std::string signer = note->LastSigner(public_key().name());
+    if (signer == public_key().id()) return Ok();
+    if (settings_.successor && signer == settings_.successor->verifier().id()) return Ok();
     std::string id;
-    for (const char byte : last) id += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-    return Refuse(
-        fmt::format("{} says that the log was being handed over to the key {}, which is "
-                    "neither audit.key nor audit.key.next: restore that one",
-                    Quoted(name), id));
+    for (const char byte : signer) id += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+    return Result<void>(Refuse(
+        fmt::format("{} claims that the log was being handed over to the key {}, which is neither "
+                    "audit.key nor audit.key.next: restore that one",
+                    Quoted(name), id)));
+  };
+  if (settings_.state_directory >= 0) {
+    TW_TRY(check(kRememberedName,
+                 ReadOwnFile(settings_.state_directory, kRememberedName, kMaxNoteBytes)));
   }
-  return Ok();
+  TW_TRY(check(kCheckpointName, ReadOwnFile(directory_, kCheckpointName, kMaxNoteBytes)));
+  if (last == nullptr) return Ok();
+  const std::string name = SegmentFileName(last->first, kCheckpointsSuffix);
+  const UniqueFd fd(
+      ::openat(directory_, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!fd) return Ok();  // for who reads it to tell
+  FileSource source(fd.get(), 0, std::numeric_limits<std::int64_t>::max());
+  const auto first = NoteReader(source).Next();
+  return first && *first ? check(name, **first) : Ok();
 }
 
 // What is left of a segment that a crash kept from beginning: one checkpoint, of the records before
@@ -240,6 +257,7 @@ Result<void> LogStore::Begin() {
       checkpoints ? LogFile::Begin(directory_, SegmentFileName(first, kLinesSuffix), *operations_)
                   : checkpoints.error();
   if (!file) {
+    RemoveIfEmpty(directory_, SegmentFileName(first, kLinesSuffix));
     static_cast<void>(RemoveUnbegun(first));
     return file.error();
   }
@@ -298,7 +316,8 @@ Result<void> LogStore::Append(std::string_view lines) {
 }
 
 Result<void> LogStore::KeepReserve(std::uint64_t bytes) {
-  if (!file_ || settings_.reserve_bytes == 0) return Ok();
+  if (settings_.reserve_bytes == 0) return Ok();
+  if (!file_) TW_TRY(Begin());
   Result<void> kept = file_->Reserve(settings_.reserve_bytes + bytes);
   // A cut that fails is for the write to tell, which needs it, too.
   if (kept || file_->torn()) return Ok();
@@ -395,6 +414,9 @@ Result<void> LogStore::Rotate() {
 // The order is that of need: by what a start under the successor's key believes nothing may be left
 // that the former alone has signed, in any of the places where a start looks.
 Result<void> LogStore::HandOver(std::shared_ptr<const SigningKey> successor) {
+  if (successor->verifier() == public_key()) {
+    return Fail(ErrorCode::kFailedPrecondition, "hand the audit log over: it is under that key");
+  }
   settings_.successor = std::move(successor);
   if (!file_ || tree_.size() == signed_) {
     return Fail(ErrorCode::kUnavailable, "hand the audit log over: its record is not there",

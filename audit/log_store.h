@@ -17,6 +17,7 @@
 #include "audit/compact_range.h"
 #include "audit/file_operations.h"
 #include "audit/log_file.h"
+#include "audit/segment_name.h"
 #include "audit/segment_recovery.h"
 #include "audit/signing_key.h"
 #include "base/deadline.h"
@@ -124,7 +125,7 @@ class LogStore {
   Result<void> Succeed(LogFile& next);
   Result<void> Rotate();
   [[nodiscard]] Result<std::optional<Checkpoint>> Remembered() const;
-  [[nodiscard]] Result<void> CheckSuccession() const;
+  [[nodiscard]] Result<void> CheckSuccession(const SegmentFiles* last) const;
   Result<void> RemoveUnbegun(std::uint64_t first);
   void OpenHashes();
   Result<void> KeepCheckpoint(const std::string& note);

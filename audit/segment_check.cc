@@ -346,7 +346,12 @@ void SegmentCheck::Meet(const std::string& note, const std::vector<std::string>&
   if (!signers.empty()) {
     verdict_.signed_records = good_;
     verdict_.newest = note;
+    const std::uint64_t age = keys_.age();
     keys_.Believe(signers);
+    // Of a hand-over that it covers itself, the successor may have signed it, too.
+    if (keys_.age() != age) {
+      if (const auto again = keys_.Read(note); again) keys_.Believe(again->signers);
+    }
     verdict_.removed_to = keys_.removed_to();
   }
   if (!suspect_) return;

@@ -22,21 +22,22 @@ Result<KeyChange::Done> KeyChange::Run(const std::optional<run::Caller>& by) {
   return done;
 }
 
-Result<KeyChange::KeyPtr> KeyChange::Successor() {
+Result<KeyChange::KeyPtr> KeyChange::Successor(const audit::VerifierKey& former) {
   // One may have come to its end after its caller had given up.
-  if (Pending()) return *begun_.Lock();
+  if (KeyPtr begun = *begun_.Lock(); begun && begun->verifier() != former) return begun;
   TW_ASSIGN(KeyPtr made, audit::LoadOrCreateSuccessor(parts_.state_dir, parts_.broker_id));
   *begun_.Lock() = made;
   return made;
 }
 
 Result<KeyChange::Done> KeyChange::HandOver(const std::optional<run::Caller>& by) {
-  TW_ASSIGN(const KeyPtr successor, Successor());
+  const audit::VerifierKey former = parts_.audit_log->PublicKey();
+  TW_ASSIGN(const KeyPtr successor, Successor(former));
   audit::Record record;
   record.type = audit::RecordType::kAuditKeyChanged;
   if (by) record.caller = ToRecordCaller(*by);
   record.log.emplace().cause = by ? "asked for" : "begun before the start";
-  record.log->former_key = parts_.audit_log->PublicKey().ToString();
+  record.log->former_key = former.ToString();
   record.log->key = successor->verifier().ToString();
   TW_ASSIGN(const std::uint64_t index, parts_.audit_log->HandOver(
                                            record, successor,

@@ -50,7 +50,7 @@ class KeyChange {
  private:
   using KeyPtr = std::shared_ptr<const audit::SigningKey>;
   Result<Done> HandOver(const std::optional<run::Caller>& by);
-  Result<KeyPtr> Successor();
+  Result<KeyPtr> Successor(const audit::VerifierKey& former);
 
   const Parts parts_;
   std::mutex one_at_a_time_;

@@ -270,6 +270,8 @@ TEST_F(KeyChangeTest, IsNotDoneBeforeTheNextSegmentsNameIsOnDisk) {
 
 TEST_F(KeyChangeTest, TheFormerKeyAloneDoesNotGoOn) {
   WriteLog();
+  EXPECT_THAT(TryOpen(first_).error().message, HasSubstr("was being handed over to the key"));
+  StealFrom({File(5, kCheckpointsSuffix)});
   EXPECT_THAT(TryOpen(first_).error().message, HasSubstr("not signed by the key"));
 }
 
@@ -284,8 +286,10 @@ TEST_F(KeyChangeTest, TheFormerKeyDoesNotGoOnWithoutTheOneThatSignsWithIt) {
   EXPECT_THAT(TryOpen(first_).error().message, HasSubstr("was being handed over to the key"));
   EXPECT_THAT(TryOpen(first_, testing::NewAuditKey()).error().message,
               HasSubstr("was being handed over to the key"));
-  std::filesystem::remove(state_.File(kRememberedName));
-  EXPECT_THAT(TryOpen(first_).error().message, HasSubstr("was being handed over to the key"));
+  for (const std::string& file : {state_.File(kRememberedName), folder_.File(kCheckpointName)}) {
+    std::filesystem::remove(file);
+    EXPECT_THAT(TryOpen(first_).error().message, HasSubstr("was being handed over to the key"));
+  }
   EXPECT_TRUE(TryOpen(first_, second_).has_value());
 }
 
@@ -319,7 +323,8 @@ TEST_F(KeyChangeTest, TheFormerKeyProvesNothingMoreWhereTheSuccessorHasSigned) {
     Append(store, 3);
     HandOver(store, first_, second_);
   }
-  StealFrom({folder_.File(kCheckpointName), state_.File(kRememberedName)});
+  StealFrom(
+      {folder_.File(kCheckpointName), state_.File(kRememberedName), File(4, kCheckpointsSuffix)});
   {
     LogStore thief = Open(first_);
     Append(thief, 3);
@@ -401,6 +406,21 @@ TEST_F(KeyChangeTest, TheFormerKeyIsNamedAlsoWhereTheFolderHadForgottenIt) {
   HandOver(store, first_, second_);
   Append(store, 1);
   ExpectWhole({first_, second_});
+}
+
+TEST_F(KeyChangeTest, AListOfKeysThatCannotBeReadIsNotWrittenOver) {
+  WriteLog();
+  const std::string keys = ReadText(folder_.File(kPublicKeyName));
+  std::filesystem::permissions(folder_.File(kPublicKeyName), std::filesystem::perms(0666));
+  Open(second_);
+  EXPECT_EQ(ReadText(folder_.File(kPublicKeyName)), keys);
+}
+
+TEST_F(KeyChangeTest, ALogIsNotHandedOverToItsOwnKey) {
+  LogStore store = Open(first_);
+  Append(store, 1);
+  Tell(store, first_, first_);
+  EXPECT_THAT(store.HandOver(first_).error().message, HasSubstr("it is under that key"));
 }
 
 TEST_F(KeyChangeTest, AFailedRotationIsForgottenOnceASegmentBegins) {
