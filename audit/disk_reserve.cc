@@ -15,21 +15,21 @@ constexpr std::uint64_t kSmallest = std::uint64_t{4} << 10U;
 // Is left to the disk: checkpoints are files of their own, and so are the state folder's.
 constexpr std::uint64_t kMargin = std::uint64_t{1} << 20U;
 
-// Nothing where the system does not say.
-bool Exhausts(int fd, std::uint64_t length) {
+// Whether so much more would take the margin, too; no where the file system does not say what it
+// has.
+bool Exhausts(int fd, std::uint64_t more) {
   struct statvfs status {};
-  if (::fstatvfs(fd, &status) != 0) return false;
-  return std::uint64_t{status.f_bavail} * status.f_frsize < length + kMargin;
+  if (more == 0 || ::fstatvfs(fd, &status) != 0 || status.f_blocks == 0) return false;
+  return std::uint64_t{status.f_bavail} * status.f_frsize < more + kMargin;
 }
 
 }  // namespace
 
-// ZFS takes the call and allocates nothing.
-bool DiskReserve::IsThere(int fd, std::uint64_t bytes) const {
-  struct stat status {};
+std::uint64_t DiskReserve::Allocated(int fd) const {
   constexpr std::uint64_t kBlock = 512;  // of stat(2)
-  return operations_->Fstat(fd, status) != 0 ||
-         static_cast<std::uint64_t>(status.st_blocks) * kBlock >= bytes;
+  struct stat status {};
+  if (operations_->Fstat(fd, status) != 0) return 0;
+  return static_cast<std::uint64_t>(status.st_blocks) * kBlock;
 }
 
 // Some file systems (ext4, XFS) keep what a call that fails has allocated so far, others (tmpfs,
@@ -40,14 +40,17 @@ Result<void> DiskReserve::Keep(int fd, std::uint64_t end, std::uint64_t bytes) {
   const auto enough = [&] { return !supported_ || allocated_to_ >= end + wanted; };
   if (bytes == 0 || enough()) return Ok();
   int error = 0;
+  // The file has no holes; what a former process had allocated is there.
+  const std::uint64_t allocated = std::max(allocated_to_, Allocated(fd));
+  const std::uint64_t there = allocated > end ? allocated - end : 0;
   std::uint64_t length = ample;
   do {
-    const std::uint64_t there = allocated_to_ > end ? allocated_to_ - end : 0;
     const bool exhausts = Exhausts(fd, length - std::min(length, there));
     if (!exhausts &&
         operations_->Fallocate(fd, static_cast<off_t>(end), static_cast<off_t>(length)) == 0) {
       allocated_to_ = end + length;
-      if (!IsThere(fd, length)) supported_ = false;
+      // ZFS takes the call and allocates nothing.
+      if (Allocated(fd) < end + length) supported_ = false;
       break;
     }
     error = exhausts ? ENOSPC : errno;

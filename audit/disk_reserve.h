@@ -27,7 +27,8 @@ class DiskReserve {
   [[nodiscard]] bool supported() const noexcept { return supported_; }
 
  private:
-  [[nodiscard]] bool IsThere(int fd, std::uint64_t bytes) const;
+  // Bytes, as the file system counts them.
+  [[nodiscard]] std::uint64_t Allocated(int fd) const;
 
   FileOperations* operations_;
   std::uint64_t allocated_to_ = 0;  // there may be more

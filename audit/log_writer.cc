@@ -72,7 +72,8 @@ Result<void> Log::KeepReserve(Batch& batch) {
       if (refused) Refuse(*state, entry, ErrorCode::kUnavailable);
       return refused || (entry->is_gap && !tells);
     });
-    const bool untold = state->untold.Any() && !tells;
+    const bool untold =
+        state->untold.refused > state->telling.refused || state->untold.lost > state->telling.lost;
     state->last_try_failed = state->stopping && state->queue.empty() && !untold;
     state->in_flight = batch;
   }
@@ -100,11 +101,7 @@ void Log::ChangeKey(KeyChange& change) {
   if (done) store_->FinishHandOver();
   stall_watch_.End();
   TellOfTree(handed_over);
-  {
-    auto state = state_.Lock();
-    state->public_key = store_->public_key();
-    state->public_keys = store_->public_keys();
-  }
+  state_.Lock()->public_key = store_->public_key();
   change.done.Set(std::move(done));
 }
 

@@ -78,6 +78,21 @@ bool SegmentKeeper::BeginsLongAgo(std::uint64_t first) const {
          time < FormatTimestamp(settings_.now() - settings_.retention);
 }
 
+// Once for each: where it cannot be signed for, the next round waits for that alone, and the log
+// does not grow by a record each.
+Result<std::uint64_t> SegmentKeeper::SayRemoved(std::uint64_t kept_from) {
+  if (told_ && told_->kept_from == kept_from) return told_->record;
+  Record removed;
+  removed.type = RecordType::kAuditRemoved;
+  removed.log.emplace().cause =
+      fmt::format("kept for {} hours",
+                  std::chrono::duration_cast<std::chrono::hours>(settings_.retention).count());
+  removed.log->removed_to = static_cast<std::int64_t>(kept_from);
+  TW_ASSIGN(const std::uint64_t record, log_.AppendToMakeRoom(removed, Deadline::After(kPatience)));
+  told_ = {.kept_from = kept_from, .record = record};
+  return record;
+}
+
 // From the oldest on, without a gap: what is left must go on from one checkpoint. A segment is old
 // once the one behind it begins long ago: so does each of its records.
 Result<void> SegmentKeeper::RemoveOld(const std::vector<SegmentFiles>& sealed,
@@ -95,13 +110,7 @@ Result<void> SegmentKeeper::RemoveOld(const std::vector<SegmentFiles>& sealed,
     kept_from = *next;
   }
   if (kept_from == begins.front()) return Ok();
-  Record removed;
-  removed.type = RecordType::kAuditRemoved;
-  removed.log.emplace().cause =
-      fmt::format("kept for {} hours",
-                  std::chrono::duration_cast<std::chrono::hours>(settings_.retention).count());
-  removed.log->removed_to = static_cast<std::int64_t>(kept_from);
-  TW_ASSIGN(const std::uint64_t index, log_.AppendToMakeRoom(removed, Deadline::After(kPatience)));
+  TW_ASSIGN(const std::uint64_t index, SayRemoved(kept_from));
   // A record that nobody has signed for excuses nothing.
   if (!log_.AwaitCheckpoint(index + 1, stop, Deadline::After(kPatience))) {
     return Fail(ErrorCode::kUnavailable, "remove old segments: no checkpoint says that they go");

@@ -54,10 +54,18 @@ class SegmentKeeper {
                          const std::stop_token& stop);
   Result<void> Remove(const SegmentFiles& segment);
   [[nodiscard]] bool BeginsLongAgo(std::uint64_t first) const;
+  Result<std::uint64_t> SayRemoved(std::uint64_t kept_from);
+
+  // A removal that a record tells of already.
+  struct Told {
+    std::uint64_t kept_from = 0;
+    std::uint64_t record = 0;
+  };
 
   Log& log_;
   const Settings settings_;
   const UniqueFd directory_;
+  std::optional<Told> told_;  // the thread's
   Guarded<std::optional<Error>> failure_;
   std::condition_variable_any stopped_;
   std::jthread thread_;  // last: it uses all of the above

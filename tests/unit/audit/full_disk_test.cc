@@ -98,6 +98,21 @@ TEST_F(FullDiskTest, InMemoryRefusesAdmissionsAndKeepsTheEnds) {
   RefusesAdmissionsAndKeepsTheEnds();
 }
 
+// Its reserve is there, and what is there is enough.
+TEST_F(FullDiskTest, ARestartOnAFullDiskAdmits) {
+  TW_REQUIRE_ROOT();
+  if (!disk_.MountMemory(folder_.path())) {
+    TW_REFUSED_TO_ROOT("may not mount");
+  }
+  settings_.store.reserve_bytes = std::uint64_t{256} << 10U;
+  Open();
+  Fill();
+  log_.reset();
+  Open();
+  const auto admitted = Append("early");
+  EXPECT_TRUE(admitted.has_value()) << admitted.error().message;
+}
+
 TEST_F(FullDiskTest, OfExt4RefusesAdmissionsAndKeepsTheEnds) {
   TW_REQUIRE_ROOT();
   if (!disk_.MountExt4(image_.File("image"), folder_.path())) {

@@ -122,6 +122,14 @@ TEST_F(SegmentKeeperTest, RemovesNothingWhereNoCheckpointCanSaySo) {
   ASSERT_TRUE(Eventually([&] { return keeper->Failure().has_value(); }));
   EXPECT_THAT(Segments(), ElementsAre("0", "1", "2", "3", "4"));
   EXPECT_THAT(keeper->Failure()->message, HasSubstr("no checkpoint says that they go"));
+  // It is said once, and done once it can be signed for.
+  std::filesystem::remove(folder_.File(std::string(kCheckpointName) + ".new"));
+  ASSERT_TRUE(Eventually([&] { return Segments().front() == "2"; }));
+  std::size_t said = 0;
+  for (const std::string& line : ReadLog(folder_.path())) {
+    if (line.find("audit.removed") != std::string::npos) ++said;
+  }
+  EXPECT_EQ(said, 1U);
 }
 
 // As a segment leaves it that could not be begun, or whoever can write the folder: the records
