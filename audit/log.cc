@@ -83,7 +83,6 @@ Result<void> Log::OpenStore() {
   state->end = store_->end();
   state->mark = store_->Mark();
   state->public_key = store_->public_key();
-  state->public_keys = store_->public_keys();
   can_reserve_ = store_->can_reserve();
   if (const Result<void> kept = store_->KeepReserve(); !kept) {
     NoteFailure(*state, kept.error());
@@ -142,7 +141,9 @@ Result<std::uint64_t> Log::AppendEntry(const EntryPtr& entry, Deadline deadline)
 Result<std::uint64_t> Log::HandOver(const Record& record,
                                     std::shared_ptr<const SigningKey> successor,
                                     std::function<Result<void>()> promote, Deadline deadline) {
-  if (state_.Lock()->public_keys >= kMaxPublicKeys) {
+  const auto keys = LoadPublicKeys(directory_.get());
+  if (!keys) return keys.error().Within("hand the audit log over");
+  if (keys->size() >= kMaxPublicKeys) {
     return Fail(ErrorCode::kFailedPrecondition,
                 "hand the audit log over: it has had " + std::to_string(kMaxPublicKeys) +
                     " keys, and nobody could verify it with more; begin a new log");

@@ -84,8 +84,8 @@ class Log {
   // the successor alone signs. Errors: Append's; those of the disk and of `promote`, after which
   // both keys sign until this was called again with the same successor, or a start has it as
   // StoreSettings::successor; FAILED_PRECONDITION where
-  // the log has had kMaxPublicKeys; DEADLINE_EXCEEDED where it is not done by then, and may come to
-  // be.
+  // the log has had kMaxPublicKeys, or what it has had cannot be read; DEADLINE_EXCEEDED where it
+  // is not done by then, and may come to be.
   Result<std::uint64_t> HandOver(const Record& record, std::shared_ptr<const SigningKey> successor,
                                  std::function<Result<void>()> promote, Deadline deadline);
   // The key that signs; of a hand-over that is not done, the former.
@@ -111,8 +111,8 @@ class Log {
   Result<void> Drain(Deadline deadline);
 
   // The failure that stops admissions now, if there is one: the disk refuses; or it has not
-  // answered for LogSettings::stall; or the reserve is less than it must be, and only what nobody
-  // waits for is written.
+  // answered for LogSettings::stall; or the reserve is less than it must be, and only what it
+  // is for is written.
   [[nodiscard]] std::optional<Error> Failure();
 
   // False where the file system cannot allocate a reserve beforehand: on a full disk, what nobody
@@ -190,7 +190,6 @@ class Log {
     std::string mark;
     SignedState checkpoint;
     std::optional<VerifierKey> public_key;
-    std::size_t public_keys = 1;
     std::optional<Error> checkpoint_failure;
   };
 

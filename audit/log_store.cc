@@ -119,22 +119,20 @@ Result<LogStore> LogStore::Open(int directory, StoreSettings settings, FileOpera
 
 // The newest, `former`, and those of before as they stand there. A full disk must not keep a broker
 // from cleaning up: where it cannot be written, whoever verifies brings the keys along.
-void LogStore::WritePublicKey(const std::vector<VerifierKey>& former) {
-  const auto written = ReadOwnFile(directory_, kPublicKeyName, kMaxPublicKeyFileBytes);
+void LogStore::WritePublicKey(const std::vector<VerifierKey>& former) const {
+  const auto written = LoadPublicKeys(directory_);
   // What cannot be read is not written over: it names keys that nobody else does.
-  if (!written && written.error().code != ErrorCode::kNotFound) return;
+  if (!written) return;
   std::string text = public_key().ToString() + "\n";
-  for (const VerifierKey& each : former) text += each.ToString() + "\n";
-  if (written) text += *written;
-  const std::vector<VerifierKey> keys = ReadPublicKeys(text);
-  text.clear();
-  public_keys_ = 0;
-  for (const VerifierKey& each : keys) {
-    if (each.name() != public_key().name()) continue;
-    text += each.ToString() + "\n";
-    ++public_keys_;
+  for (const std::vector<VerifierKey>& keys : {former, *written}) {
+    for (const VerifierKey& each : keys) {
+      if (each.name() == public_key().name()) text += each.ToString() + "\n";
+    }
   }
-  if (written && *written == text) return;
+  const std::vector<VerifierKey> keys = ReadPublicKeys(text);
+  if (keys == *written) return;
+  text.clear();
+  for (const VerifierKey& each : keys) text += each.ToString() + "\n";
   static_cast<void>(ReplaceDurably(directory_, kPublicKeyName, text));
 }
 
@@ -258,6 +256,7 @@ Result<void> LogStore::Begin() {
                   : checkpoints.error();
   if (!file) {
     RemoveIfEmpty(directory_, SegmentFileName(first, kLinesSuffix));
+    name_is_synced_ = false;
     static_cast<void>(RemoveUnbegun(first));
     return file.error();
   }

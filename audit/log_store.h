@@ -104,9 +104,6 @@ class LogStore {
   // The key that a start must have.
   [[nodiscard]] const VerifierKey& public_key() const noexcept { return settings_.key->verifier(); }
 
-  // How many keys have signed the log, as its folder says; no more than kMaxPublicKeys.
-  [[nodiscard]] std::size_t public_keys() const noexcept { return public_keys_; }
-
   [[nodiscard]] LogEnd end() const noexcept;
   // Whether what a failed Append wrote may still be there after a crash.
   [[nodiscard]] bool torn() const noexcept { return file_ && file_->torn(); }
@@ -131,7 +128,7 @@ class LogStore {
   Result<void> KeepCheckpoint(const std::string& note);
   Result<void> ListCheckpoint(const std::string& note);
   [[nodiscard]] Result<std::string> MakeNote(bool with_edge) const;
-  void WritePublicKey(const std::vector<VerifierKey>& former);
+  void WritePublicKey(const std::vector<VerifierKey>& former) const;
   void AddToTree(std::string_view lines);
   void WriteHashes();
 
@@ -151,7 +148,6 @@ class LogStore {
   Deadline list_due_ = Deadline::Never();
   Deadline rotation_due_ = Deadline::Never();
   std::optional<Error> rotation_failure_;
-  std::size_t public_keys_ = 0;
 
   TreeHasher hasher_;
   CompactRange tree_;

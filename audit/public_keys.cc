@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "audit/segment_name.h"
+#include "base/durable_file.h"
+
 namespace tidewaiter::audit {
 
 std::vector<VerifierKey> ReadPublicKeys(std::string_view text) {
@@ -16,6 +19,13 @@ std::vector<VerifierKey> ReadPublicKeys(std::string_view text) {
     text.remove_prefix(feed == std::string_view::npos ? text.size() : feed + 1);
   }
   return keys;
+}
+
+Result<std::vector<VerifierKey>> LoadPublicKeys(int directory) {
+  const auto text = ReadOwnFile(directory, kPublicKeyName, kMaxPublicKeyFileBytes);
+  if (!text && text.error().code == ErrorCode::kNotFound) return std::vector<VerifierKey>();
+  if (!text) return text.error();
+  return ReadPublicKeys(*text);
 }
 
 }  // namespace tidewaiter::audit

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "audit/signing_key.h"
+#include "base/result.h"
 
 namespace tidewaiter::audit {
 
@@ -17,5 +18,9 @@ inline constexpr std::size_t kMaxPublicKeyFileBytes = std::size_t{512} << 10U;
 // The keys in `text`, each once, the first kMaxPublicKeys of them. Lines that are none are passed
 // over.
 std::vector<VerifierKey> ReadPublicKeys(std::string_view text);
+
+// Those of the folder `directory` (borrowed), as its owner reads them: none where there is no such
+// file. Errors: ReadOwnFile's.
+Result<std::vector<VerifierKey>> LoadPublicKeys(int directory);
 
 }  // namespace tidewaiter::audit

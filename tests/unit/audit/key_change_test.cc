@@ -414,6 +414,13 @@ TEST_F(KeyChangeTest, AListOfKeysThatCannotBeReadIsNotWrittenOver) {
   std::filesystem::permissions(folder_.File(kPublicKeyName), std::filesystem::perms(0666));
   Open(second_);
   EXPECT_EQ(ReadText(folder_.File(kPublicKeyName)), keys);
+  LogSettings settings{.directory = folder_.path(), .broker_id = "b"};
+  settings.store.key = second_;
+  const auto log = Log::Open(std::move(settings));
+  ASSERT_TRUE(log.has_value()) << log.error().message;
+  const auto done = (*log)->HandOver(
+      Record(), first_, [] { return Ok(); }, Deadline::After(std::chrono::seconds(60)));
+  EXPECT_THAT(done.error().message, HasSubstr(kPublicKeyName));
 }
 
 TEST_F(KeyChangeTest, ALogIsNotHandedOverToItsOwnKey) {
