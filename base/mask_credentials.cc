@@ -47,7 +47,8 @@ Span UnfinishedPassword(std::string_view text, std::string_view word, std::size_
   if (colon >= end || IsPort(word.substr(colon + 1, end - colon - 1))) return {};
   const std::size_t at = FirstAt(text, colon);
   if (at == kNone) return {.from = colon + 1, .to = word.size()};
-  return {.from = from, .to = at};
+  // A password with a blank in it can have an '@', too.
+  return {.from = from, .to = LastAt(text.substr(0, text.find_first_of(kSpace, at)))};
 }
 
 // What is masked of `word`, with which `text` begins. May end beyond the word.

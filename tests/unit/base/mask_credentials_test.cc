@@ -18,6 +18,11 @@ TEST(MaskCredentials, TakesThePasswordOutOfAUrl) {
   EXPECT_EQ(MaskCredentials("https://user:@host"), "https://***@host");
 }
 
+// A blank, and behind it what could end it.
+TEST(MaskCredentials, TakesAPasswordThatIsNoUrlAnyMore) {
+  EXPECT_EQ(MaskCredentials("x://user:my s3cr3t@pass@host/a b@c"), "x://***@host/a b@c");
+}
+
 TEST(MaskCredentials, TakesThePasswordOutOfAnImageReference) {
   const std::string digest = "@sha256:" + std::string(64, 'a');
   EXPECT_EQ(MaskCredentials("user:password@host:5000/lab/x:1.0.0" + digest),
