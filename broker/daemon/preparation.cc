@@ -7,7 +7,7 @@
 #include "audit/sha256.h"
 #include "base/printable.h"
 #include "base/trusted_path.h"
-#include "broker/docker/ca_certificates.h"
+#include "broker/registry/ca_certificates.h"
 
 namespace tidewaiter::daemon {
 namespace {
@@ -80,7 +80,7 @@ Result<LoadedCertificates> LoadCertificates(std::string_view key, const std::str
   LoadedCertificates loaded;
   if (path.empty()) return loaded;
   TW_ASSIGN(loaded.pem, config::ReadFile(path, config::kMaxFileBytes));
-  const Result<std::size_t> count = docker::CountCaCertificates(loaded.pem);
+  const Result<std::size_t> count = registry::CountCaCertificates(loaded.pem);
   if (!count) return count.error().Within(fmt::format("{} {}", key, Quoted(path)));
   loaded.count = *count;
   return loaded;

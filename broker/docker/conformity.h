@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "broker/docker/image_config.h"
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 
 namespace tidewaiter::docker {
 

@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "base/strong_id.h"
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 #include "broker/run/backend.h"
 #include "policy/admitted_run.h"
 

@@ -1,7 +1,7 @@
 // What GET /containers/ID/json says of how far a container has come. Pure.
 #pragma once
 
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 #include "broker/run/backend.h"
 
 namespace tidewaiter::docker {

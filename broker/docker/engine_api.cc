@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "broker/io/url.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -40,7 +41,7 @@ std::string Folder(const std::string& path) {
 
 // {"label":["name=value"]} and the like, as a query value.
 std::string Filters(const Json& filters) {
-  return UrlEncode(JsonText(filters).value_or("{}"));
+  return io::UrlEncode(JsonText(filters).value_or("{}"));
 }
 
 }  // namespace
@@ -103,20 +104,20 @@ Result<std::optional<Json>> EngineApi::Inspect(std::string path, std::string sub
 
 Result<std::optional<Json>> EngineApi::InspectImage(std::string_view reference,
                                                     const run::Patience& patience) {
-  return Inspect("/images/" + UrlEncode(reference, true) + "/json",
+  return Inspect("/images/" + io::UrlEncode(reference, true) + "/json",
                  Subject("inspect image", reference), kMaxOfImage, patience);
 }
 
 Result<std::optional<Json>> EngineApi::InspectNetwork(std::string_view which,
                                                       const run::Patience& patience) {
-  return Inspect("/networks/" + UrlEncode(which), Subject("inspect network", which), kMaxOfNetwork,
-                 patience);
+  return Inspect("/networks/" + io::UrlEncode(which), Subject("inspect network", which),
+                 kMaxOfNetwork, patience);
 }
 
 Result<std::optional<Json>> EngineApi::InspectContainer(std::string_view which,
                                                         const run::Patience& patience) {
-  return Inspect("/containers/" + UrlEncode(which) + "/json", Subject("inspect container", which),
-                 kMaxOfContainer, patience);
+  return Inspect("/containers/" + io::UrlEncode(which) + "/json",
+                 Subject("inspect container", which), kMaxOfContainer, patience);
 }
 
 Result<std::string> EngineApi::Create(EngineCall call, const run::Patience& patience) {
@@ -143,7 +144,7 @@ Result<std::string> EngineApi::CreateNetwork(const Json& body, const run::Patien
 Result<std::string> EngineApi::CreateContainer(std::string_view name, const Json& body,
                                                const run::Patience& patience) {
   TW_ASSIGN(std::string text, JsonText(body));
-  return Create({.path = "/containers/create?name=" + UrlEncode(name),
+  return Create({.path = "/containers/create?name=" + io::UrlEncode(name),
                  .body = std::move(text),
                  .subject = Subject("create container", name),
                  .headers = {}},
@@ -152,7 +153,7 @@ Result<std::string> EngineApi::CreateContainer(std::string_view name, const Json
 
 Result<EngineAnswer> EngineApi::StartContainer(std::string_view id, const run::Patience& patience) {
   return client_.Do({.method = "POST",
-                     .path = "/containers/" + UrlEncode(id) + "/start",
+                     .path = "/containers/" + io::UrlEncode(id) + "/start",
                      .subject = Subject("start container", id),
                      .retry = Retry::kUnlessReached,
                      .budget = settings_.start_timeout},
@@ -163,7 +164,7 @@ Result<bool> EngineApi::KillContainer(std::string_view id, std::string_view sign
                                       const run::Patience& patience) {
   EngineCall call{
       .method = "POST",
-      .path = "/containers/" + UrlEncode(id) + "/kill?signal=" + UrlEncode(signal),
+      .path = "/containers/" + io::UrlEncode(id) + "/kill?signal=" + io::UrlEncode(signal),
       .subject = Subject("signal container", id),
       .retry = Retry::kUnlessReached,
       .budget = settings_.call_timeout,
@@ -185,7 +186,7 @@ Result<bool> EngineApi::DeleteContainer(std::string_view id, const run::Patience
   const std::string subject = Subject("remove container", id);
   TW_ASSIGN(const EngineAnswer answer,
             client_.Do({.method = "DELETE",
-                        .path = "/containers/" + UrlEncode(id) + "?force=1&v=1",
+                        .path = "/containers/" + io::UrlEncode(id) + "?force=1&v=1",
                         .subject = subject,
                         .budget = settings_.call_timeout},
                        patience));
@@ -197,7 +198,7 @@ Result<bool> EngineApi::DeleteContainer(std::string_view id, const run::Patience
 Result<bool> EngineApi::DeleteNetwork(std::string_view id, const run::Patience& patience) {
   const std::string subject = Subject("remove network", id);
   TW_ASSIGN(const EngineAnswer answer, client_.Do({.method = "DELETE",
-                                                   .path = "/networks/" + UrlEncode(id),
+                                                   .path = "/networks/" + io::UrlEncode(id),
                                                    .subject = subject,
                                                    .budget = settings_.call_timeout},
                                                   patience));
@@ -282,7 +283,7 @@ Result<void> EngineApi::StreamEvents(std::string_view label, std::string_view si
       "/events?filters=" + Filters({{"type", Json::array({"container"})},
                                     {"event", Json::array({"die", "oom", "destroy"})},
                                     {"label", Json::array({label})}});
-  if (!since.empty()) path += "&since=" + UrlEncode(since);
+  if (!since.empty()) path += "&since=" + io::UrlEncode(since);
   TW_ASSIGN(const EngineAnswer answer,
             client_.Stream(
                 {.path = std::move(path), .subject = subject, .budget = settings_.check_timeout},
@@ -296,8 +297,8 @@ Result<void> EngineApi::StreamEvents(std::string_view label, std::string_view si
 Result<void> EngineApi::ReadLog(std::string_view id, std::string_view since,
                                 std::chrono::milliseconds silence, const run::Patience& patience,
                                 const std::function<bool(std::string_view)>& on_data) {
-  std::string path = "/containers/" + UrlEncode(id) + "/logs?stdout=1&stderr=1&timestamps=1";
-  if (!since.empty()) path += "&since=" + UrlEncode(since);
+  std::string path = "/containers/" + io::UrlEncode(id) + "/logs?stdout=1&stderr=1&timestamps=1";
+  if (!since.empty()) path += "&since=" + io::UrlEncode(since);
   // Nothing comes, not even the header, before the first message.
   const EngineCall call{
       .path = std::move(path), .subject = Subject("read log of container", id), .budget = silence};
@@ -309,10 +310,11 @@ Result<void> EngineApi::ReadLog(std::string_view id, std::string_view since,
 Result<void> EngineApi::PullImage(std::string_view name, std::string_view tag,
                                   const std::string& auth, const run::Patience& patience,
                                   std::function<bool(std::string_view)> on_data) {
-  EngineCall call{.method = "POST",
-                  .path = "/images/create?fromImage=" + UrlEncode(name) + "&tag=" + UrlEncode(tag),
-                  .subject = Subject("pull image", std::string(name).append("@").append(tag)),
-                  .budget = settings_.pull_silence};
+  EngineCall call{
+      .method = "POST",
+      .path = "/images/create?fromImage=" + io::UrlEncode(name) + "&tag=" + io::UrlEncode(tag),
+      .subject = Subject("pull image", std::string(name).append("@").append(tag)),
+      .budget = settings_.pull_silence};
   if (!auth.empty()) call.headers.emplace_back("X-Registry-Auth", auth);
   TW_ASSIGN(const EngineAnswer answer,
             client_.Stream(call, settings_.pull_silence, patience, nullptr, std::move(on_data)));
@@ -325,8 +327,8 @@ Result<void> EngineApi::PullImage(std::string_view name, std::string_view tag,
 Result<std::string> EngineApi::AttachTarget(std::string_view id, bool with_stdin,
                                             const run::Patience& patience) {
   TW_ASSIGN(const EngineVersion version, client_.Version(patience));
-  return version.Prefix() + "/containers/" + UrlEncode(id) + "/attach?stream=1&stdout=1&stderr=1" +
-         (with_stdin ? "&stdin=1" : "");
+  return version.Prefix() + "/containers/" + io::UrlEncode(id) +
+         "/attach?stream=1&stdout=1&stderr=1" + (with_stdin ? "&stdin=1" : "");
 }
 
 }  // namespace tidewaiter::docker

@@ -12,8 +12,8 @@
 
 #include "base/result.h"
 #include "broker/docker/engine_client.h"
-#include "broker/docker/json.h"
 #include "broker/docker/settings.h"
+#include "broker/json/json.h"
 #include "broker/run/backend.h"
 
 namespace tidewaiter::docker {

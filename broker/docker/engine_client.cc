@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/printable.h"
-#include "broker/docker/pause.h"
 #include "broker/io/http_reader.h"
+#include "broker/run/pause.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -73,7 +73,8 @@ Result<EngineVersion> EngineClient::AskVersion(const run::Patience& patience, De
     }
     const bool again =
         answer.error().code == ErrorCode::kUnavailable && attempt < kRetryWaits.size();
-    if (!again || !Pause(kRetryWaits.at(attempt), {.stop = patience.stop, .deadline = budget})) {
+    if (!again ||
+        !run::Pause(kRetryWaits.at(attempt), {.stop = patience.stop, .deadline = budget})) {
       return Unreached(answer.error(), kSubject, patience);
     }
   }
@@ -105,7 +106,7 @@ Result<T> EngineClient::Attempt(
         answer.error().code == ErrorCode::kUnavailable && attempt < kRetryWaits.size() &&
         (call.retry == EngineCall::Retry::kSafe || answer.error().Reason() == "CONNECT_FAILED");
     const Error error = Unreached(answer.error(), call.subject, patience);
-    if (!again || !Pause(kRetryWaits.at(attempt), budget)) return error;
+    if (!again || !run::Pause(kRetryWaits.at(attempt), budget)) return error;
   }
 }
 
@@ -195,24 +196,6 @@ Error EngineRefusal(const EngineAnswer& answer, std::string_view subject) {
 Error InvalidAnswer(std::string_view subject, std::string_view what) {
   return Fail(ErrorCode::kInternal, std::string(subject).append(": ").append(what),
               "ENGINE_INVALID_ANSWER");
-}
-
-std::string UrlEncode(std::string_view text, bool keep_slash) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto value = static_cast<unsigned char>(c);
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '.' || c == '_' || c == '~' || (keep_slash && c == '/');
-    if (plain) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHex[value >> 4U];
-      out += kHex[value & 0xFU];
-    }
-  }
-  return out;
 }
 
 }  // namespace tidewaiter::docker

@@ -11,8 +11,8 @@
 
 #include "base/guarded.h"
 #include "base/result.h"
-#include "broker/docker/json.h"
 #include "broker/io/http_client.h"
+#include "broker/json/json.h"
 #include "broker/run/backend.h"
 
 namespace tidewaiter::docker {
@@ -111,8 +111,5 @@ Error EngineRefusal(const EngineAnswer& answer, std::string_view subject);
 std::string EngineMessage(const EngineAnswer& answer);
 // `subject: what`, reason ENGINE_INVALID_ANSWER.
 Error InvalidAnswer(std::string_view subject, std::string_view what);
-
-// Percent-encodes everything but RFC 3986's unreserved characters (and '/' where `keep_slash`).
-std::string UrlEncode(std::string_view text, bool keep_slash = false);
 
 }  // namespace tidewaiter::docker

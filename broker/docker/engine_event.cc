@@ -4,7 +4,7 @@
 
 #include "broker/docker/engine_client.h"
 #include "broker/docker/engine_time.h"
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 
 namespace tidewaiter::docker {
 namespace {

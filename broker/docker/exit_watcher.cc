@@ -6,7 +6,7 @@
 #include "base/printable.h"
 #include "broker/docker/labels.h"
 #include "broker/docker/line_splitter.h"
-#include "broker/docker/pause.h"
+#include "broker/run/pause.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -124,7 +124,7 @@ void ExitWatcher::FollowLoop(const std::stop_token& stop) {
     if (was_following && Clock::now() - began > settings_.event_retry_max) {
       wait = kFirstRetry;
     }
-    static_cast<void>(Pause(wait, {.stop = stop, .deadline = Deadline::Never()}));
+    static_cast<void>(run::Pause(wait, {.stop = stop, .deadline = Deadline::Never()}));
     wait = std::min(wait * 2, settings_.event_retry_max);
   }
 }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 #include "policy/effective_run.h"
 #include "policy/image_reference.h"
 

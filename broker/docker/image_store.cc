@@ -5,7 +5,7 @@
 
 #include "base/printable.h"
 #include "broker/docker/pull_progress.h"
-#include "broker/docker/registry_auth.h"
+#include "broker/registry/registry_auth.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -65,11 +65,11 @@ Result<std::optional<ImageConfig>> ImageStore::Find(const policy::ImageReference
 
 Result<void> ImageStore::Pull(const policy::ImageReference& image, run::ImageProgressSink& progress,
                               const run::Patience& patience) {
-  TW_ASSIGN(const std::optional<Credentials> credentials,
-            FindCredentials(settings_.registry.auth_file, image.registry));
+  TW_ASSIGN(const std::optional<registry::Credentials> credentials,
+            registry::FindCredentials(settings_.registry.auth_file, image.registry));
   std::string header;
   if (credentials) {
-    TW_ASSIGN(header, RegistryAuthHeader(*credentials, image.registry));
+    TW_ASSIGN(header, registry::RegistryAuthHeader(*credentials, image.registry));
   }
   PullProgress lines(progress);
   Result<void> pulled =

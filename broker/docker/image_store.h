@@ -10,7 +10,7 @@
 #include "broker/docker/engine_api.h"
 #include "broker/docker/image_config.h"
 #include "broker/docker/settings.h"
-#include "broker/docker/tag_check.h"
+#include "broker/registry/tag_check.h"
 #include "broker/run/backend.h"
 #include "policy/effective_run.h"
 
@@ -40,7 +40,7 @@ class ImageStore {
 
   EngineApi& api_;
   const DockerSettings& settings_;
-  TagCheck tags_;
+  registry::TagCheck tags_;
   Guarded<std::map<std::string, std::shared_ptr<const ImageConfig>>> known_;
 };
 

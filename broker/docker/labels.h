@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/strong_id.h"
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 #include "policy/effective_run.h"
 
 namespace tidewaiter::docker {

@@ -13,7 +13,7 @@
 
 #include <cstdint>
 
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 
 namespace tidewaiter::docker {
 

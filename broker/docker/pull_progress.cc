@@ -1,7 +1,7 @@
 #include "broker/docker/pull_progress.h"
 
 #include "base/printable.h"
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 
 namespace tidewaiter::docker {
 namespace {

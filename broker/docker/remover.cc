@@ -5,7 +5,7 @@
 
 #include "base/printable.h"
 #include "broker/docker/labels.h"
-#include "broker/docker/pause.h"
+#include "broker/run/pause.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -75,7 +75,7 @@ Result<void> Remover::RemoveNow(const run::Resource& resource, const RunId& run_
     TW_ASSIGN(const bool removed, Delete(resource.kind, id, patience));
     TW_ASSIGN(const std::optional<Json> still, Inspect(resource.kind, id, patience));
     if (!still) break;
-    if (!Pause(wait, patience)) {
+    if (!run::Pause(wait, patience)) {
       return Fail(ErrorCode::kDeadlineExceeded,
                   "remove " + std::string(NameOf(resource.kind)) + " " + Quoted(id) +
                       (removed ? ": the engine still shows it" : ": the engine is still at it"));

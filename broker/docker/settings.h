@@ -1,32 +1,16 @@
-// What the configuration says about the engine and the registries. Plain data.
+// What the configuration says about the engine. Plain data.
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 
 #include "base/strong_id.h"
+#include "broker/registry/settings.h"
 #include "policy/effective_run.h"
 
 namespace tidewaiter::docker {
-
-struct RegistrySettings {
-  // "HOST:PORT" of registries spoken to without TLS; honoured only where HOST is a loopback
-  // address.
-  std::set<std::string> plain_http;
-  // A docker config.json; empty: every registry is asked anonymously. Read again for every use, so
-  // that a renewed token needs no restart.
-  std::string auth_file;
-  // CA certificates in PEM that are trusted besides the system's; may be empty.
-  std::string ca_certificates;
-  std::chrono::milliseconds call_timeout{std::chrono::seconds(15)};
-  // How long a confirmed tag stays confirmed. Refusals are never remembered. Zero: ask every time.
-  std::chrono::milliseconds tag_memory{std::chrono::seconds(60)};
-  std::size_t tag_memory_entries = 1024;
-};
 
 struct DockerSettings {
   // Whether the broker can give files to that user, for inputs and outputs. Empty: to every one.
@@ -34,7 +18,7 @@ struct DockerSettings {
   std::string socket = "/run/docker.sock";
   BrokerId broker_id;
   std::map<std::string, std::string> seccomp_profiles;  // name -> the profile's JSON text
-  RegistrySettings registry;
+  registry::RegistrySettings registry;
 
   std::chrono::milliseconds call_timeout{std::chrono::seconds(30)};    // each plain call
   std::chrono::milliseconds create_timeout{std::chrono::seconds(60)};  // network or container

@@ -20,14 +20,12 @@
 #include "broker/docker/engine_time.h"
 #include "broker/docker/image_config.h"
 #include "broker/docker/log_driver.h"
-#include "broker/docker/registry_auth.h"
-#include "broker/docker/tag_check.h"
+#include "broker/registry/registry_auth.h"
+#include "broker/registry/tag_check.h"
 
 namespace {
 
 using namespace tidewaiter;
-using docker::At;
-using docker::Json;
 
 void Require(bool holds) {
   if (!holds) std::abort();
@@ -80,9 +78,9 @@ bool IsHardened(const Json& view) {
          At(host, {"NetworkMode"}) == "none" && At(host, {"IpcMode"}) == "none" &&
          At(host, {"ReadonlyRootfs"}) == true && At(host, {"Privileged"}) != true &&
          At(host, {"Memory"}) == 67108864 && At(host, {"PidsLimit"}) == 32 &&
-         docker::TextAt(host, "PidMode").empty() && docker::TextAt(host, "UsernsMode").empty() &&
-         docker::AsStrings(At(host, {"Binds"})).value_or(std::vector<std::string>{}).empty() &&
-         docker::TextAt(mount, "Source") == "/srv" && At(mount, {"RW"}) == false;
+         TextAt(host, "PidMode").empty() && TextAt(host, "UsernsMode").empty() &&
+         AsStrings(At(host, {"Binds"})).value_or(std::vector<std::string>{}).empty() &&
+         TextAt(mount, "Source") == "/srv" && At(mount, {"RW"}) == false;
 }
 
 void CheckConformity(const Json& patch) {
@@ -142,7 +140,7 @@ void CheckImage(const Json& inspect) {
 }
 
 void CheckCredentials(std::string_view text) {
-  const auto auth = docker::RegistryAuth::Parse(text);
+  const auto auth = registry::RegistryAuth::Parse(text);
   if (!auth) return RequirePrintable(auth.error());
   const auto found = auth->For("docker.io");
   if (!found) RequirePrintable(found.error());
@@ -165,8 +163,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CheckCredentials(text);
   CheckBase64(text);
   CheckTime(text);
-  static_cast<void>(docker::IndexLists(text, "sha256:aa"));
-  const auto json = docker::ParseJson(text);
+  static_cast<void>(registry::IndexLists(text, "sha256:aa"));
+  const auto json = ParseJson(text);
   if (!json) return 0;
   CheckState(*json);
   CheckImage(*json);

@@ -9,16 +9,19 @@
 
 #include "broker/docker/docker_backend.h"
 #include "tests/support/admitted_run.h"
+#include "tests/support/fake_http.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/stand_in_engine.h"
-#include "tests/unit/docker/fake_http.h"
 
 namespace tidewaiter::docker {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::Answer;
+using testing::FakeHttp;
 using ::testing::HasSubstr;
+using testing::kVersionAnswer;
 using ::tidewaiter::testing::StandInEngine;
 using Fault = StandInEngine::Fault;
 using State = run::Adopted::State;

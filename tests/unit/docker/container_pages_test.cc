@@ -9,16 +9,19 @@
 #include <vector>
 
 #include "broker/docker/engine_api.h"
+#include "tests/support/fake_http.h"
 #include "tests/support/stand_in_recordings.h"
 #include "tests/support/stand_in_server.h"
-#include "tests/unit/docker/fake_http.h"
 
 namespace tidewaiter::docker {
 namespace {
 
+using testing::Answer;
 using ::testing::Each;
 using ::testing::ElementsAreArray;
+using testing::FakeHttp;
 using ::testing::HasSubstr;
+using testing::kVersionAnswer;
 using ::testing::SizeIs;
 
 constexpr std::size_t kPage = EngineApi::kMostOnPage;

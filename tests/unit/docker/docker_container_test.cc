@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "broker/docker/engine_api.h"
-#include "tests/unit/docker/fake_http.h"
+#include "tests/support/fake_http.h"
 
 namespace tidewaiter::docker {
 namespace {
+
+using testing::Answer;
+using testing::FakeHttp;
+using testing::kVersionAnswer;
 
 // As runc 1.1 words it.
 constexpr std::string_view kPrefix =

@@ -3,13 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/docker/fake_http.h"
+#include "tests/support/fake_http.h"
 
 namespace tidewaiter::docker {
 namespace {
 
+using testing::Answer;
 using ::testing::ElementsAre;
+using testing::FakeHttp;
 using ::testing::HasSubstr;
+using testing::kVersionAnswer;
 using ::testing::SizeIs;
 
 run::Patience Soon() {
@@ -125,11 +128,6 @@ TEST(EngineClientTest, RefusalCarriesTheEnginesWordsEscapedAndCut) {
 TEST(EngineClientTest, RefusalWithoutJsonStillNamesTheStatus) {
   EXPECT_THAT(EngineRefusal({.status = 404, .body = "<html>"}, "do x").message,
               HasSubstr("do x: the engine answers 404"));
-}
-
-TEST(EngineClientTest, UrlEncodingLeavesNothingThatMeansSomething) {
-  EXPECT_EQ(UrlEncode("a/b@c:d?e&f#g h\n"), "a%2Fb%40c%3Ad%3Fe%26f%23g%20h%0A");
-  EXPECT_EQ(UrlEncode("a/b", true), "a/b");
 }
 
 }  // namespace

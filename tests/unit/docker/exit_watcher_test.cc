@@ -8,13 +8,16 @@
 #include <memory>
 #include <thread>
 
-#include "tests/unit/docker/fake_http.h"
+#include "tests/support/fake_http.h"
 
 namespace tidewaiter::docker {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::Answer;
+using testing::FakeHttp;
+using testing::kVersionAnswer;
 
 const std::string kId(64, 'a');
 const std::string kOther(64, 'b');

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/fake_http.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/stand_in_log.h"
 #include "tests/support/stand_in_recordings.h"
 #include "tests/support/stand_in_server.h"
-#include "tests/unit/docker/fake_http.h"
 
 namespace tidewaiter::docker {
 namespace {
@@ -19,6 +19,9 @@ namespace {
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::Answer;
+using testing::FakeHttp;
+using testing::kVersionAnswer;
 using ::tidewaiter::testing::StandInConnection;
 using ::tidewaiter::testing::StandInRequest;
 

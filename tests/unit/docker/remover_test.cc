@@ -3,13 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/unit/docker/fake_http.h"
+#include "tests/support/fake_http.h"
 
 namespace tidewaiter::docker {
 namespace {
 
+using testing::Answer;
 using ::testing::ElementsAre;
+using testing::FakeHttp;
 using ::testing::HasSubstr;
+using testing::kVersionAnswer;
 using ::testing::Not;
 
 const std::string kId(64, 'a');

@@ -1,4 +1,4 @@
-#include "broker/docker/registry_auth.h"
+#include "broker/registry/registry_auth.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,9 +11,9 @@
 #include "base/base64.h"
 #include "base/printable.h"
 #include "base/unique_fd.h"
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = std::size_t{1} << 20U;
@@ -142,4 +142,4 @@ Result<std::string> RegistryAuthHeader(const Credentials& credentials,
   return EncodeBase64Url(text);
 }
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

@@ -10,14 +10,14 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "broker/docker/auth_challenge.h"
-#include "broker/docker/registry_auth.h"
-#include "broker/docker/settings.h"
 #include "broker/io/http_client.h"
+#include "broker/registry/auth_challenge.h"
+#include "broker/registry/registry_auth.h"
+#include "broker/registry/settings.h"
 #include "broker/run/backend.h"
 #include "policy/image_reference.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 
 class RegistryClient {
  public:
@@ -51,4 +51,4 @@ class RegistryClient {
 // Whether "HOST[:PORT]" is localhost, in 127.0.0.0/8 or ::1, by its spelling alone.
 bool IsLoopback(std::string_view authority) noexcept;
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

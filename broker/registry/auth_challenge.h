@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 
 struct AuthChallenge {
   enum class Scheme { kBasic, kBearer };
@@ -21,4 +21,4 @@ struct AuthChallenge {
 // of another scheme. Of several challenges the first is read.
 std::optional<AuthChallenge> ParseAuthChallenge(std::string_view header);
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

@@ -8,12 +8,12 @@
 #include "base/deadline.h"
 #include "base/guarded.h"
 #include "base/result.h"
-#include "broker/docker/registry_client.h"
-#include "broker/docker/settings.h"
+#include "broker/registry/registry_client.h"
+#include "broker/registry/settings.h"
 #include "broker/run/backend.h"
 #include "policy/image_reference.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 
 class TagCheck {
  public:
@@ -44,4 +44,4 @@ std::string DigestOfBytes(std::string_view algorithm, std::string_view bytes);
 // Whether `manifest` is an index (OCI) or manifest list (Docker) with an entry of that digest.
 bool IndexLists(std::string_view manifest, std::string_view digest);
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

@@ -1,8 +1,8 @@
-#include "broker/docker/auth_challenge.h"
+#include "broker/registry/auth_challenge.h"
 
 #include <gtest/gtest.h>
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 namespace {
 
 TEST(AuthChallengeTest, BearerOfDockerHub) {
@@ -44,4 +44,4 @@ TEST(AuthChallengeTest, RefusesWhatIsNoChallengeThatItKnows) {
 }
 
 }  // namespace
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter {
 
 using Json = nlohmann::json;
 
@@ -36,4 +36,4 @@ std::optional<std::vector<std::string>> AsStrings(const Json& value);
 // The string member `key` of an object, or "" where it is missing or no string.
 std::string TextAt(const Json& object, std::string_view key);
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter

@@ -1,4 +1,4 @@
-#include "broker/docker/ca_certificates.h"
+#include "broker/registry/ca_certificates.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -8,7 +8,7 @@
 #include <limits>
 #include <memory>
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 namespace {
 
 struct BioDeleter {
@@ -43,4 +43,4 @@ Result<std::size_t> CountCaCertificates(std::string_view pem) {
   return count;
 }
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

@@ -1,11 +1,11 @@
-#include "broker/docker/ca_certificates.h"
+#include "broker/registry/ca_certificates.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 namespace {
 
 using ::testing::HasSubstr;
@@ -57,4 +57,4 @@ TEST(CaCertificates, DamagedCertificateIsRefused) {
 }
 
 }  // namespace
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

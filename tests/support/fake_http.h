@@ -10,7 +10,7 @@
 
 #include "broker/io/http_client.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::testing {
 
 inline io::HttpResponse Answer(long status, std::string body = "", io::HttpHeaders headers = {}) {
   io::HttpResponse response;
@@ -76,4 +76,4 @@ inline std::string HeaderOf(const io::HttpRequest& request, std::string_view nam
 inline constexpr const char* kVersionAnswer =
     R"({"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"})";
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::testing

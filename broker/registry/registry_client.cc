@@ -1,4 +1,4 @@
-#include "broker/docker/registry_client.h"
+#include "broker/registry/registry_client.h"
 
 #include <algorithm>
 #include <optional>
@@ -6,10 +6,10 @@
 
 #include "base/base64.h"
 #include "base/printable.h"
-#include "broker/docker/engine_client.h"
-#include "broker/docker/json.h"
+#include "broker/io/url.h"
+#include "broker/json/json.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 namespace {
 
 constexpr std::string_view kManifestTypes =
@@ -163,7 +163,7 @@ Result<std::string> RegistryClient::Token(const AuthChallenge& challenge,
 
   // The scope is ours, never the challenge's: it could ask for more.
   const std::string query =
-      "service=" + UrlEncode(challenge.service) + "&scope=" + UrlEncode(Scope(image));
+      "service=" + io::UrlEncode(challenge.service) + "&scope=" + io::UrlEncode(Scope(image));
   io::HttpRequest request;
   request.url = challenge.realm;
   request.ca_certificates = settings_.ca_certificates;
@@ -171,7 +171,7 @@ Result<std::string> RegistryClient::Token(const AuthChallenge& challenge,
     request.method = "POST";
     request.headers.emplace_back("Content-Type", "application/x-www-form-urlencoded");
     request.body = query + "&client_id=tidewaiter&grant_type=refresh_token&refresh_token=" +
-                   UrlEncode(credentials->identity_token);
+                   io::UrlEncode(credentials->identity_token);
   } else {
     request.url += (challenge.realm.find('?') == std::string::npos ? "?" : "&") + query;
     if (credentials) request.headers.emplace_back("Authorization", BasicHeader(*credentials));
@@ -190,4 +190,4 @@ Result<std::string> RegistryClient::Token(const AuthChallenge& challenge,
   return "Bearer " + token;
 }
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

@@ -1,4 +1,4 @@
-#include "broker/docker/registry_auth.h"
+#include "broker/registry/registry_auth.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,7 @@
 
 #include "base/base64.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 namespace {
 
 using ::testing::HasSubstr;
@@ -101,4 +101,4 @@ TEST(RegistryAuthTest, HeaderIsBase64UrlOfTheRegistrysJson) {
 }
 
 }  // namespace
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

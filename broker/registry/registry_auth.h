@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 
 struct Credentials {
   std::string username;
@@ -47,4 +47,4 @@ Result<std::optional<Credentials>> FindCredentials(const std::string& path,
 // The X-Registry-Auth header of a pull (Docker Engine API, "Authentication"): base64url of JSON.
 Result<std::string> RegistryAuthHeader(const Credentials& credentials, const std::string& registry);
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

@@ -1,8 +1,8 @@
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 
 #include <limits>
 
-namespace tidewaiter::docker {
+namespace tidewaiter {
 namespace {
 
 constexpr int kMaxDepth = 64;
@@ -84,4 +84,4 @@ std::string TextAt(const Json& object, std::string_view key) {
   return AsString(At(object, {key})).value_or("");
 }
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter

@@ -1,4 +1,4 @@
-#include "broker/docker/tag_check.h"
+#include "broker/registry/tag_check.h"
 
 #include <openssl/evp.h>
 
@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "base/printable.h"
-#include "broker/docker/json.h"
+#include "broker/json/json.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 namespace {
 
 Error Mismatch(const policy::ImageReference& image, const std::string& why) {
@@ -106,4 +106,4 @@ void TagCheck::Remember(const std::string& key) {
   confirmed->insert_or_assign(key, Deadline::After(settings_.tag_memory));
 }
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

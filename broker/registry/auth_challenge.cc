@@ -1,10 +1,10 @@
-#include "broker/docker/auth_challenge.h"
+#include "broker/registry/auth_challenge.h"
 
 #include <algorithm>
 
 #include "base/printable.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 namespace {
 
 std::string Lower(std::string_view text) {
@@ -104,4 +104,4 @@ std::optional<AuthChallenge> ParseAuthChallenge(std::string_view header) {
   return challenge;
 }
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry

@@ -1,4 +1,4 @@
-#include "broker/docker/tag_check.h"
+#include "broker/registry/tag_check.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,13 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/unit/docker/fake_http.h"
+#include "tests/support/fake_http.h"
 
-namespace tidewaiter::docker {
+namespace tidewaiter::registry {
 namespace {
 
+using testing::Answer;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using testing::FakeHttp;
+using testing::HeaderOf;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
@@ -270,4 +273,4 @@ TEST_F(TokenFlowTest, BasicChallengeWithoutCredentialsRefuses) {
 }
 
 }  // namespace
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::registry
