@@ -31,7 +31,7 @@ UniqueFd Listen(std::uint16_t& port) {
 
 }  // namespace
 
-TlsListener::TlsListener(TestAuthority::Server server, Options options)
+TlsListener::TlsListener(testing::TestAuthority::Issued server, Options options)
     : options_(options), context_(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free) {
   SSL_CTX* const context = context_.get();
   SSL_CTX_set_security_level(context, 0);  // so that it can be older than its clients like

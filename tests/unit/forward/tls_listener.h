@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "tests/unit/forward/test_certificates.h"
+#include "tests/support/test_certificates.h"
 
 namespace tidewaiter::forward {
 
@@ -28,7 +28,7 @@ class TlsListener {
     std::size_t read_only = 0;  // messages of a connection, and no byte after them; 0: all
     std::uint16_t port = 0;     // 0: any
   };
-  TlsListener(TestAuthority::Server server, Options options);
+  TlsListener(testing::TestAuthority::Issued server, Options options);
   ~TlsListener();
   TlsListener(const TlsListener&) = delete;
   TlsListener& operator=(const TlsListener&) = delete;

@@ -28,7 +28,7 @@ class TlsSyslogTest : public ::testing::Test {
     return {host, server.port(), TlsTrust::Create(authority_.pem()).value(), kOrigin};
   }
   // What a connection to such a server fails with.
-  Error Refusal(TestAuthority::Server server, TlsListener::Options options = {}) const {
+  Error Refusal(testing::TestAuthority::Issued server, TlsListener::Options options = {}) const {
     TlsListener listener(std::move(server), options);
     TlsSyslog destination = To(listener);
     const auto connected = destination.Connect({}, Soon());
@@ -36,7 +36,7 @@ class TlsSyslogTest : public ::testing::Test {
     return connected ? Error{} : connected.error();
   }
 
-  const TestAuthority authority_;
+  const testing::TestAuthority authority_;
 };
 
 TEST_F(TlsSyslogTest, EachRecordComesWholeAfterItsLength) {
@@ -67,7 +67,7 @@ TEST_F(TlsSyslogTest, AnAddressIsAnAddressOfTheCertificate) {
 }
 
 TEST_F(TlsSyslogTest, ACertificateOfAnUnknownAuthorityIsRefused) {
-  const Error error = Refusal(TestAuthority().Issue("DNS:localhost"));
+  const Error error = Refusal(testing::TestAuthority().Issue("DNS:localhost"));
   EXPECT_EQ(error.reason, "TLS_UNTRUSTED");
   EXPECT_THAT(error.message, HasSubstr("certificate: "));
 }
