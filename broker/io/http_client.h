@@ -1,6 +1,6 @@
-// HTTP/1.1 over a Unix socket or TCP (TLS always verified), by libcurl's multi interface on the
-// event loop. Connections are kept and reused. Thread-safe; calls block the calling thread (never
-// the loop's) until answer, deadline or stop.
+// HTTP/1.1 over a Unix socket or TCP (TLS verified, unless a request says otherwise), by libcurl's
+// multi interface on the event loop. Connections are kept and reused. Thread-safe; calls block the
+// calling thread (never the loop's) until answer, deadline or stop.
 #pragma once
 
 #include <chrono>
@@ -16,6 +16,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "broker/io/event_loop.h"
+#include "broker/io/tls_identity.h"
 
 namespace tidewaiter::io {
 
@@ -32,6 +33,9 @@ struct HttpRequest {
   // PEM of CA certificates that are trusted besides the system's (those in /etc/ssl/certs, by their
   // names' hashes). Borrowed: must outlive the call.
   std::string_view ca_certificates;
+  // Whom to trust and who to be, in place of ca_certificates. Borrowed: must outlive the call. A
+  // request to "http://" takes no notice.
+  const TlsIdentity* tls = nullptr;
   std::size_t max_response_bytes = std::size_t{4} << 20U;
   // How long the other side may stay silent, and how long it may take until its answer's header has
   // come, within the deadline. Zero: no bound of its own.
@@ -54,9 +58,11 @@ class HttpClient {
   virtual ~HttpClient() = default;
 
   // Redirects are not followed. Errors: UNAVAILABLE (cannot connect, connection reset, answer
-  // broken off), DEADLINE_EXCEEDED, CANCELLED, RESOURCE_EXHAUSTED (answer larger than
-  // max_response_bytes), INTERNAL (not HTTP). Whether a failed request took effect is unknown,
-  // except where it could not connect: reason "CONNECT_FAILED".
+  // broken off; "TLS_UNTRUSTED": the server's certificate), DEADLINE_EXCEEDED, CANCELLED,
+  // RESOURCE_EXHAUSTED (answer larger than max_response_bytes), INTERNAL (not HTTP),
+  // INVALID_ARGUMENT (not a request that can be sent; "TLS_IDENTITY": no usable certificate or
+  // key). Whether a failed request took effect is unknown, except where it could not connect:
+  // reason "CONNECT_FAILED".
   virtual Result<HttpResponse> Fetch(const HttpRequest& request, const std::stop_token& stop,
                                      Deadline deadline) = 0;
 

@@ -25,6 +25,19 @@ bool HasBodyByNature(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
+// Whether the server is to be known by another name than the URL's host.
+bool HasServerName(const HttpRequest& request) {
+  return request.tls != nullptr && !request.tls->server_name.empty() &&
+         request.url.starts_with("https://");
+}
+
+bool HasHeader(const HttpRequest& request, std::string_view lower_case_name) {
+  return std::any_of(request.headers.begin(), request.headers.end(), [&](const auto& header) {
+    const std::optional parsed = ParseHttpHeader(header.first + ":");
+    return parsed && parsed->first == lower_case_name;
+  });
+}
+
 // Whether the request can be written down without a line of its own making.
 bool IsSendable(const HttpRequest& request) {
   const bool known_scheme =
@@ -47,12 +60,19 @@ bool Set(CURL* handle, CURLoption option, Value value) {
 
 }  // namespace
 
+HttpTransfer::HttpTransfer(const HttpRequest& request, const HttpSink* sink, Deadline deadline)
+    : request_(request),
+      sink_(sink),
+      deadline_(deadline),
+      route_(HasServerName(request) ? RouteByName(request.url, request.tls->server_name)
+                                    : std::nullopt) {}
+
 Result<std::shared_ptr<HttpTransfer>> HttpTransfer::Create(const HttpRequest& request,
                                                            const HttpSink* sink,
                                                            Deadline deadline) {
   // Not make_shared: the constructor is private.
   std::shared_ptr<HttpTransfer> transfer(new HttpTransfer(request, sink, deadline));
-  if (!IsSendable(request)) {
+  if (!IsSendable(request) || (HasServerName(request) && !transfer->route_)) {
     return Fail(ErrorCode::kInvalidArgument,
                 transfer->Subject() + ": not a request that can be sent");
   }
@@ -69,7 +89,7 @@ bool HttpTransfer::Prepare() {
   detail_.front() = '\0';
   // 0 and 1 are `long` in libcurl's variadic interface.
   const bool bounded =
-      Set(curl, CURLOPT_URL, request_.url.c_str()) &&
+      Set(curl, CURLOPT_URL, route_ ? route_->url.c_str() : request_.url.c_str()) &&
       Set(curl, CURLOPT_PROTOCOLS_STR, "http,https") &&
       Set(curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && Set(curl, CURLOPT_FOLLOWLOCATION, 0L) &&
       Set(curl, CURLOPT_HTTP09_ALLOWED, 0L) &&
@@ -92,20 +112,19 @@ bool HttpTransfer::Prepare() {
                          Set(curl, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnSend) &&
                          Set(curl, CURLOPT_PREREQDATA, self) &&
                          Set(curl, CURLOPT_OPENSOCKETFUNCTION, &HttpTransfer::OpenSocket);
-  return bounded && local && connected && PrepareMethod() && PrepareHeaders() && PrepareTrust();
+  return bounded && local && connected && PrepareMethod() && PrepareHeaders() && PrepareTrust() &&
+         PrepareRoute();
 }
 
-// The blob takes the place of the system's bundle, but not of the folder beside it, which is named
-// so that this holds however libcurl was built.
 bool HttpTransfer::PrepareTrust() {
-  if (request_.ca_certificates.empty()) return true;
-  curl_blob blob{};
-  // libcurl's C interface takes no const; it only reads. Not copied, as the body.
-  blob.data = const_cast<char*>(request_.ca_certificates.data());
-  blob.len = request_.ca_certificates.size();
-  blob.flags = CURL_BLOB_NOCOPY;
-  return Set(handle_.get(), CURLOPT_CAINFO_BLOB, &blob) &&
-         Set(handle_.get(), CURLOPT_CAPATH, "/etc/ssl/certs");
+  if (request_.tls != nullptr) return UseIdentity(handle_.get(), *request_.tls);
+  return request_.ca_certificates.empty() || TrustBesides(handle_.get(), request_.ca_certificates);
+}
+
+bool HttpTransfer::PrepareRoute() {
+  if (!route_) return true;
+  connect_to_.reset(curl_slist_append(nullptr, route_->connect_to.c_str()));
+  return connect_to_ != nullptr && Set(handle_.get(), CURLOPT_CONNECT_TO, connect_to_.get());
 }
 
 bool HttpTransfer::PrepareMethod() {
@@ -124,12 +143,8 @@ bool HttpTransfer::PrepareMethod() {
 bool HttpTransfer::PrepareHeaders() {
   // No waiting for "100 Continue", and no content type that libcurl makes up.
   std::vector<std::string> lines{"Expect:"};
-  const bool typed =
-      std::any_of(request_.headers.begin(), request_.headers.end(), [](const auto& header) {
-        const std::optional parsed = ParseHttpHeader(header.first + ":");
-        return parsed && parsed->first == "content-type";
-      });
-  if (!typed) lines.emplace_back("Content-Type:");
+  if (!HasHeader(request_, "content-type")) lines.emplace_back("Content-Type:");
+  if (route_ && !HasHeader(request_, "host")) lines.push_back("Host: " + route_->host);
   for (const auto& [name, value] : request_.headers) {
     // "Name:" would take the header away; "Name;" sends it without a value.
     lines.push_back(value.empty() ? name + ";" : name + ": " + value);

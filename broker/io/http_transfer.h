@@ -18,6 +18,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "broker/io/http_client.h"
+#include "broker/io/http_tls.h"
 
 namespace tidewaiter::io {
 
@@ -56,13 +57,13 @@ class HttpTransfer {
   Result<HttpResponse> Wait();
 
  private:
-  HttpTransfer(const HttpRequest& request, const HttpSink* sink, Deadline deadline)
-      : request_(request), sink_(sink), deadline_(deadline) {}
+  HttpTransfer(const HttpRequest& request, const HttpSink* sink, Deadline deadline);
 
   [[nodiscard]] bool Prepare();
   [[nodiscard]] bool PrepareMethod();
   [[nodiscard]] bool PrepareHeaders();
   [[nodiscard]] bool PrepareTrust();
+  [[nodiscard]] bool PrepareRoute();
   [[nodiscard]] Error Failure(CURLcode code) const;
   void EndWith(Result<HttpResponse> result);
   [[nodiscard]] std::string Subject() const;
@@ -87,8 +88,10 @@ class HttpTransfer {
   const HttpRequest& request_;
   const HttpSink* const sink_;
   const Deadline deadline_;
+  const std::optional<NamedRoute> route_;  // where the request's TlsIdentity has a server_name
   std::array<char, CURL_ERROR_SIZE> detail_{};
   std::unique_ptr<curl_slist, ListDeleter> headers_;
+  std::unique_ptr<curl_slist, ListDeleter> connect_to_;
 
   HttpResponse response_;
   std::size_t header_bytes_ = 0;
