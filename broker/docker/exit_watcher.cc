@@ -5,7 +5,7 @@
 
 #include "base/printable.h"
 #include "broker/docker/labels.h"
-#include "broker/docker/line_splitter.h"
+#include "broker/io/line_splitter.h"
 #include "broker/run/pause.h"
 
 namespace tidewaiter::docker {
@@ -140,7 +140,7 @@ Error ExitWatcher::FollowOnce(const std::stop_token& stop) {
     since = shared->since;
   }
   const std::stop_callback end_with_us(stop, [&stream] { stream.request_stop(); });
-  LineSplitter lines(kMaxEventLine);
+  io::LineSplitter lines(kMaxEventLine);
   std::size_t oversized = 0;
   bool broken_off = true;  // by the engine
   const Result<void> ended = api_.StreamEvents(

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/deadline.h"
-#include "broker/docker/line_splitter.h"
+#include "broker/io/line_splitter.h"
 #include "broker/run/backend.h"
 
 namespace tidewaiter::docker {
@@ -33,7 +33,7 @@ class PullProgress {
   bool OnLine(std::string_view line);
 
   run::ImageProgressSink& sink_;
-  LineSplitter lines_{std::size_t{64} << 10U};
+  io::LineSplitter lines_{std::size_t{64} << 10U};
   std::map<std::string, Layer> layers_;
   std::optional<std::string> failure_;
 };

@@ -8,8 +8,9 @@
 
 #include "broker/docker/engine_event.h"
 #include "broker/docker/image_config.h"
-#include "broker/docker/line_splitter.h"
 #include "broker/docker/pull_progress.h"
+#include "broker/io/line_splitter.h"
+#include "broker/json/json.h"
 
 namespace {
 
@@ -20,11 +21,12 @@ class Ignore final : public tidewaiter::run::ImageProgressSink {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace tidewaiter;
   using namespace tidewaiter::docker;
   constexpr std::size_t kMaxLine = 4096;
   // The text of bytes is what a char is for.
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  LineSplitter lines(kMaxLine);
+  io::LineSplitter lines(kMaxLine);
   const std::size_t half = size / 2;
   for (const std::string_view piece : {text.substr(0, half), text.substr(half)}) {
     lines.Feed(piece, [](std::string_view line) {

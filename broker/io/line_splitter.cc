@@ -1,8 +1,8 @@
-#include "broker/docker/line_splitter.h"
+#include "broker/io/line_splitter.h"
 
 #include <utility>
 
-namespace tidewaiter::docker {
+namespace tidewaiter::io {
 namespace {
 
 std::string_view WithoutReturn(std::string_view line) {
@@ -46,4 +46,4 @@ bool LineSplitter::Feed(std::string_view data,
   return true;
 }
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::io

@@ -1,4 +1,4 @@
-#include "broker/docker/line_splitter.h"
+#include "broker/io/line_splitter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace tidewaiter::docker {
+namespace tidewaiter::io {
 namespace {
 
 using ::testing::ElementsAre;
@@ -46,4 +46,4 @@ TEST(LineSplitterTest, StopsWhereTheReaderHasSeenEnough) {
 }
 
 }  // namespace
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::io

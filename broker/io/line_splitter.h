@@ -1,5 +1,5 @@
-// Cuts an endless stream into lines of bounded length: the engine's events and pull progress are
-// one JSON object per line. One thread at a time.
+// Cuts an endless stream into lines of bounded length: an engine's events and pull progress and a
+// cluster's watches are one JSON object per line. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace tidewaiter::docker {
+namespace tidewaiter::io {
 
 class LineSplitter {
  public:
@@ -28,4 +28,4 @@ class LineSplitter {
   std::size_t oversized_ = 0;
 };
 
-}  // namespace tidewaiter::docker
+}  // namespace tidewaiter::io
