@@ -1,6 +1,7 @@
 #include "broker/journal/entry_format.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -19,17 +20,26 @@ using std::chrono::milliseconds;
 
 constexpr int kMaxResources = 1024;
 
+constexpr std::array kKinds{
+    std::pair(run::Resource::Kind::kNetwork, Resource::KIND_NETWORK),
+    std::pair(run::Resource::Kind::kContainer, Resource::KIND_CONTAINER),
+    std::pair(run::Resource::Kind::kNetworkPolicy, Resource::KIND_NETWORK_POLICY),
+    std::pair(run::Resource::Kind::kPod, Resource::KIND_POD),
+    std::pair(run::Resource::Kind::kSecrets, Resource::KIND_SECRETS),
+    std::pair(run::Resource::Kind::kJob, Resource::KIND_JOB),
+};
+
 Resource::Kind ToProto(run::Resource::Kind kind) {
-  switch (kind) {
-    case run::Resource::Kind::kNetwork: return Resource::KIND_NETWORK;
-    case run::Resource::Kind::kContainer: return Resource::KIND_CONTAINER;
+  for (const auto& [ours, wire] : kKinds) {
+    if (ours == kind) return wire;
   }
   return Resource::KIND_UNSPECIFIED;
 }
 
 std::optional<run::Resource::Kind> FromProto(Resource::Kind kind) {
-  if (kind == Resource::KIND_NETWORK) return run::Resource::Kind::kNetwork;
-  if (kind == Resource::KIND_CONTAINER) return run::Resource::Kind::kContainer;
+  for (const auto& [ours, wire] : kKinds) {
+    if (wire == kind) return ours;
+  }
   return std::nullopt;
 }
 

@@ -40,9 +40,9 @@ void Sleep(const std::stop_token& stop, milliseconds time) {
 }
 
 const Resource* ContainerOf(const JournalEntry& entry) {
-  const auto found = std::find_if(
-      entry.resources.begin(), entry.resources.end(),
-      [](const Resource& resource) { return resource.kind == Resource::Kind::kContainer; });
+  const auto found =
+      std::find_if(entry.resources.begin(), entry.resources.end(),
+                   [](const Resource& resource) { return RunsCommand(resource.kind); });
   return found == entry.resources.end() ? nullptr : &*found;
 }
 

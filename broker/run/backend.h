@@ -35,13 +35,22 @@ struct Patience {
 // One thing that a run has on the engine. `name` is deterministic ("tw-RUN_ID") and written to the
 // journal before the thing is created; `id` is the engine's, empty until known.
 struct Resource {
-  enum class Kind { kNetwork, kContainer };
+  enum class Kind {
+    kNetwork,
+    kContainer,
+    kNetworkPolicy,
+    kPod,      // of a Job, which makes it: `name` is the Job's, and all its pods are meant
+    kSecrets,  // all of a run's: they have `name` and a number
+    kJob,
+  };
   Kind kind = Kind::kContainer;
   std::string name;
   std::string id;
   friend bool operator==(const Resource&, const Resource&) = default;
 };
 std::string_view ToString(Resource::Kind kind) noexcept;
+// Whether a thing of this kind runs the command: what is adopted, and removed before the others.
+bool RunsCommand(Resource::Kind kind) noexcept;
 
 // Folders of the host, absolute, under which a run's inputs and outputs lie by their names.
 struct MountSources {
@@ -175,8 +184,8 @@ class Backend {
   virtual Result<ResolvedImage> Resolve(const policy::AdmittedRun& admitted,
                                         ImageProgressSink& progress, const Patience& patience) = 0;
 
-  // The resources that Create is going to make for this run, in order of creation, without ids: for
-  // the journal.
+  // The resources that Create is going to make for this run, without ids: for the journal. In order
+  // of creation, but where their removal, which goes through them backwards, asks for another one.
   [[nodiscard]] virtual std::vector<Resource> Plan(const policy::AdmittedRun& admitted,
                                                    const RunId& run_id) const = 0;
 

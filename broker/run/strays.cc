@@ -107,11 +107,10 @@ void Strays::SettleGone(const std::string& name, const Strangers& listed) {
 
 std::uint32_t Strays::RemoveAll(const std::string& name, Backend& backend,
                                 const Strangers& strangers, const std::stop_token& stop) {
-  Strangers containers;
+  Strangers running;
   Strangers others;
   for (const Backend::Owned& owned : strangers) {
-    const bool container = owned.resource.kind == Resource::Kind::kContainer;
-    (container ? containers : others).push_back(owned);
+    (RunsCommand(owned.resource.kind) ? running : others).push_back(owned);
   }
   std::atomic<bool> answers = true;
   std::atomic<std::uint32_t> gone = 0;
@@ -123,8 +122,8 @@ std::uint32_t Strays::RemoveAll(const std::string& name, Backend& backend,
     // The rest is for the next comparison.
     if (IsUnanswered(removal, deadline)) answers = false;
   };
-  // A network cannot go before the containers in it.
-  for (const Strangers* part : {&containers, &others}) {
+  // A network cannot go before the containers in it, and a Job would make another pod.
+  for (const Strangers* part : {&running, &others}) {
     if (part->empty()) continue;
     // One by itself: the others need not find out that the backend does not answer.
     remove(part->front());

@@ -63,7 +63,11 @@ class DirectoryJournalTest : public ::testing::Test {
     entry.policy_hash = "sha256:aa";
     entry.log_mark = "7@2026-10-02T12:34:56.000000789Z";
     entry.resources = {{.kind = run::Resource::Kind::kNetwork, .name = "tw-n", .id = "id"},
-                       {.kind = run::Resource::Kind::kContainer, .name = "tw-c", .id = ""}};
+                       {.kind = run::Resource::Kind::kContainer, .name = "tw-c", .id = ""},
+                       {.kind = run::Resource::Kind::kNetworkPolicy, .name = "tw-p", .id = "u1"},
+                       {.kind = run::Resource::Kind::kPod, .name = "tw-j", .id = ""},
+                       {.kind = run::Resource::Kind::kSecrets, .name = "tw-j", .id = ""},
+                       {.kind = run::Resource::Kind::kJob, .name = "tw-j", .id = "u2"}};
     entry.left_at = {.at = std::chrono::system_clock::time_point(std::chrono::milliseconds(6)),
                      .boot_id = "boot",
                      .since_boot = std::chrono::milliseconds(7)};
