@@ -129,14 +129,16 @@ retag() { engine POST "/images/$registry/$1:$2/tag?repo=$registry/$3&tag=$4" >/d
 # forget REPOSITORY:TAG|REPOSITORY@DIGEST: removes the name, and the image when it was its last.
 forget() { engine DELETE "/images/$registry/$1" >/dev/null; }
 
-# labelled containers|networks|volumes: the ids of what any broker made and has not removed.
+# labelled containers|networks|volumes: the ids of what any broker made and has not removed. Not a kubelet's containers:
+# that of a pod's namespaces carries the pod's labels, and stays for a minute after the pod.
 labelled() {
   local path=/$1 filter='.[]'
   case $1 in
     containers) path='/containers/json?all=true' ;;
     volumes) filter='.Volumes // [] | .[]' ;;
   esac
-  engine GET "$path" | jq -r "$filter"' | select(.Labels // {} | keys | any(startswith("io.tidewaiter."))) | .Id // .Name'
+  engine GET "$path" | jq -r "$filter"' | select(.Labels // {} | keys | any(startswith("io.tidewaiter."))) |
+    select(.Labels | has("io.kubernetes.pod.name") | not) | .Id // .Name'
 }
 
 # stop_engine: ends the registry and the private engine with everything it runs, and deletes what they kept.

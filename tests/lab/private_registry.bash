@@ -1,5 +1,5 @@
 # The lab's private registry: Debian's docker-registry with TLS by a CA of the lab's own and token authentication.
-# Sourced by tests/lab/engine; needs output.bash, process.bash and engine.bash. The caller sets
+# Sourced by tests/lab/engine; needs output.bash, process.bash, engine.bash and certificates.bash. The caller sets
 #   private        127.0.0.1:PORT of the registry
 #   private_token  127.0.0.1:PORT of its token service
 #   private_home   keys, certificates, credentials and images
@@ -8,21 +8,13 @@
 
 private_programs=(private-token private-registry private-token-inside private-registry-inside)
 
-# certificate NAME SUBJECT KEY_TYPE KEY_OPTION [EXTENSION]: NAME.key and NAME.pem, signed by the CA.
-certificate() {
-  openssl req -new -newkey "$3" -pkeyopt "$4" -nodes -keyout "$1.key" -subj "$2" 2>/dev/null |
-    openssl x509 -req -CA ca.pem -CAkey ca.key -days 30 -out "$1.pem" 2>/dev/null \
-      -extfile <(printf '%s\n' "${5:-basicConstraints = CA:FALSE}")
-}
-
 # New ones whenever the registry is started: nothing that leaks from a lab is worth anything after it.
 make_private_secrets() (
   umask 077
   rm -rf "$private_home/keys"
   mkdir -p "$private_home/keys"
   cd "$private_home/keys" || exit
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem \
-    -days 30 -subj '/CN=Tidewaiter lab CA' -addext 'keyUsage = critical, keyCertSign' 2>/dev/null
+  make_ca 'Tidewaiter lab CA'
   # The folder can stand for the system's /etc/ssl/certs, where OpenSSL looks for a CA by its name's hash.
   ln -s ca.pem "$(openssl x509 -in ca.pem -noout -hash).0"
   certificate server /CN=localhost ec ec_paramgen_curve:P-256 'subjectAltName = IP:127.0.0.1, DNS:localhost'

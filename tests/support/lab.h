@@ -1,6 +1,6 @@
-// The real Docker Engine and registry that a test needs, as tests/lab/engine names them in the
-// environment. Where there is none: the test fails if TIDEWAITER_REQUIRE lists "docker", else it is
-// skipped.
+// The real Docker Engine, registries and Kubernetes that a test needs, as tests/lab/engine and
+// tests/lab/kubernetes name them in the environment. Where there is none: the test fails if
+// TIDEWAITER_REQUIRE lists "docker" or "kubernetes", else it is skipped.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -40,16 +40,30 @@ struct PrivateRegistry {
 
 std::optional<PrivateRegistry> FindPrivateRegistry();
 
+// The lab's cluster of one node, whose pods run on the lab's engine; its namespace is as
+// deploy/kubernetes makes it.
+struct KubernetesLab {
+  std::string kubeconfig;        // TIDEWAITER_LAB_KUBECONFIG: with the service account's rights
+  std::string admin_kubeconfig;  // TIDEWAITER_LAB_KUBERNETES_ADMIN: with all of them
+  std::string name_space;        // TIDEWAITER_LAB_KUBERNETES_NAMESPACE
+  std::string server;            // TIDEWAITER_LAB_KUBERNETES_SERVER: "https://127.0.0.1:PORT"
+};
+
+std::optional<KubernetesLab> FindKubernetesLab();
+
 }  // namespace tidewaiter::testing
 
 // For the start of a test or of SetUp: declares `name`, or ends the test.
-#define TW_REQUIRE_LAB(name) TW_REQUIRE_OF_LAB(name, Lab)
-#define TW_REQUIRE_PRIVATE_REGISTRY(name) TW_REQUIRE_OF_LAB(name, PrivateRegistry)
+#define TW_REQUIRE_LAB(name) TW_REQUIRE_OF_LAB(name, Lab, "docker", "engine")
+#define TW_REQUIRE_PRIVATE_REGISTRY(name) \
+  TW_REQUIRE_OF_LAB(name, PrivateRegistry, "docker", "engine")
+#define TW_REQUIRE_KUBERNETES(name) \
+  TW_REQUIRE_OF_LAB(name, KubernetesLab, "kubernetes", "kubernetes")
 
-#define TW_REQUIRE_OF_LAB(name, Type)                                                     \
-  const auto tw_found_##name = ::tidewaiter::testing::Find##Type();                       \
-  if (!tw_found_##name && ::tidewaiter::testing::IsRequired("docker")) {                  \
-    FAIL() << "TIDEWAITER_REQUIRE asks for docker, and TIDEWAITER_LAB_* names no " #Type; \
-  }                                                                                       \
-  if (!tw_found_##name) GTEST_SKIP() << "no " #Type ": see tests/lab/engine";             \
+#define TW_REQUIRE_OF_LAB(name, Type, server, script)                                         \
+  const auto tw_found_##name = ::tidewaiter::testing::Find##Type();                           \
+  if (!tw_found_##name && ::tidewaiter::testing::IsRequired(server)) {                        \
+    FAIL() << "TIDEWAITER_REQUIRE asks for " server ", and TIDEWAITER_LAB_* names no " #Type; \
+  }                                                                                           \
+  if (!tw_found_##name) GTEST_SKIP() << "no " #Type ": see tests/lab/" script;                \
   const ::tidewaiter::testing::Type& name = *tw_found_##name

@@ -1,5 +1,6 @@
 // What a run of the tests must have, as the comma-separated TIDEWAITER_REQUIRE lists it: "docker",
-// "root". What is listed and missing fails a test; what is not listed and missing skips it.
+// "kubernetes", "root". What is listed and missing fails a test; what is not listed and missing
+// skips it.
 #pragma once
 
 #include <gtest/gtest.h>
