@@ -5,7 +5,6 @@
 #include <variant>
 
 namespace tidewaiter::policy {
-namespace {}  // namespace
 
 std::vector<Violation> DockerMountViolations(const EffectiveRun& effective) {
   std::vector<Violation> violations;

@@ -2,17 +2,15 @@
 // that `policy check` can tell it without a broker. Pure.
 #pragma once
 
-#include <string_view>
 #include <vector>
 
+#include "policy/backends.h"
 #include "policy/effective_run.h"
 #include "policy/violation.h"
 
 namespace tidewaiter::policy {
 
-inline constexpr std::string_view kRuleMountKind = "backend.mount-kind";
-
-// One for each mount that is neither a bind nor a tmpfs.
+// One for each mount that is a volume or has no source.
 std::vector<Violation> DockerMountViolations(const EffectiveRun& effective);
 
 }  // namespace tidewaiter::policy

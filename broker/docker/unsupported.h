@@ -6,7 +6,7 @@
 
 #include "broker/docker/engine_api.h"
 #include "broker/docker/settings.h"
-#include "policy/docker_mounts.h"
+#include "policy/backends.h"
 #include "policy/effective_run.h"
 #include "policy/violation.h"
 
@@ -14,10 +14,10 @@ namespace tidewaiter::docker {
 
 // Rule ids (docs/POLICY.md).
 using policy::kRuleMountKind;
+using policy::kRuleRuntime;
+using policy::kRuleSeccompProfile;
 inline constexpr std::string_view kRuleEngineData = "backend.engine-data";
 inline constexpr std::string_view kRuleMountOwner = "backend.mount-owner";
-inline constexpr std::string_view kRuleRuntime = "backend.runtime";
-inline constexpr std::string_view kRuleSeccompProfile = "backend.seccomp-profile";
 
 // Whether the answer depends on what the engine says of itself.
 bool DependsOnEngine(const policy::EffectiveRun& run) noexcept;

@@ -1,22 +1,20 @@
 #include "broker/run/decide.h"
 
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/printable.h"
+#include "policy/backends.h"
 #include "policy/evaluate.h"
 
 namespace tidewaiter::run {
 namespace {
 
 policy::Violation UnknownBackend(const Environment& environment, const std::string& asked) {
-  std::string known;
-  for (const auto& [name, backend] : environment.backends) {
-    known += (known.empty() ? "one of: " : ", ") + name;
-  }
-  return {.rule = "backend.unknown",
-          .field = "backend",
-          .message = "backend " + Quoted(asked) + " is not configured",
-          .remedy = known.empty() ? "no backend is configured" : known};
+  std::vector<std::string_view> known;
+  for (const auto& [name, backend] : environment.backends) known.push_back(name);
+  return policy::UnknownBackend(asked, known);
 }
 
 PolicyVerdict Denied(policy::Violation violation, std::string policy_name) {
