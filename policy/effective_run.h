@@ -52,6 +52,13 @@ struct EffectiveRun {
   Tenant tenant;
   std::string backend;
   std::string idempotency_key;
+
+  // Of the policy that filled the run in, and in no spec: what a backend has to know that can
+  // enforce a limit for all runs alike, but not for one (policy/kubernetes_support.h).
+  std::int64_t default_pids = 0;
+  std::int64_t default_open_files = 0;
+  std::int64_t default_input_bytes = 0;
+  bool development = false;  // the policy's mode
   friend bool operator==(const EffectiveRun&, const EffectiveRun&) = default;
 
   // The same run as a caller could have asked for it; evaluating it again admits it unchanged.

@@ -11,6 +11,7 @@ Decision Evaluate(const Policy& policy, const RunSpec& spec, const HostPaths& ho
   EffectiveRun run;
   std::vector<Violation> violations;
   Check check{policy.rules(), spec, host, run, violations};
+  run.development = policy.rules().development;
   CheckImage(check);
   CheckCommand(check);
   CheckEnv(check);

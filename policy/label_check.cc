@@ -107,7 +107,7 @@ void CheckTenant(Check& check) {
 
 void CheckBackend(Check& check) {
   const std::string& backend = check.spec.backend;
-  check.run.backend = backend;
+  check.run.backend = backend.empty() ? check.rules.backend : backend;
   if (backend.empty() || IsPlainName(backend)) return;
   check.Deny(rule::kBackend, "backend", fmt::format("backend {} is not a name", Quoted(backend)),
              "the name of a configured backend, as in 'docker'");

@@ -39,6 +39,9 @@ void CheckLimits(Check& check) {
     }
     SetLimit(check.run.limits, i, requested.value_or(check.rules.limits[i].default_value));
   }
+  check.run.default_pids = check.rules.limits[kPidsLimit].default_value;
+  check.run.default_open_files = check.rules.limits[kOpenFilesLimit].default_value;
+  check.run.default_input_bytes = check.rules.limits[kInputLimit].default_value;
 }
 
 }  // namespace tidewaiter::policy

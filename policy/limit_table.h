@@ -29,7 +29,11 @@ struct LimitInfo {
 };
 
 inline constexpr std::size_t kLimitCount = 9;
-inline constexpr std::size_t kTmpfsLimit = 4;  // index of "tmpfs"
+// Indices.
+inline constexpr std::size_t kPidsLimit = 2;
+inline constexpr std::size_t kTmpfsLimit = 4;
+inline constexpr std::size_t kOpenFilesLimit = 6;
+inline constexpr std::size_t kInputLimit = 7;
 extern const std::array<LimitInfo, kLimitCount> kLimits;
 
 // What a policy says of one limit, in LimitInfo::unit. smallest <= default_value <= max.

@@ -17,6 +17,8 @@
 namespace tidewaiter::policy {
 
 struct Rules {
+  bool development = false;  // the mode of the file
+  std::string backend;       // of runs that name none; empty: the broker's default
   bool tag_must_be_semver = true;
   bool digest_required = true;
   bool verify_tag = true;

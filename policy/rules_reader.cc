@@ -6,6 +6,7 @@
 
 #include "base/printable.h"
 #include "base/trusted_path.h"
+#include "policy/backends.h"
 #include "policy/capability.h"
 #include "policy/host_area.h"
 #include "policy/plain_name.h"
@@ -215,6 +216,18 @@ void ReadNames(TomlTable& table, std::string_view key, const RulesContext& conte
       [&](const std::string& name) { return Contains(*inherited, name); }, names);
 }
 
+// Neither tight nor loose: what a backend cannot enforce it refuses, so that a child may name
+// another one than its parent.
+void ReadBackend(TomlTable& table, Rules& rules) {
+  const auto read = table.String("backend");
+  if (!read) return;
+  if (!IsBackend(*read)) {
+    table.Problem("backend",
+                  KeyProblem(table, "backend", Quoted(*read) + ": \"docker\" or \"kubernetes\""));
+  }
+  rules.backend = *read;
+}
+
 }  // namespace
 
 std::string KeyProblem(const TomlTable& table, std::string_view key, std::string_view wrong) {
@@ -229,6 +242,8 @@ std::string Loosens(const TomlTable& table, std::string_view key, const RulesCon
 
 Rules ReadRules(TomlTable& table, const RulesContext& context) {
   Rules rules = context.parent != nullptr ? *context.parent : Rules::BuiltIn();
+  rules.development = context.development;
+  ReadBackend(table, rules);
   ReadImageRules(table, context, rules);
   ReadLimits(table, context, rules);
   ReadMounts(table, context, rules);

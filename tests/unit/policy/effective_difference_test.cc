@@ -56,6 +56,14 @@ TEST(DifferingFields, EveryFieldIsCompared) {
   }
 }
 
+// The policies differ, and the run does not.
+TEST(DifferingFields, WhatARunOnlyKnowsOfItsPolicyIsNoDifference) {
+  EffectiveRun changed = Example();
+  changed.default_pids = changed.default_open_files = changed.default_input_bytes = 7;
+  changed.development = true;
+  EXPECT_THAT(DifferingFields(Example(), changed), IsEmpty());
+}
+
 TEST(DifferingFields, EveryLimitIsCompared) {
   for (std::size_t i = 0; i < kLimitCount; ++i) {
     EffectiveRun changed = Example();

@@ -63,7 +63,7 @@ TEST(EvaluateProperty, EffectiveRunIsAdmittedUnchanged) {
   RandomSource random(1);
   std::set<std::string> admitted;
   std::set<std::string> seen;
-  for (int round = 0; round < 1200; ++round) {
+  for (int round = 0; round < 1600; ++round) {
     const std::string toml = RandomPolicy(random).File();
     const auto set = PolicySet::Parse(toml, "p");
     ASSERT_TRUE(set.has_value()) << set.error().message << toml;
@@ -126,6 +126,14 @@ void ExpectNeverLooser(const EffectiveRun& tight, EffectiveRun loose) {
   EXPECT_TRUE(tight.verify_tag || !loose.verify_tag);
   loose.limits = tight.limits;
   loose.verify_tag = tight.verify_tag;
+  EXPECT_LE(tight.default_pids, loose.default_pids);
+  EXPECT_LE(tight.default_open_files, loose.default_open_files);
+  EXPECT_LE(tight.default_input_bytes, loose.default_input_bytes);
+  EXPECT_TRUE(!tight.development || loose.development);
+  loose.default_pids = tight.default_pids;
+  loose.default_open_files = tight.default_open_files;
+  loose.default_input_bytes = tight.default_input_bytes;
+  loose.development = tight.development;
   ASSERT_EQ(tight.mounts.size(), loose.mounts.size());
   for (std::size_t i = 0; i < loose.mounts.size(); ++i) {
     auto* size = std::get_if<TmpfsMount>(&loose.mounts[i].source);

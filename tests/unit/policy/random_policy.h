@@ -33,6 +33,7 @@ struct DraftLimit {
 // Nothing: the key is not in the file.
 struct PolicyDraft {
   std::optional<std::string> mode;
+  std::optional<std::string> backend;
   std::optional<std::string> tag;
   std::optional<std::string> digest;
   std::optional<bool> verify_tag;
@@ -51,7 +52,8 @@ struct PolicyDraft {
   [[nodiscard]] std::string File() const {
     return "version = 1\n" + (mode ? fmt::format("mode = \"{}\"\n", *mode) : "") + Tables("");
   }
-  // Its tables, each under `prefix` ("" or "policy.NAME.").
+  // Its backend and its tables, each of these under `prefix` ("" or "policy.NAME."), for behind
+  // what begins the file or the policy.
   [[nodiscard]] std::string Tables(const std::string& prefix) const;
 };
 
@@ -82,7 +84,7 @@ inline std::string LimitKey(std::string_view key, const LimitInfo& info,
 }  // namespace draft
 
 inline std::string PolicyDraft::Tables(const std::string& prefix) const {
-  std::string toml;
+  std::string toml = draft::Key("backend", backend);
   const auto table = [&](std::string_view name, const std::string& keys) {
     if (!keys.empty()) toml += fmt::format("[{}{}]\n{}", prefix, name, keys);
   };
@@ -162,6 +164,7 @@ inline PolicyDraft RandomPolicy(RandomSource& random) {
   flag(policy.allow_writable);
   names(policy.runtimes, {"runsc", "kata"});
   names(policy.seccomp, {"strict", "build"});
+  if (random.Chance(40)) policy.backend = random.Text({"docker", "kubernetes"});
   return policy;
 }
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "broker/run/decide.h"
 #include "tests/support/core_world.h"
 
 namespace tidewaiter::testing {
@@ -65,6 +66,24 @@ TEST_F(Admission, UnknownBackendIsAViolation) {
   ASSERT_TRUE(client->WaitDone());
   ASSERT_EQ(client->violations().size(), 1U);
   EXPECT_EQ(client->violations()[0].rule, "backend.unknown");
+}
+
+TEST_F(Admission, ThePolicysBackendRunsWhatNamesNoneAndHasToBeThere) {
+  const std::string policy = std::string("backend = \"kubernetes\"") + PolicyToml();
+  const auto set = ParsePolicy(policy);
+  const run::RunRequest request{
+      .caller = Alice(), .spec = Spec(), .observer = nullptr, .uploads = nullptr};
+  run::Verdict verdict = run::Decide(environment, *set, request, *environment.host_paths);
+  ASSERT_EQ(verdict.violations.size(), 1U);
+  EXPECT_EQ(verdict.violations[0].rule, "backend.unknown");
+  EXPECT_EQ(verdict.violations[0].remedy, "one of: docker");
+
+  FakeBackend other(trace);
+  environment.backends["kubernetes"] = &other;
+  verdict = run::Decide(environment, *set, request, *environment.host_paths);
+  EXPECT_EQ(verdict.backend, &other);
+  ASSERT_TRUE(verdict.admitted);
+  EXPECT_EQ(verdict.admitted->effective().backend, "kubernetes");
 }
 
 TEST_F(Admission, PrincipalThatThePolicyNoLongerKnowsIsDenied) {
