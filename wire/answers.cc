@@ -146,8 +146,20 @@ v1::ExplainResponse ToExplainResponse(const policy::Decision& decision,
 }
 
 v1::ExplainResponse ToExplainResponse(const run::Verdict& verdict) {
-  return Explained(verdict.admitted ? &*verdict.admitted : nullptr, verdict.violations,
-                   verdict.policy_name, verdict.policy_hash);
+  v1::ExplainResponse out = Explained(verdict.admitted ? &*verdict.admitted : nullptr,
+                                      verdict.violations, verdict.policy_name, verdict.policy_hash);
+  if (verdict.admitted) AddEnforcement(verdict.backend->Notes(verdict.admitted->effective()), out);
+  return out;
+}
+
+void AddEnforcement(const std::vector<policy::Enforcement>& notes, v1::ExplainResponse& response) {
+  for (const policy::Enforcement& note : notes) {
+    v1::Enforcement& added = *response.add_enforcement();
+    added.set_field(note.field);
+    added.set_by(note.by);
+    added.set_value(note.value);
+    added.set_message(note.message);
+  }
 }
 
 }  // namespace tidewaiter::wire

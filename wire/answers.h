@@ -11,6 +11,7 @@
 #include "broker/run/outcome.h"
 #include "broker/run/run_registry.h"
 #include "policy/admitted_run.h"
+#include "policy/enforcement.h"
 #include "policy/policy.h"
 #include "policy/violation.h"
 #include "tidewaiter/v1/broker.pb.h"
@@ -28,8 +29,10 @@ v1::RunInfo ToProto(const run::RunInfo& info);
 v1::ExplainResponse ToExplainResponse(const policy::Decision& decision,
                                       const policy::Policy& policy);
 
-// The same of the whole decision that a run would get.
+// The same of the whole decision that a run would get, with its backend's notes.
 v1::ExplainResponse ToExplainResponse(const run::Verdict& verdict);
+
+void AddEnforcement(const std::vector<policy::Enforcement>& notes, v1::ExplainResponse& response);
 
 // Both directions of a violation: the command line prints what the broker sent.
 policy::Violation FromProto(const v1::Violation& violation);

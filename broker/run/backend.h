@@ -22,6 +22,7 @@
 #include "broker/run/outcome.h"
 #include "broker/run/output_sink.h"
 #include "policy/admitted_run.h"
+#include "policy/enforcement.h"
 
 namespace tidewaiter::run {
 
@@ -177,6 +178,13 @@ class Backend {
   // and never drops it.
   [[nodiscard]] virtual std::vector<policy::Violation> Unsupported(
       const policy::EffectiveRun& effective) const = 0;
+
+  // What of a run that it does not refuse something else enforces, or nothing does: for whoever
+  // asks what would happen to the run. Does not block.
+  [[nodiscard]] virtual std::vector<policy::Enforcement> Notes(
+      const policy::EffectiveRun& /*effective*/) const {
+    return {};
+  }
 
   // Makes the image present on the engine and fixes what it is. With verify_tag the registry is
   // asked first. Errors: TAG_MISMATCH, IMAGE_UNAVAILABLE, REGISTRY_UNAVAILABLE, ENGINE_UNAVAILABLE

@@ -97,6 +97,7 @@ class FakeBackend final : public run::Backend {
   // To that signal it answers that the container does not run, and does nothing.
   void DenySignal(int signal_number);
   void Refuse(policy::Violation violation);
+  void Note(policy::Enforcement note) { notes_.push_back(std::move(note)); }
   // Every container has ended from the first moment, as by FakeContainerState::ExitWithheld.
   void WithholdExits(std::int32_t code) { withheld_ = code; }
   // The command is missing: Start succeeds, and the container has "exited" with 127.
@@ -121,6 +122,10 @@ class FakeBackend final : public run::Backend {
   [[nodiscard]] std::string_view name() const override { return "docker"; }
   [[nodiscard]] std::vector<policy::Violation> Unsupported(
       const policy::EffectiveRun& effective) const override;
+  [[nodiscard]] std::vector<policy::Enforcement> Notes(
+      const policy::EffectiveRun& /*effective*/) const override {
+    return notes_;
+  }
   Result<run::ResolvedImage> Resolve(const policy::AdmittedRun& admitted,
                                      run::ImageProgressSink& progress,
                                      const run::Patience& patience) override;
@@ -165,6 +170,7 @@ class FakeBackend final : public run::Backend {
   std::optional<std::int32_t> withheld_;
   std::set<int> ignored_signals_;
   std::vector<policy::Violation> refusals_;
+  std::vector<policy::Enforcement> notes_;
   std::vector<std::shared_ptr<FakeContainerState>> containers_;
   std::map<std::string, Owned> existing_;  // by name
   std::map<std::string, std::chrono::milliseconds> expected_;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/admitted_run.h"
+#include "tests/support/fake_backend.h"
+
 namespace tidewaiter::wire {
 namespace {
 
@@ -35,6 +38,25 @@ TEST(Answers, TextThatIsNotUtf8IsMadePrintable) {
   run::Outcome outcome;
   outcome.message = "engine said \xff";
   EXPECT_EQ(ToProto(outcome).message(), "engine said \\xff");
+}
+
+TEST(Answers, AnAdmittedRunIsToldWithItsBackendsNotes) {
+  testing::FakeTrace trace;
+  testing::FakeBackend backend(trace);
+  backend.Note({.field = "limits.pids", .by = "the node", .value = "7", .message = "why"});
+  run::Verdict verdict;
+  verdict.backend = &backend;
+  EXPECT_EQ(ToExplainResponse(verdict).enforcement_size(), 0) << "not admitted";
+
+  policy::RunSpec spec;
+  spec.image = "ghcr.io/team/job:1.2.3";
+  verdict.admitted = testing::Admit(testing::PermissivePolicy("ghcr.io/team/*"), spec);
+  const v1::ExplainResponse answer = ToExplainResponse(verdict);
+  ASSERT_EQ(answer.enforcement_size(), 1);
+  EXPECT_EQ(answer.enforcement(0).field(), "limits.pids");
+  EXPECT_EQ(answer.enforcement(0).by(), "the node");
+  EXPECT_EQ(answer.enforcement(0).value(), "7");
+  EXPECT_EQ(answer.enforcement(0).message(), "why");
 }
 
 TEST(Answers, TimesBefore1970KeepNanosPositive) {
