@@ -13,6 +13,7 @@ namespace {
 struct Options {
   bool json = false;
   std::string policy;
+  std::string backend;
   bool shadow = false;
 };
 
@@ -24,6 +25,7 @@ class BrokerJudge : public Judge {
   Result<v1::ExplainResponse> Decide(const v1::RunSpec& spec) override {
     v1::ExplainRequest request;
     *request.mutable_spec() = spec;
+    if (spec.backend().empty()) request.mutable_spec()->set_backend(options_.backend);
     request.set_policy(options_.policy);
     request.set_shadow(options_.shadow);
     return Call(connection_.broker(), &v1::Broker::Stub::Explain, request, "explain");
@@ -51,12 +53,17 @@ void AddExplain(CLI::App& app, Invocation& invocation) {
             .arguments = "SPEC.json...",
             .details = "A spec is the protobuf JSON of RunSpec; - reads it from stdin.\n"
                        "Exit status: 0 all admitted, 1 at least one denied, 2 usage.\n"
-                       "JSON: spec, admitted, violations, effective, policy, policyHash.\n"
+                       "JSON: spec, admitted, violations, effective, enforcement, policy,\n"
+                       "policyHash.\n"
                        "Example: tidewaiter explain --json job.json"});
   auto options = std::make_shared<Options>();
   AddSocketOption(command, invocation);
   AddJsonFlag(command, options->json);
   command.add_option("--policy", options->policy, "Ask this policy instead (role operate)")
+      ->type_name("NAME");
+  command
+      .add_option("--backend", options->backend,
+                  "The backend of specs that name none (default: the policy's, else the broker's)")
       ->type_name("NAME");
   command.add_flag("--shadow", options->shadow,
                    "Ask the policy file that is tried beside the one in force (role operate)");

@@ -7,9 +7,9 @@
 #include "client/commands/broker_user.h"
 #include "client/commands/commands.h"
 #include "client/commands/files.h"
+#include "client/commands/offline_backends.h"
 #include "client/commands/verdict.h"
 #include "client/exit_status.h"
-#include "policy/docker_mounts.h"
 #include "policy/evaluate.h"
 #include "policy/policy_set.h"
 #include "policy/trusted_host_paths.h"
@@ -24,31 +24,36 @@ struct Options {
   std::string file;
   std::string principal;
   std::string broker_user;
+  std::string backend;
 };
 
 // The same decision as the broker's, by the same code; of the backend only what needs no engine.
 class PolicyJudge : public Judge {
  public:
-  PolicyJudge(const policy::Policy& policy, uid_t broker) : policy_(policy), host_({}, broker) {}
+  PolicyJudge(const policy::Policy& policy, uid_t broker, const std::string& backend)
+      : policy_(policy), host_({}, broker), backend_(backend) {}
 
   Result<v1::ExplainResponse> Decide(const v1::RunSpec& spec) override {
-    TW_ASSIGN(const policy::RunSpec asked, wire::FromProto(spec));
+    TW_ASSIGN(policy::RunSpec asked, wire::FromProto(spec));
+    if (asked.backend.empty()) asked.backend = backend_;
     const policy::Decision decision = policy::Evaluate(policy_, asked, host_);
     v1::ExplainResponse answer = wire::ToExplainResponse(decision, policy_);
     if (decision.admitted() == nullptr) return answer;
     const policy::EffectiveRun& effective = decision.admitted()->effective();
-    if (!effective.backend.empty() && effective.backend != "docker") return answer;
-    for (const policy::Violation& violation : policy::DockerMountViolations(effective)) {
+    for (const policy::Violation& violation : backends_.Unsupported(effective)) {
       answer.set_admitted(false);
       answer.clear_effective();
       *answer.add_violations() = wire::ToProto(violation);
     }
+    if (answer.admitted()) wire::AddEnforcement(backends_.Notes(effective), answer);
     return answer;
   }
 
  private:
   const policy::Policy& policy_;
   policy::TrustedHostPaths host_;
+  const std::string& backend_;
+  const OfflineBackends backends_;
 };
 
 Result<const policy::Policy*> FindPolicy(const policy::PolicySet& set,
@@ -71,27 +76,34 @@ int Check(const std::vector<std::string>& paths, const Options& options) {
   if (!set) return Complain(set.error(), client::kExitUsage);
   const auto policy = FindPolicy(**set, options.principal);
   if (!policy) return Complain(policy.error(), client::kExitUsage);
-  PolicyJudge judge(**policy, *broker);
+  PolicyJudge judge(**policy, *broker, options.backend);
   return JudgeFiles(paths, judge, options.json);
 }
 
 void AddCheck(CLI::App& policy, Invocation& invocation) {
   CLI::App& command = AddCommand(
-      policy, {.name = "check",
-               .summary = "What a policy file would decide about spec files",
-               .arguments = "SPEC.json...",
-               .details = "A spec is the protobuf JSON of RunSpec; - reads it from stdin. Bind\n"
-                          "sources are looked up on this host. No broker or engine is asked: what\n"
-                          "only they know (runtimes, seccomp profiles, other backends) is told by\n"
-                          "`tidewaiter explain`.\n"
-                          "Exit status: 0 all admitted, 1 at least one denied, 2 usage, or the\n"
-                          "policy file has errors (file:line:column on stderr).\n"
-                          "JSON: spec, admitted, violations, effective, policy, policyHash.\n"
-                          "Example: tidewaiter policy check --policy policy.toml job.json"});
+      policy,
+      {.name = "check",
+       .summary = "What a policy file would decide about spec files",
+       .arguments = "SPEC.json...",
+       .details = "A spec is the protobuf JSON of RunSpec; - reads it from stdin. Bind\n"
+                  "sources are looked up on this host. No broker, engine or cluster is\n"
+                  "asked: what only they know (docker's runtimes and seccomp profiles) is\n"
+                  "told by `tidewaiter explain`. Of kubernetes only what no cluster can do\n"
+                  "is told.\n"
+                  "Exit status: 0 all admitted, 1 at least one denied, 2 usage, or the\n"
+                  "policy file has errors (file:line:column on stderr).\n"
+                  "JSON: spec, admitted, violations, effective, enforcement, policy,\n"
+                  "policyHash.\n"
+                  "Example: tidewaiter policy check --policy policy.toml job.json"});
   auto options = std::make_shared<Options>();
   AddJsonFlag(command, options->json);
   command.add_option("--policy", options->file, "The policy file")->required()->type_name("FILE");
   command.add_option("--principal", options->principal, "Ask this principal's policy, not default")
+      ->type_name("NAME");
+  command
+      .add_option("--backend", options->backend,
+                  "The backend of specs that name none (default: the policy's, else docker)")
       ->type_name("NAME");
   command
       .add_option("--broker-user", options->broker_user,

@@ -93,7 +93,7 @@ void RunFlags::Register(CLI::App& app) {
   // A flag: an option whose value may be left out would take IMAGE for it.
   app.add_flag("--read-only", read_only_, "Read-only root file system; =false to write there");
   AddText(app, "--runtime", runtime_, "NAME", "OCI runtime of the engine");
-  AddText(app, "--backend", backend_, "NAME", "Backend of the broker");
+  AddText(app, "--backend", backend_, "NAME", "docker or kubernetes (default: the policy's)");
   AddText(app, "--tenant-challenge", tenant_challenge_, "NAME", "On whose behalf: challenge");
   AddText(app, "--tenant-job", tenant_job_, "NAME", "On whose behalf: job");
   AddText(app, "--tenant-task", tenant_task_, "NAME", "On whose behalf: task");

@@ -47,18 +47,36 @@ std::string ToJsonLine(const std::string& path, const v1::ExplainResponse& verdi
                                   {"remedy", violation.remedy()}});
   }
   line["effective"] = verdict.has_effective() ? ToJson(verdict.effective()) : nullptr;
+  line["enforcement"] = nlohmann::ordered_json::array();
+  for (const v1::Enforcement& note : verdict.enforcement()) {
+    line["enforcement"].push_back({{"field", note.field()},
+                                   {"by", note.by()},
+                                   {"value", note.value()},
+                                   {"message", note.message()}});
+  }
   if (!verdict.policy().empty()) line["policy"] = verdict.policy();
   if (!verdict.policy_hash().empty()) line["policyHash"] = verdict.policy_hash();
   return JsonLine(line);
+}
+
+// "  limits.pids: 200, by the kubelets' podPidsLimit (a pod has no process limit of its own)".
+std::string ToText(const v1::Enforcement& note, const client::Terminal& terminal) {
+  std::string text = note.by().empty() ? terminal.Paint(client::Style::kYellow, "not enforced")
+                                       : "by " + client::TerminalSafe(note.by());
+  if (!note.value().empty()) text = client::TerminalSafe(note.value()) + ", " + text;
+  return "  " + client::TerminalSafe(note.field()) + ": " + text + " (" +
+         client::TerminalSafe(note.message()) + ")\n";
 }
 
 std::string ToText(const std::string& path, const v1::ExplainResponse& verdict) {
   const client::Terminal terminal = client::Terminal::Of(STDOUT_FILENO);
   std::string out = terminal.Paint(client::Style::kBold, client::TerminalSafe(path)) + ": ";
   if (verdict.admitted()) {
-    return out + terminal.Paint(client::Style::kGreen, "admitted") + " by policy '" +
+    out += terminal.Paint(client::Style::kGreen, "admitted") + " by policy '" +
            client::TerminalSafe(verdict.policy()) + "'\n  " +
            client::TerminalSafe(verdict.effective().image()) + '\n';
+    for (const v1::Enforcement& note : verdict.enforcement()) out += ToText(note, terminal);
+    return out;
   }
   if (verdict.policy().empty()) {
     return out + terminal.Paint(client::Style::kRed, "no run specification") + '\n' +

@@ -22,9 +22,9 @@ class Judge {
 };
 
 // Reads each file ("-" is stdin), asks `judge`, prints one verdict each: a JSON line
-// {spec, admitted, violations, effective, policy, policyHash}, or text. What is no RunSpec is a
-// verdict too, with a rule "spec.*". Exit status: 0 all admitted, 1 any denied or `judge`
-// failed, 2 a file cannot be read.
+// {spec, admitted, violations, effective, enforcement, policy, policyHash}, or text. What is no
+// RunSpec is a verdict too, with a rule "spec.*". Exit status: 0 all admitted, 1 any denied or
+// `judge` failed, 2 a file cannot be read.
 int JudgeFiles(const std::vector<std::string>& paths, Judge& judge, bool json);
 
 }  // namespace tidewaiter::cli

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
 #include <utility>
 
 namespace tidewaiter::testing {
@@ -20,8 +21,27 @@ class ScriptedBroker::Service final : public v1::Broker::Service {
     ++cancels_;
     return grpc::Status::OK;
   }
+  grpc::Status Explain(grpc::ServerContext*, const v1::ExplainRequest* request,
+                       v1::ExplainResponse* response) override {
+    const std::lock_guard lock(mutex_);
+    backend_ = request->spec().backend();
+    *response = answer_;
+    return grpc::Status::OK;
+  }
+
+  void Answer(const v1::ExplainResponse& answer) {
+    const std::lock_guard lock(mutex_);
+    answer_ = answer;
+  }
+  std::string backend() const {
+    const std::lock_guard lock(mutex_);
+    return backend_;
+  }
 
  private:
+  mutable std::mutex mutex_;
+  v1::ExplainResponse answer_;
+  std::string backend_;
   const Script script_;
   std::atomic<int>& cancels_;
 };
@@ -37,6 +57,14 @@ ScriptedBroker::ScriptedBroker(Script script)
 
 ScriptedBroker::~ScriptedBroker() {
   server_->Shutdown(std::chrono::system_clock::now());
+}
+
+void ScriptedBroker::AnswerExplain(const v1::ExplainResponse& answer) {
+  service_->Answer(answer);
+}
+
+std::string ScriptedBroker::ExplainedBackend() const {
+  return service_->backend();
 }
 
 v1::RunEvent AdmittedEvent(std::int64_t output_bytes) {

@@ -29,6 +29,9 @@ class ScriptedBroker {
   [[nodiscard]] std::string socket_path() const { return folder_ / "broker.sock"; }
   // Calls of Cancel.
   [[nodiscard]] int cancels() const { return cancels_; }
+  // What Explain answers, and the backend that it was last asked for.
+  void AnswerExplain(const v1::ExplainResponse& answer);
+  [[nodiscard]] std::string ExplainedBackend() const;
 
  private:
   class Service;
