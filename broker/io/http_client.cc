@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 
+#include <atomic>
 #include <utility>
 
 #include "base/completion.h"
@@ -28,16 +29,50 @@ class CurlHttpClient final : public HttpClient {
   Result<HttpResponse> Stream(const HttpRequest& request, const std::stop_token& stop,
                               Deadline deadline, std::function<void()> on_open,
                               std::function<bool(std::string_view)> on_data) override {
-    const HttpSink sink{.on_open = std::move(on_open), .on_data = std::move(on_data)};
-    return Run(request, &sink, stop, deadline);
+    const StreamReceiver receiver{.on_open = std::move(on_open),
+                                  .on_data = [&on_data](std::string_view data) {
+                                    return on_data(data) ? StreamNext::kMore : StreamNext::kEnd;
+                                  }};
+    return Run(request, &receiver, stop, deadline);
+  }
+
+  Result<HttpResponse> StreamTo(const HttpRequest& request, const std::stop_token& stop,
+                                Deadline deadline, const StreamReceiver& receiver) override {
+    return Run(request, &receiver, stop, deadline);
   }
 
  private:
-  Result<HttpResponse> Run(const HttpRequest& request, const HttpSink* sink,
+  Result<HttpResponse> Run(const HttpRequest& request, const StreamReceiver* receiver,
                            const std::stop_token& stop, Deadline deadline);
 
   EventLoop& loop_;
   std::unique_ptr<HttpMulti> multi_;  // the loop's thread only, once the first request is posted
+};
+
+// What a StreamControl does while the call lasts: the loop has at most one task of it at a time,
+// however often it is called.
+class BoundControl {
+ public:
+  BoundControl(EventLoop& loop, HttpMulti& multi, const std::shared_ptr<HttpTransfer>& transfer,
+               StreamControl* control)
+      : control_(control) {
+    if (control_ == nullptr) return;
+    control_->Bind([&loop, &multi, transfer, posted = std::make_shared<std::atomic<bool>>(false)] {
+      if (posted->exchange(true)) return;
+      loop.Post([&multi, transfer, posted] {
+        *posted = false;  // first: who has made room since then is seen, or posts again
+        if (!transfer->done()) multi.Resume(transfer);
+      });
+    });
+  }
+  ~BoundControl() {
+    if (control_ != nullptr) control_->Bind(nullptr);
+  }
+  BoundControl(const BoundControl&) = delete;
+  BoundControl& operator=(const BoundControl&) = delete;
+
+ private:
+  StreamControl* const control_;
 };
 
 CurlHttpClient::~CurlHttpClient() {
@@ -52,17 +87,19 @@ CurlHttpClient::~CurlHttpClient() {
 }
 
 // Deadline and stop are acted on by the loop, and the caller always waits until the loop has let
-// go: that is why `request`, the sink and what its functions refer to may live on the caller's
+// go: that is why `request`, the receiver and what its functions refer to may live on the caller's
 // stack.
-Result<HttpResponse> CurlHttpClient::Run(const HttpRequest& request, const HttpSink* sink,
+Result<HttpResponse> CurlHttpClient::Run(const HttpRequest& request, const StreamReceiver* receiver,
                                          const std::stop_token& stop, Deadline deadline) {
   if (loop_.OnLoopThread()) {
     return Fail(ErrorCode::kInternal, "send a request: called on the event loop's own thread");
   }
   TW_ASSIGN(const std::shared_ptr<HttpTransfer> transfer,
-            HttpTransfer::Create(request, sink, deadline));
+            HttpTransfer::Create(request, receiver, deadline));
   if (stop.stop_requested()) return transfer->CancelError();
   if (deadline.Passed()) return transfer->DeadlineError();
+  const BoundControl control(loop_, *multi_, transfer,
+                             receiver == nullptr ? nullptr : receiver->control);
   loop_.Post([multi = multi_.get(), transfer] { multi->Add(transfer); });
   const std::stop_callback cancel(stop, [this, &transfer] {
     loop_.Post([multi = multi_.get(), transfer] {

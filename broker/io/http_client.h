@@ -16,6 +16,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "broker/io/event_loop.h"
+#include "broker/io/stream_control.h"
 #include "broker/io/tls_identity.h"
 
 namespace tidewaiter::io {
@@ -73,6 +74,13 @@ class HttpClient {
   virtual Result<HttpResponse> Stream(const HttpRequest& request, const std::stop_token& stop,
                                       Deadline deadline, std::function<void()> on_open,
                                       std::function<bool(std::string_view)> on_data) = 0;
+
+  // The same for a receiver that is slower than its sender. While it pauses nothing is read, but
+  // for the at most 16 KiB that have been read with its last bytes: the sender waits, which does
+  // not count as its silence. Deadline and stop hold; an end of the stream that had been read comes
+  // even then, after all bytes have been given.
+  virtual Result<HttpResponse> StreamTo(const HttpRequest& request, const std::stop_token& stop,
+                                        Deadline deadline, const StreamReceiver& receiver) = 0;
 
  protected:
   HttpClient() = default;

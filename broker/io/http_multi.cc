@@ -52,6 +52,18 @@ void HttpMulti::Abort(const std::shared_ptr<HttpTransfer>& transfer, Error error
   transfer->Abort(std::move(error));
 }
 
+void HttpMulti::Resume(const std::shared_ptr<HttpTransfer>& transfer) {
+  CURL* const handle = transfer->handle();
+  const auto flight = flights_.find(handle);
+  if (flight == flights_.end()) return;
+  // libcurl tells an error of this to whoever resumes, and does not end the transfer by itself.
+  if (const CURLcode code = transfer->Resume(); code != CURLE_OK) {
+    Remove(handle)->Finish(code);
+  } else if (flight->second.silence == 0) {
+    WatchSilence(handle);
+  }
+}
+
 std::shared_ptr<HttpTransfer> HttpMulti::Remove(CURL* handle) {
   const auto found = flights_.find(handle);
   const Flight flight = std::move(found->second);
@@ -72,7 +84,9 @@ void HttpMulti::WatchSilence(CURL* handle) {
 }
 
 void HttpMulti::OnSilence(CURL* handle) {
-  const std::shared_ptr<HttpTransfer> transfer = flights_.at(handle).transfer;
+  Flight& flight = flights_.at(handle);
+  flight.silence = 0;
+  const std::shared_ptr<HttpTransfer> transfer = flight.transfer;
   if (transfer->SilentAt().Passed()) {
     Abort(transfer, transfer->SilenceError());
   } else {

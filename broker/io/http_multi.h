@@ -27,12 +27,14 @@ class HttpMulti {
   void Add(const std::shared_ptr<HttpTransfer>& transfer);
   // Ends the transfer with `error`, unless it is done.
   void Abort(const std::shared_ptr<HttpTransfer>& transfer, Error error);
+  // Lets a transfer whose receiver pauses go on, unless it is done.
+  void Resume(const std::shared_ptr<HttpTransfer>& transfer);
 
  private:
   struct Flight {
     std::shared_ptr<HttpTransfer> transfer;
     EventLoop::TimerId deadline = 0;
-    EventLoop::TimerId silence = 0;
+    EventLoop::TimerId silence = 0;  // 0: none is set
   };
 
   std::shared_ptr<HttpTransfer> Remove(CURL* handle);

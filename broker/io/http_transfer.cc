@@ -60,18 +60,19 @@ bool Set(CURL* handle, CURLoption option, Value value) {
 
 }  // namespace
 
-HttpTransfer::HttpTransfer(const HttpRequest& request, const HttpSink* sink, Deadline deadline)
+HttpTransfer::HttpTransfer(const HttpRequest& request, const StreamReceiver* receiver,
+                           Deadline deadline)
     : request_(request),
-      sink_(sink),
+      receiver_(receiver),
       deadline_(deadline),
       route_(HasServerName(request) ? RouteByName(request.url, request.tls->server_name)
                                     : std::nullopt) {}
 
 Result<std::shared_ptr<HttpTransfer>> HttpTransfer::Create(const HttpRequest& request,
-                                                           const HttpSink* sink,
+                                                           const StreamReceiver* receiver,
                                                            Deadline deadline) {
   // Not make_shared: the constructor is private.
-  std::shared_ptr<HttpTransfer> transfer(new HttpTransfer(request, sink, deadline));
+  std::shared_ptr<HttpTransfer> transfer(new HttpTransfer(request, receiver, deadline));
   if (!IsSendable(request) || (HasServerName(request) && !transfer->route_)) {
     return Fail(ErrorCode::kInvalidArgument,
                 transfer->Subject() + ": not a request that can be sent");
@@ -166,6 +167,7 @@ std::string HttpTransfer::Subject() const {
 
 Deadline HttpTransfer::SilentAt() const noexcept {
   constexpr std::chrono::milliseconds kUnbounded{0};
+  if (next_ == StreamNext::kPause) return Deadline::Never();
   Deadline at = Deadline::Never();
   if (request_.silence > kUnbounded) at = Deadline::At(last_heard_ + request_.silence);
   if (request_.head_within > kUnbounded && !head_complete_) {
@@ -191,9 +193,17 @@ Error HttpTransfer::CancelError() const {
   return Fail(ErrorCode::kCancelled, Subject() + ": cancelled");
 }
 
+CURLcode HttpTransfer::Resume() {
+  if (next_ != StreamNext::kPause) return CURLE_OK;
+  next_ = StreamNext::kMore;
+  last_heard_ = Deadline::Clock::now();
+  // Gives what libcurl has kept, at once, which may pause again.
+  return curl_easy_pause(handle_.get(), CURLPAUSE_CONT);
+}
+
 void HttpTransfer::Finish(CURLcode code) {
   if (done()) return;
-  if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && ended_by_sink_)) {
+  if (code == CURLE_OK || (code == CURLE_WRITE_ERROR && next_ == StreamNext::kEnd)) {
     EndWith(std::move(response_));
   } else {
     EndWith(Failure(code));
@@ -231,7 +241,7 @@ Error HttpTransfer::Failure(CURLcode code) const {
 }
 
 bool HttpTransfer::Streaming() const noexcept {
-  return sink_ != nullptr && response_.status >= 200 && response_.status < 300;
+  return receiver_ != nullptr && response_.status >= 200 && response_.status < 300;
 }
 
 bool HttpTransfer::AddHeaderLine(std::string_view line) {
@@ -251,7 +261,7 @@ bool HttpTransfer::AddHeaderLine(std::string_view line) {
   }
   if (line == "\r\n" || line == "\n") {
     head_complete_ = response_.status >= 200;
-    if (head_complete_ && Streaming() && sink_->on_open) sink_->on_open();
+    if (head_complete_ && Streaming() && receiver_->on_open) receiver_->on_open();
     return true;
   }
   line = line.substr(0, line.find_last_not_of("\r\n") + 1);
@@ -266,8 +276,8 @@ bool HttpTransfer::AddBody(std::string_view data) {
     return false;
   }
   if (Streaming()) {
-    ended_by_sink_ = !sink_->on_data(data);
-    return !ended_by_sink_;
+    next_ = receiver_->on_data(data);
+    return next_ != StreamNext::kEnd;
   }
   if (data.size() > request_.max_response_bytes - response_.body.size()) {
     refused_ = Fail(ErrorCode::kResourceExhausted, Subject() + ": the answer is longer than " +
@@ -296,9 +306,13 @@ std::size_t HttpTransfer::OnHeader(char* data, std::size_t size, std::size_t cou
   return static_cast<HttpTransfer*>(self)->AddHeaderLine({data, bytes}) ? bytes : 0;
 }
 
+// The bytes after which the receiver pauses are taken; libcurl learns of the pause by the next
+// ones, which it keeps, and reads no more.
 std::size_t HttpTransfer::OnBody(char* data, std::size_t size, std::size_t count, void* self) {
   const std::size_t bytes = size * count;
-  return static_cast<HttpTransfer*>(self)->AddBody({data, bytes}) ? bytes : 0;
+  auto* const transfer = static_cast<HttpTransfer*>(self);
+  if (transfer->next_ == StreamNext::kPause) return CURL_WRITEFUNC_PAUSE;
+  return transfer->AddBody({data, bytes}) ? bytes : 0;
 }
 
 int HttpTransfer::OnSend(void* self, char* /*peer*/, char* /*local*/, int /*peer_port*/,

@@ -22,18 +22,13 @@
 
 namespace tidewaiter::io {
 
-// Where a stream's body goes; see HttpClient::Stream.
-struct HttpSink {
-  std::function<void()> on_open;
-  std::function<bool(std::string_view)> on_data;
-};
-
 class HttpTransfer {
  public:
-  // `request` and `sink` (none for Fetch) must outlive the transfer's being done. Errors:
+  // `request` and `receiver` (none for Fetch) must outlive the transfer's being done. Errors:
   // INVALID_ARGUMENT (a URL, method or header that could not be sent as it is), RESOURCE_EXHAUSTED.
   static Result<std::shared_ptr<HttpTransfer>> Create(const HttpRequest& request,
-                                                      const HttpSink* sink, Deadline deadline);
+                                                      const StreamReceiver* receiver,
+                                                      Deadline deadline);
   HttpTransfer(const HttpTransfer&) = delete;
   HttpTransfer& operator=(const HttpTransfer&) = delete;
   ~HttpTransfer() = default;
@@ -41,11 +36,15 @@ class HttpTransfer {
   [[nodiscard]] CURL* handle() const noexcept { return handle_.get(); }
   [[nodiscard]] Deadline deadline() const noexcept { return deadline_; }
   // When the other side will have been silent, or without a header, for too long; never where that
-  // has no bound.
+  // has no bound, or the receiver pauses.
   [[nodiscard]] Deadline SilentAt() const noexcept;
   [[nodiscard]] Error SilenceError() const;
   [[nodiscard]] Error DeadlineError() const;
   [[nodiscard]] Error CancelError() const;
+
+  // Lets a receiver that pauses have more, on the loop's thread and in no callback of libcurl's. An
+  // error is the transfer's end: Finish() is to be called with it. Harmless where nothing pauses.
+  [[nodiscard]] CURLcode Resume();
 
   // The two ways to be done, on the loop's thread, after libcurl has let go of the handle. The
   // first one wins; handle() is null afterwards.
@@ -57,7 +56,7 @@ class HttpTransfer {
   Result<HttpResponse> Wait();
 
  private:
-  HttpTransfer(const HttpRequest& request, const HttpSink* sink, Deadline deadline);
+  HttpTransfer(const HttpRequest& request, const StreamReceiver* receiver, Deadline deadline);
 
   [[nodiscard]] bool Prepare();
   [[nodiscard]] bool PrepareMethod();
@@ -86,7 +85,7 @@ class HttpTransfer {
   };
 
   const HttpRequest& request_;
-  const HttpSink* const sink_;
+  const StreamReceiver* const receiver_;
   const Deadline deadline_;
   const std::optional<NamedRoute> route_;  // where the request's TlsIdentity has a server_name
   std::array<char, CURL_ERROR_SIZE> detail_{};
@@ -96,9 +95,9 @@ class HttpTransfer {
   HttpResponse response_;
   std::size_t header_bytes_ = 0;
   bool head_complete_ = false;
-  int sent_ = 0;                  // how often the request has been sent
-  bool ended_by_sink_ = false;    // on_data had enough
-  std::optional<Error> refused_;  // why a callback of ours stopped libcurl
+  int sent_ = 0;                         // how often the request has been sent
+  StreamNext next_ = StreamNext::kMore;  // what on_data wanted last
+  std::optional<Error> refused_;         // why a callback of ours stopped libcurl
   const Deadline::Clock::time_point begun_ = Deadline::Clock::now();
   Deadline::Clock::time_point last_heard_ = begun_;
 

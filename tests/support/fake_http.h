@@ -44,6 +44,29 @@ class FakeHttp final : public io::HttpClient {
                                   std::function<bool(std::string_view)> on_data) override {
     return stream_(request, on_open, on_data, stop);
   }
+  // The same handler; its on_data blocks while the receiver pauses.
+  Result<io::HttpResponse> StreamTo(const io::HttpRequest& request, const std::stop_token& stop,
+                                    Deadline, const io::StreamReceiver& receiver) override {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    bool resumed = false;
+    const auto set_resumed = [&](bool value) {
+      const std::lock_guard lock(mutex);
+      resumed = value;
+      changed.notify_all();
+    };
+    const auto on_data = [&](std::string_view data) {
+      set_resumed(false);
+      const io::StreamNext next = receiver.on_data(data);
+      if (next != io::StreamNext::kPause) return next == io::StreamNext::kMore;
+      std::unique_lock lock(mutex);
+      return changed.wait(lock, stop, [&] { return resumed; });
+    };
+    if (receiver.control != nullptr) receiver.control->Bind([&] { set_resumed(true); });
+    Result<io::HttpResponse> answer = stream_(request, receiver.on_open, on_data, stop);
+    if (receiver.control != nullptr) receiver.control->Bind(nullptr);
+    return answer;
+  }
 
   // "METHOD URL" of every Fetch so far.
   std::vector<std::string> Asked() {
