@@ -9,10 +9,9 @@
 
 #include "base/printable.h"
 #include "base/toml_document.h"
-#include "base/trusted_path.h"
 #include "broker/config/forward_address.h"
 #include "broker/config/loopback_address.h"
-#include "policy/quantity.h"
+#include "broker/config/toml_values.h"
 
 namespace tidewaiter::config {
 namespace {
@@ -21,18 +20,6 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
-
-void ReadPath(TomlTable& table, std::string_view key, std::string& out) {
-  const std::optional<std::string> path = table.String(key);
-  if (!path) return;
-  if (!IsNormalPath(*path) || *path == "/") {
-    table.Problem(key, fmt::format("{} is no such path: an absolute path without '.', '..' or a "
-                                   "slash at its end",
-                                   Quoted(*path)));
-    return;
-  }
-  out = *path;
-}
 
 std::string NextTo(const std::string& policy) {
   constexpr std::string_view kEnding = ".toml";
@@ -47,37 +34,6 @@ void ReadSocketPath(TomlTable& table, std::string_view key, std::string& out) {
     table.Problem(key, fmt::format("{} bytes: a socket's path has at most {} (unix(7))", out.size(),
                                    sizeof(sockaddr_un::sun_path) - 1));
   }
-}
-
-void ReadCount(TomlTable& table, std::string_view key, std::uint32_t max, std::uint32_t& out) {
-  if (const auto count = table.Int(key, 1, max)) out = static_cast<std::uint32_t>(*count);
-}
-
-void ReadDuration(TomlTable& table, std::string_view key, milliseconds min, milliseconds max,
-                  milliseconds& out) {
-  const std::optional<std::string> text = table.String(key);
-  if (!text) return;
-  const Result<milliseconds> duration = policy::ParseDuration(*text);
-  if (duration && *duration >= min && *duration <= max) {
-    out = *duration;
-    return;
-  }
-  table.Problem(
-      key, fmt::format("{} is no duration that fits: {} to {}, as \"30s\" or \"1h30m\"",
-                       Quoted(*text), policy::FormatDuration(min), policy::FormatDuration(max)));
-}
-
-void ReadSize(TomlTable& table, std::string_view key, std::int64_t min, std::int64_t max,
-              std::int64_t& out) {
-  const std::optional<std::string> text = table.String(key);
-  if (!text) return;
-  const Result<std::int64_t> size = policy::ParseSize(*text);
-  if (size && *size >= min && *size <= max) {
-    out = *size;
-    return;
-  }
-  table.Problem(key, fmt::format("{} is no size that fits: {} to {}", Quoted(*text),
-                                 policy::FormatSize(min), policy::FormatSize(max)));
 }
 
 void ReadSocketMode(TomlTable& root, std::string_view key, std::uint32_t& out) {
@@ -227,15 +183,6 @@ void ReadSeccompProfiles(TomlTable profiles, BrokerConfig& config) {
   }
 }
 
-// Part of the file's grammar in every version, so that one file serves them all; a broker that has
-// no such backend must not start as if it had.
-void RefuseKubernetes(TomlTable& root, TomlTable kubernetes) {
-  static_cast<void>(kubernetes.String("kubeconfig"));
-  static_cast<void>(kubernetes.String("context"));
-  static_cast<void>(kubernetes.String("namespace"));
-  root.Problem("kubernetes", "this version has no kubernetes backend: leave the table out");
-}
-
 void ReadRunSettings(TomlTable& root, BrokerConfig& config) {
   constexpr std::uint32_t kMostRuns = 4096;
   ReadCount(root, "max_runs", kMostRuns, config.max_runs);
@@ -314,7 +261,9 @@ Result<BrokerConfig> ParseBrokerConfig(std::string_view toml, std::string_view f
   if (auto docker = root.Table("docker")) ReadDocker(*docker, config.docker);
   if (auto registry = root.Table("registry")) ReadRegistry(*registry, config);
   if (auto profiles = root.Table("seccomp_profiles")) ReadSeccompProfiles(*profiles, config);
-  if (auto kubernetes = root.Table("kubernetes")) RefuseKubernetes(root, *kubernetes);
+  if (auto kubernetes = root.Table("kubernetes")) {
+    config.kubernetes = ReadKubernetes(*kubernetes);
+  }
   TW_TRY(document.Finish());
   return config;
 }

@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "broker/config/kubernetes_config.h"
 
 namespace tidewaiter::config {
 
@@ -124,6 +126,8 @@ struct BrokerConfig {
     std::uint32_t tag_memory_entries = 1024;
     friend bool operator==(const Registry&, const Registry&) = default;
   } registry;
+
+  std::optional<KubernetesConfig> kubernetes;  // absent: no such backend
 
   std::map<std::string, std::string> seccomp_profiles;  // name -> path of the profile's JSON
 

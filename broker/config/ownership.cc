@@ -74,6 +74,9 @@ std::vector<OwnershipFinding> CheckOwnership(const std::string& config_path,
   if (!config.audit.checkpoint_ca_file.empty()) {
     inspection.File("checkpoint certificates", config.audit.checkpoint_ca_file);
   }
+  if (config.kubernetes && !config.kubernetes->kubeconfig.empty()) {
+    inspection.File("kubeconfig", config.kubernetes->kubeconfig);
+  }
   for (const auto& [name, path] : config.seccomp_profiles) {
     inspection.File(fmt::format("seccomp profile {}", Quoted(name)), path);
   }

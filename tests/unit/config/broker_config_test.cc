@@ -236,10 +236,6 @@ TEST(BrokerConfig, PlainHttpIsForLoopbackOnly) {
   }
 }
 
-TEST(BrokerConfig, KubernetesTableIsRefusedClearly) {
-  EXPECT_THAT(ProblemOf("[kubernetes]\nkubeconfig = \"\"\ncontext = \"\"\nnamespace = \"x\"\n"),
-              HasSubstr("no kubernetes backend"));
-}
 
 TEST(BrokerConfig, ZeroNeverMeansUnlimited) {
   ProblemOf("max_runs = 0\n");
