@@ -30,6 +30,7 @@
 #include "broker/io/http_client.h"
 #include "broker/journal/broker_identity.h"
 #include "broker/journal/directory_journal.h"
+#include "broker/kubernetes/kubernetes_backend.h"
 #include "broker/rpc/server.h"
 #include "broker/rpc/worker.h"
 #include "broker/run/environment.h"
@@ -66,6 +67,9 @@ std::vector<std::string> KeptPaths(const Preparation& preparation) {
   if (!config.health_socket.empty()) kept.push_back(config.health_socket);
   if (!config.registry.auth_file.empty()) kept.push_back(config.registry.auth_file);
   if (!config.registry.ca_file.empty()) kept.push_back(config.registry.ca_file);
+  if (preparation.cluster) {
+    kept.insert(kept.end(), preparation.cluster->files.begin(), preparation.cluster->files.end());
+  }
   for (std::string& path : ForwardingPaths(config)) kept.push_back(std::move(path));
   return kept;
 }
@@ -103,6 +107,7 @@ struct Daemon::Parts {
   std::unique_ptr<io::EventLoop> loop;
   std::unique_ptr<io::HttpClient> http;
   std::unique_ptr<docker::DockerBackend> backend;
+  std::unique_ptr<kubernetes::KubernetesBackend> cluster;  // null: none is configured
   run::Environment environment;
   std::unique_ptr<run::RunRegistry> registry;
   std::unique_ptr<Diagnostics> diagnostics;
@@ -184,6 +189,12 @@ Result<void> Daemon::Parts::ConnectBackend() {
   environment.settings = ToRunSettings(preparation.config);
   environment.backends = {{std::string(backend->name()), backend.get()}};
   environment.default_backend = std::string(backend->name());
+  if (preparation.cluster) {
+    cluster = std::make_unique<kubernetes::KubernetesBackend>(
+        *http, *preparation.cluster, ToKubernetesSettings(preparation, environment.broker_id),
+        ToKubernetesTarget(*preparation.config.kubernetes));
+    environment.backends.emplace(cluster->name(), cluster.get());
+  }
   environment.audit = audit_writer.get();
   environment.journal = journal.get();
   environment.files = files.get();

@@ -86,6 +86,16 @@ Result<LoadedCertificates> LoadCertificates(std::string_view key, const std::str
   return loaded;
 }
 
+Result<kubernetes::ClusterAccess> LoadCluster(const config::KubernetesConfig& config,
+                                              bool development) {
+  TW_ASSIGN(kubernetes::ClusterAccess access,
+            config.kubeconfig.empty() ? kubernetes::InClusterAccess()
+                                      : kubernetes::LoadKubeconfig({.path = config.kubeconfig,
+                                                                    .context = config.context}));
+  if (!development) TW_TRY(kubernetes::CheckProduction(access));
+  return access;
+}
+
 Result<std::vector<config::OwnershipFinding>> JudgeOwnership(const std::string& config_path,
                                                              const config::BrokerConfig& config,
                                                              bool development) {
@@ -143,6 +153,7 @@ Result<Preparation> Prepare(const std::string& config_path, const StepObserver& 
                           .ca_certificates = {},
                           .syslog_certificates = {},
                           .checkpoint_certificates = {},
+                          .cluster = {},
                           .forgiven = {}};
   TW_ASSIGN(LoadedConfig read, Step(observe, "configuration", LoadConfig(config_path),
                                     [&](const auto&) { return config_path; }));
@@ -172,6 +183,12 @@ Result<Preparation> Prepare(const std::string& config_path, const StepObserver& 
   TW_TRY(certificates("checkpoint certificates", "[audit] checkpoint_ca_file",
                       preparation.config.audit.checkpoint_ca_file,
                       preparation.checkpoint_certificates));
+  if (preparation.config.kubernetes) {
+    TW_ASSIGN(preparation.cluster, Step(observe, "cluster",
+                                        LoadCluster(*preparation.config.kubernetes,
+                                                    preparation.policies.enforced->development()),
+                                        [](const auto& access) { return access.server; }));
+  }
   return preparation;
 }
 

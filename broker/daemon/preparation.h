@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "broker/config/broker_config.h"
 #include "broker/config/ownership.h"
+#include "broker/kubernetes/kubeconfig.h"
 #include "broker/run/policies_in_force.h"
 
 namespace tidewaiter::daemon {
@@ -25,6 +26,7 @@ struct Preparation {
   std::string ca_certificates;                          // PEM; empty: the system's alone
   std::string syslog_certificates;                      // likewise
   std::string checkpoint_certificates;                  // likewise
+  std::optional<kubernetes::ClusterAccess> cluster;     // where a [kubernetes] is configured
   // Forgiven by development mode; said at every start.
   std::vector<config::OwnershipFinding> forgiven;
 };

@@ -9,6 +9,18 @@ namespace {
 // For what no setting bounds: threads that are scheduled late, answers that are sent.
 constexpr std::chrono::seconds kSlack(30);
 
+registry::RegistrySettings ToRegistrySettings(const Preparation& preparation) {
+  const config::BrokerConfig::Registry& registry = preparation.config.registry;
+  registry::RegistrySettings settings;
+  settings.plain_http = {registry.plain_http.begin(), registry.plain_http.end()};
+  settings.auth_file = registry.auth_file;
+  settings.ca_certificates = preparation.ca_certificates;
+  settings.call_timeout = registry.call_timeout;
+  settings.tag_memory = registry.tag_memory;
+  settings.tag_memory_entries = registry.tag_memory_entries;
+  return settings;
+}
+
 }  // namespace
 
 run::RunSettings ToRunSettings(const config::BrokerConfig& config) {
@@ -33,18 +45,12 @@ run::RunSettings ToRunSettings(const config::BrokerConfig& config) {
 
 docker::DockerSettings ToDockerSettings(const Preparation& preparation, const BrokerId& broker_id) {
   const config::BrokerConfig::Docker& docker = preparation.config.docker;
-  const config::BrokerConfig::Registry& registry = preparation.config.registry;
   docker::DockerSettings settings;
   settings.socket = docker.socket;
   settings.broker_id = broker_id;
   settings.seccomp_profiles = preparation.seccomp_profiles;
   settings.may_give_to = files::MayGiveTo;
-  settings.registry.plain_http = {registry.plain_http.begin(), registry.plain_http.end()};
-  settings.registry.auth_file = registry.auth_file;
-  settings.registry.ca_certificates = preparation.ca_certificates;
-  settings.registry.call_timeout = registry.call_timeout;
-  settings.registry.tag_memory = registry.tag_memory;
-  settings.registry.tag_memory_entries = registry.tag_memory_entries;
+  settings.registry = ToRegistrySettings(preparation);
   settings.call_timeout = docker.call_timeout;
   settings.create_timeout = docker.create_timeout;
   settings.attach_timeout = docker.attach_timeout;
@@ -56,6 +62,43 @@ docker::DockerSettings ToDockerSettings(const Preparation& preparation, const Br
   settings.event_loss_limit = docker.event_loss_limit;
   settings.settle_time = docker.settle_time;
   return settings;
+}
+
+kubernetes::KubernetesSettings ToKubernetesSettings(const Preparation& preparation,
+                                                    const BrokerId& broker_id) {
+  const config::KubernetesConfig& cluster = *preparation.config.kubernetes;
+  kubernetes::KubernetesSettings settings;
+  settings.broker_id = broker_id;
+  settings.name_space = cluster.name_space;
+  settings.registry = ToRegistrySettings(preparation);
+  settings.node_selector = cluster.node_selector;
+  for (const config::KubernetesConfig::Toleration& one : cluster.tolerations) {
+    settings.tolerations.push_back({.key = one.key,
+                                    .operation = one.operation,
+                                    .value = one.value,
+                                    .effect = one.effect,
+                                    .seconds = one.seconds});
+  }
+  settings.runtime_class = cluster.runtime_class;
+  settings.image_pull_secrets = cluster.image_pull_secrets;
+  settings.call_timeout = cluster.call_timeout;
+  settings.schedule_timeout = cluster.schedule_timeout;
+  settings.pull_failure_timeout = cluster.pull_failure_timeout;
+  settings.stop_grace = preparation.config.stop_grace;
+  settings.prepare_timeout = preparation.config.prepare_timeout;
+  settings.finished_ttl = cluster.finished_ttl;
+  settings.watch_retry_max = cluster.watch_retry_max;
+  settings.watch_loss_limit = cluster.watch_loss_limit;
+  settings.settle_time = cluster.settle_time;
+  return settings;
+}
+
+policy::KubernetesTarget ToKubernetesTarget(const config::KubernetesConfig& config) {
+  policy::KubernetesTarget target;
+  target.pod_pids_limit = config.pod_pids_limit;
+  target.network_policy_enforced = config.network_policy_enforced;
+  target.max_input_bytes = config.max_input_bytes;
+  return target;
 }
 
 rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {

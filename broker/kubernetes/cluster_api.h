@@ -1,0 +1,98 @@
+// The calls that the backend makes, on the objects of one namespace. One HTTP request each, but for
+// lists of many. Thread-safe; blocks the calling thread. Errors as ClusterClient::Do.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "broker/json/json.h"
+#include "broker/kubernetes/cluster_client.h"
+#include "broker/kubernetes/settings.h"
+#include "broker/run/backend.h"
+
+namespace tidewaiter::kubernetes {
+
+// A kind of object, as its URL and our messages name it.
+struct ObjectKind {
+  std::string_view group;   // "/apis/batch/v1"
+  std::string_view plural;  // "jobs"
+  std::string_view name;    // "job"
+};
+inline constexpr ObjectKind kJobs{"/apis/batch/v1", "jobs", "job"};
+inline constexpr ObjectKind kPods{"/api/v1", "pods", "pod"};
+inline constexpr ObjectKind kSecrets{"/api/v1", "secrets", "secret"};
+inline constexpr ObjectKind kEvents{"/api/v1", "events", "event"};
+inline constexpr ObjectKind kNetworkPolicies{"/apis/networking.k8s.io/v1", "networkpolicies",
+                                             "network policy"};
+
+class ClusterApi {
+ public:
+  // Both must outlive it.
+  ClusterApi(ClusterClient& client, const KubernetesSettings& settings)
+      : client_(client), settings_(settings) {}
+
+  // POST. The object as the cluster has it. Tried again only where the cluster was not reached.
+  Result<Json> Create(const ObjectKind& kind, const Json& body, const run::Patience& patience);
+  // Nothing: there is none of that name.
+  Result<std::optional<Json>> Read(const ObjectKind& kind, std::string_view name,
+                                   const run::Patience& patience);
+  // A merge patch (RFC 7386), which may be applied twice.
+  Result<Json> Patch(const ObjectKind& kind, std::string_view name, const Json& patch,
+                     const run::Patience& patience);
+
+  struct Deletion {
+    std::string_view propagation = "Background";  // meta/v1 DeletionPropagation
+    std::string uid;                              // of the object meant; empty: any of that name
+    std::optional<std::int64_t> grace_seconds;    // pods; never 0, which forgets a running pod
+  };
+  // True: it is gone from the cluster's store, or was before; false: it is being deleted.
+  Result<bool> Delete(const ObjectKind& kind, std::string_view name, const Deletion& deletion,
+                      const run::Patience& patience);
+
+  // Every object that `query` ("labelSelector=..." or "fieldSelector=...") selects, in pages. The
+  // list's resourceVersion.
+  Result<std::string> List(const ObjectKind& kind, std::string_view query,
+                           const run::Patience& patience,
+                           const std::function<void(const Json&)>& on_item);
+
+  // The changes after `resource_version`, one JSON object a line; bookmarks among them. Until the
+  // server ends it, after some minutes.
+  Result<void> Watch(const ObjectKind& kind, std::string_view query,
+                     std::string_view resource_version, const run::Patience& patience,
+                     std::function<void()> on_open, std::function<bool(std::string_view)> on_data);
+
+  // The output of a container from its beginning: stdout and stderr as one. With `follow` until it
+  // ends.
+  Result<void> ReadLog(std::string_view pod, std::string_view container, bool follow,
+                       const run::Patience& patience, std::function<void()> on_open,
+                       std::function<bool(std::string_view)> on_data);
+
+  // The server's version ("v1.20.2"). Error: CLUSTER_VERSION where it is older than 1.20.
+  Result<std::string> Version(const run::Patience& patience);
+
+  // Whether the broker's own identity may do so (authorization.k8s.io/v1 SelfSubjectAccessReview).
+  struct Right {
+    std::string_view verb;         // "create"
+    std::string_view api_group;    // "" is the core group
+    std::string_view resource;     // "pods"
+    std::string_view subresource;  // "log", or ""
+  };
+  Result<bool> May(const Right& right, const run::Patience& patience);
+
+ private:
+  [[nodiscard]] std::string Path(const ObjectKind& kind, std::string_view name = {}) const;
+  [[nodiscard]] ClusterCall Call(std::string method, std::string path, std::string subject) const;
+
+  ClusterClient& client_;
+  const KubernetesSettings& settings_;
+};
+
+// The oldest version whose API this code knows: "v1.20".
+inline constexpr int kOldestMinor = 20;
+
+}  // namespace tidewaiter::kubernetes

@@ -1,0 +1,164 @@
+#include "broker/kubernetes/job_container.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <utility>
+
+#include "base/printable.h"
+#include "broker/io/url.h"
+#include "broker/kubernetes/job_manifest.h"
+#include "broker/kubernetes/log_follower.h"
+#include "broker/kubernetes/log_reading.h"
+#include "broker/kubernetes/pod_end.h"
+
+namespace tidewaiter::kubernetes {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Clock = Deadline::Clock;
+using State = ContainerView::State;
+
+// A Job whose pod has not come after this is asked why not, and again.
+constexpr seconds kPodDelay(5);
+// What may pass by itself, as a volume that is not there yet.
+constexpr seconds kConfigPatience(5);
+
+bool HasStarted(const PodView& pod) {
+  return pod.job.state == State::kRunning || pod.job.state == State::kTerminated;
+}
+
+// How long each hindrance is waited for, from when it is first seen until it is seen no more.
+class HindranceClock {
+ public:
+  explicit HindranceClock(const KubernetesSettings& settings) : settings_(settings) {}
+
+  // When waiting ends; never where nothing hinders.
+  Deadline Note(const Hindrance& hindrance) {
+    if (hindrance.kind != kind_) {
+      kind_ = hindrance.kind;
+      since_ = Clock::now();
+    }
+    if (kind_ == Hindrance::Kind::kNone) return Deadline::Never();
+    if (hindrance.final) return Deadline::At(Clock::now());
+    return Deadline::At(since_ + Limit());
+  }
+
+ private:
+  [[nodiscard]] milliseconds Limit() const {
+    switch (kind_) {
+      case Hindrance::Kind::kUnschedulable: return settings_.schedule_timeout;
+      case Hindrance::Kind::kImage: return settings_.pull_failure_timeout;
+      case Hindrance::Kind::kConfig:
+      case Hindrance::Kind::kNone: break;
+    }
+    return kConfigPatience;
+  }
+
+  const KubernetesSettings& settings_;
+  Hindrance::Kind kind_ = Hindrance::Kind::kNone;
+  Clock::time_point since_;
+};
+
+}  // namespace
+
+JobContainer::JobContainer(ClusterApi& api, const KubernetesSettings& settings, std::string name,
+                           std::string uid, std::unique_ptr<RunWatcher::Tracked> tracked)
+    : api_(api),
+      settings_(settings),
+      name_(std::move(name)),
+      uid_(std::move(uid)),
+      tracked_(std::move(tracked)) {}
+
+Result<std::unique_ptr<run::Attachment>> JobContainer::Attach(run::OutputSink& sink,
+                                                              bool with_stdin,
+                                                              const run::Patience& /*patience*/) {
+  if (with_stdin) {
+    return Fail(ErrorCode::kFailedPrecondition,
+                "attach to job " + Quoted(name_) + ": the kubernetes backend carries no stdin",
+                "UNSUPPORTED");
+  }
+  return std::make_unique<LogFollower>(api_, *tracked_, sink);
+}
+
+Result<void> JobContainer::Start(const run::Patience& patience) {
+  TW_TRY(api_.Patch(kJobs, name_, StartPatch(), patience));
+  HindranceClock clock(settings_);
+  Deadline ask = Deadline::After(kPodDelay);
+  std::uint64_t seen = 0;
+  for (;;) {
+    if (const auto exit = tracked_->exited().Peek()) {
+      return exit->lost ? Result<void>(*exit->lost) : Ok();
+    }
+    const std::optional<PodView> pod = tracked_->pod();
+    if (pod && HasStarted(*pod)) return Ok();
+    const Hindrance hindrance = pod ? HindranceOf(*pod) : Hindrance();
+    const Deadline until = clock.Note(hindrance);
+    if (until.Passed()) return hindrance.error.Within("start job " + Quoted(name_));
+    if (!pod && ask.Passed()) {
+      TW_TRY(CheckEvents(patience));
+      ask = Deadline::After(kPodDelay);
+    }
+    const Deadline look = pod ? until : until.Sooner(ask);
+    static_cast<void>(tracked_->WaitForChange(
+        seen, {.stop = patience.stop, .deadline = patience.deadline.Sooner(look)}));
+    const std::string subject = "start job " + Quoted(name_);
+    if (patience.stop.stop_requested()) return Fail(ErrorCode::kCancelled, subject + ": cancelled");
+    if (patience.deadline.Passed()) {
+      return Fail(ErrorCode::kDeadlineExceeded, subject + ": its container has not started in time",
+                  "START_TIMEOUT");
+    }
+  }
+}
+
+// The controller says why it makes no pod by an event alone ("FailedCreate").
+Result<void> JobContainer::CheckEvents(const run::Patience& patience) {
+  std::string message;
+  const std::string query =
+      "fieldSelector=" + io::UrlEncode("involvedObject.uid=" + uid_ + ",reason=FailedCreate");
+  const auto listed = api_.List(kEvents, query, patience,
+                                [&](const Json& event) { message = TextAt(event, "message"); });
+  // Events are told to help a person; the wait goes on without them.
+  if (!listed || message.empty()) return Ok();
+  const std::string text =
+      "start job " + Quoted(name_) + ": the cluster makes no pod: " + Quoted(message, 400);
+  if (message.find("exceeded quota") != std::string::npos) {
+    return Fail(ErrorCode::kResourceExhausted, text, "QUOTA_EXCEEDED");
+  }
+  return Fail(ErrorCode::kFailedPrecondition, text, "POD_REFUSED");
+}
+
+Result<bool> JobContainer::Signal(int signal_number, const run::Patience& patience) {
+  if (signal_number != SIGTERM && signal_number != SIGKILL) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "signal job " + Quoted(name_) + ": neither SIGTERM nor SIGKILL");
+  }
+  if (tracked_->exited().Peek()) return false;
+  tracked_->ExpectKill();
+  TW_ASSIGN(const bool gone,
+            api_.Delete(kJobs, name_,
+                        {.propagation = "Foreground", .uid = uid_, .grace_seconds = {}}, patience));
+  if (signal_number == SIGTERM) return !gone;
+  return KillPod(patience);
+}
+
+Result<bool> JobContainer::KillPod(const run::Patience& patience) {
+  const std::optional<PodView> pod = tracked_->pod();
+  if (!pod) return false;
+  TW_ASSIGN(
+      const bool gone,
+      api_.Delete(kPods, pod->name,
+                  {.propagation = "Background", .uid = pod->uid, .grace_seconds = 1}, patience));
+  return !gone;
+}
+
+Result<bool> JobContainer::ReadLog(run::LogPosition& position, const run::LogTaker& take,
+                                   const run::Patience& patience) {
+  const std::optional<PodView> pod = tracked_->pod();
+  if (!pod || !HasStarted(*pod)) return true;
+  return ReadLogFrom(api_, pod->name, position, take, patience);
+}
+
+}  // namespace tidewaiter::kubernetes

@@ -1,0 +1,50 @@
+// A run's Job and its pod as run::Container.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "broker/kubernetes/cluster_api.h"
+#include "broker/kubernetes/run_watcher.h"
+#include "broker/kubernetes/settings.h"
+#include "broker/run/backend.h"
+
+namespace tidewaiter::kubernetes {
+
+class JobContainer final : public run::Container {
+ public:
+  // `uid`: the Job's, which is the id(). What is referred to must outlive it.
+  JobContainer(ClusterApi& api, const KubernetesSettings& settings, std::string name,
+               std::string uid, std::unique_ptr<RunWatcher::Tracked> tracked);
+
+  [[nodiscard]] const std::string& id() const override { return uid_; }
+  // stdout and stderr come as one, as stdout: the cluster keeps them so.
+  Result<std::unique_ptr<run::Attachment>> Attach(run::OutputSink& sink, bool with_stdin,
+                                                  const run::Patience& patience) override;
+  // Lets the Job make its pod, and waits until the container has started. Errors: UNSCHEDULABLE and
+  // IMAGE_UNAVAILABLE after their bounded times, CONTAINER_CONFIG, QUOTA_EXCEEDED and POD_REFUSED
+  // (the cluster makes no pod), and those of Tracked::exited.
+  Result<void> Start(const run::Patience& patience) override;
+  Completion<run::ContainerExit>& exited() override { return tracked_->exited(); }
+  // SIGTERM deletes the Job, whose pod the kubelet then ends: SIGTERM, and SIGKILL after the grace.
+  // SIGKILL shortens that grace to a second; nothing would be known of a pod that is deleted
+  // without one.
+  Result<bool> Signal(int signal_number, const run::Patience& patience) override;
+  bool EndIsWithheld(const run::Patience&) override { return false; }
+  bool StreamsCutOff() override { return false; }
+  Result<bool> ReadLog(run::LogPosition& position, const run::LogTaker& take,
+                       const run::Patience& patience) override;
+
+ private:
+  // Why the Job has no pod, where the cluster has told by an event.
+  Result<void> CheckEvents(const run::Patience& patience);
+  Result<bool> KillPod(const run::Patience& patience);
+
+  ClusterApi& api_;
+  const KubernetesSettings& settings_;
+  const std::string name_;
+  const std::string uid_;
+  const std::unique_ptr<RunWatcher::Tracked> tracked_;
+};
+
+}  // namespace tidewaiter::kubernetes

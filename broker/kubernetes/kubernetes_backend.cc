@@ -1,0 +1,290 @@
+#include "broker/kubernetes/kubernetes_backend.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/guarded.h"
+#include "base/printable.h"
+#include "broker/kubernetes/cluster_api.h"
+#include "broker/kubernetes/cluster_client.h"
+#include "broker/kubernetes/conformity.h"
+#include "broker/kubernetes/job_container.h"
+#include "broker/kubernetes/job_manifest.h"
+#include "broker/kubernetes/labels.h"
+#include "broker/kubernetes/network_policy.h"
+#include "broker/kubernetes/pod_end.h"
+#include "broker/kubernetes/remover.h"
+#include "broker/kubernetes/run_watcher.h"
+#include "broker/registry/tag_check.h"
+
+namespace tidewaiter::kubernetes {
+namespace {
+
+using Kind = run::Resource::Kind;
+
+// Of everything that a run may have.
+constexpr std::array kKinds{Kind::kJob, Kind::kPod, Kind::kSecrets, Kind::kNetworkPolicy};
+
+// The kind's entry in the list, which is Plan's; made where it is missing.
+run::Resource& Entry(std::vector<run::Resource>& resources, Kind kind, const RunId& run_id) {
+  const auto found = std::find_if(resources.begin(), resources.end(),
+                                  [kind](const run::Resource& r) { return r.kind == kind; });
+  if (found != resources.end()) return *found;
+  return resources.emplace_back(run::Resource{.kind = kind, .name = ObjectName(run_id), .id = {}});
+}
+
+std::string NameOf(const Json& object) {
+  return TextAt(At(object, {"metadata"}), "name");
+}
+
+std::string UidOf(const Json& object) {
+  return TextAt(At(object, {"metadata"}), "uid");
+}
+
+}  // namespace
+
+struct KubernetesBackend::Parts {
+  Parts(io::HttpClient& http, ClusterAccess access, KubernetesSettings given,
+        policy::KubernetesTarget stated)
+      : settings(std::move(given)),
+        target(std::move(stated)),
+        client(http, std::move(access)),
+        api(client, settings),
+        tags(http, settings.registry),
+        watcher(api, settings),
+        remover(api, watcher, settings) {}
+
+  const KubernetesSettings settings;
+  const policy::KubernetesTarget target;
+  ClusterClient client;
+  ClusterApi api;
+  registry::TagCheck tags;
+  RunWatcher watcher;
+  Remover remover;
+  Guarded<bool> version_suits{false};
+
+  Result<void> CheckVersion(const run::Patience& patience);
+  // Creates the object and writes its uid into `resource`.
+  Result<Json> CreateOne(run::Resource& resource, const Json& body, const run::Patience& patience);
+  Result<void> CreateNetworkPolicy(run::Resource& resource, const Json& body,
+                                   const run::Patience& patience);
+  // Of this broker and run. Errors as Backend::Adopt.
+  Result<Json> ReadOld(const run::Resource& job, const RunId& run_id,
+                       const run::Patience& patience);
+  Result<std::vector<Labelled>> List(const std::string& query, const run::Patience& patience);
+};
+
+KubernetesBackend::KubernetesBackend(io::HttpClient& http, ClusterAccess access,
+                                     KubernetesSettings settings, policy::KubernetesTarget target)
+    : parts_(std::make_unique<Parts>(http, std::move(access), std::move(settings),
+                                     std::move(target))) {}
+
+KubernetesBackend::~KubernetesBackend() = default;
+
+std::vector<policy::Violation> KubernetesBackend::Unsupported(
+    const policy::EffectiveRun& effective) const {
+  return policy::KubernetesViolations(effective, parts_->target);
+}
+
+Result<run::ResolvedImage> KubernetesBackend::Resolve(const policy::AdmittedRun& admitted,
+                                                      run::ImageProgressSink& /*progress*/,
+                                                      const run::Patience& patience) {
+  policy::ImageReference image = admitted.effective().image;
+  if (image.tag.empty() && image.digest.empty()) image.tag = "latest";
+  const bool verify = admitted.effective().verify_tag && !image.tag.empty();
+  if (image.digest.empty()) {
+    TW_ASSIGN(image.digest, parts_->tags.DigestOf(image, patience));
+  } else if (verify) {
+    TW_TRY(parts_->tags.Confirm(image, patience));
+  }
+  return run::ResolvedImage{.digest = image.digest, .image_id = {}};
+}
+
+// The pods before their Job: a removal goes backwards, and a Job would make another pod.
+std::vector<run::Resource> KubernetesBackend::Plan(const policy::AdmittedRun& /*admitted*/,
+                                                   const RunId& run_id) const {
+  std::vector<run::Resource> plan;
+  for (const Kind kind : {Kind::kNetworkPolicy, Kind::kPod, Kind::kJob}) {
+    static_cast<void>(Entry(plan, kind, run_id));
+  }
+  return plan;
+}
+
+Result<void> KubernetesBackend::Parts::CheckVersion(const run::Patience& patience) {
+  if (*version_suits.Lock()) return Ok();
+  TW_TRY(api.Version(patience));
+  *version_suits.Lock() = true;
+  return Ok();
+}
+
+Result<Json> KubernetesBackend::Parts::CreateOne(run::Resource& resource, const Json& body,
+                                                 const run::Patience& patience) {
+  const ObjectKind& kind = KindOf(resource.kind);
+  if (patience.stop.stop_requested()) {
+    return Fail(ErrorCode::kCancelled, "create " + Quoted(resource.name) + ": cancelled");
+  }
+  const run::Patience unstoppable{.stop = {}, .deadline = patience.deadline};
+  const Deadline expected = Deadline::After(settings.call_timeout);
+  Result<Json> made = api.Create(kind, body, unstoppable);
+  if (!made) {
+    // Only the cluster's own refusal says that there is none.
+    const std::string_view reason = made.error().Reason();
+    if (!reason.starts_with("CLUSTER_") && !reason.starts_with("NAMESPACE_") &&
+        reason != "QUOTA_EXCEEDED") {
+      remover.ExpectLater(resource, expected.Passed() ? Deadline::After({}) : expected);
+    }
+    return made;
+  }
+  resource.id = UidOf(*made);
+  if (resource.id.empty()) return InvalidAnswer("create " + Quoted(resource.name), "no uid");
+  return made;
+}
+
+Result<void> KubernetesBackend::Parts::CreateNetworkPolicy(run::Resource& resource,
+                                                           const Json& body,
+                                                           const run::Patience& patience) {
+  TW_TRY(CreateOne(resource, body, patience));
+  TW_ASSIGN(const std::optional<Json> read, api.Read(kNetworkPolicies, resource.name, patience));
+  if (!read || UidOf(*read) != resource.id) {
+    return Fail(ErrorCode::kUnavailable, "read back the network policy: it is gone",
+                "ENGINE_DIFFERS");
+  }
+  return CheckNetworkPolicy(body, *read);
+}
+
+Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
+    const Creation& creation, std::vector<run::Resource>& resources,
+    const run::Patience& patience) {
+  Parts& parts = *parts_;
+  const policy::EffectiveRun& run = creation.admitted.effective();
+  const RunId& run_id = creation.run_id;
+  const run::Patience budget{
+      .stop = patience.stop,
+      .deadline = patience.deadline.Sooner(Deadline::After(parts.settings.call_timeout))};
+  TW_TRY(parts.CheckVersion(budget));
+  TW_TRY(parts.watcher.WaitUntilFollowing(budget));
+  const ObjectLabels labels = LabelsOf(parts.settings.broker_id, run_id, creation.principal, run);
+
+  run::Resource& policy = Entry(resources, Kind::kNetworkPolicy, run_id);
+  TW_TRY(parts.CreateNetworkPolicy(policy, NetworkPolicyBody(run_id, labels), patience));
+
+  const std::string image = run.image.Name() + "@" + creation.image.digest;
+  const Json body = JobBody({.admitted = creation.admitted,
+                             .run_id = run_id,
+                             .labels = labels,
+                             .image = image,
+                             .settings = parts.settings});
+  auto tracked = parts.watcher.Track(
+      run_id,
+      [asked = At(body, {"spec", "template", "spec"})](const Json& pod) {
+        return CheckPod(asked, pod);
+      },
+      creation.keeps_log);
+  run::Resource& job = Entry(resources, Kind::kJob, run_id);
+  TW_ASSIGN(const Json made, parts.CreateOne(job, body, patience));
+  TW_TRY(CheckJob(body, made));
+  // From here on the Job takes everything with it, whoever deletes it.
+  TW_TRY(parts.api.Patch(kNetworkPolicies, job.name, OwnerPatch(made), patience));
+  return std::make_unique<JobContainer>(parts.api, parts.settings, job.name, job.id,
+                                        std::move(tracked));
+}
+
+Result<Json> KubernetesBackend::Parts::ReadOld(const run::Resource& job, const RunId& run_id,
+                                               const run::Patience& patience) {
+  const std::string subject = "adopt job " + Quoted(job.name);
+  TW_ASSIGN(std::optional<Json> found, api.Read(kJobs, job.name, patience));
+  if (!found) return Fail(ErrorCode::kNotFound, subject + ": there is none", "CONTAINER_GONE");
+  const bool other = !job.id.empty() && UidOf(*found) != job.id;
+  if (other || UidOf(*found).empty() || !BelongsTo(*found, settings.broker_id, run_id)) {
+    return Fail(ErrorCode::kFailedPrecondition,
+                subject + ": it is not this broker's and this run's", "FOREIGN_CONTAINER");
+  }
+  return *std::move(found);
+}
+
+Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const RunId& run_id,
+                                              const run::Patience& patience) {
+  using State = run::Adopted::State;
+  Parts& parts = *parts_;
+  // First, so that no end is missed.
+  auto tracked = parts.watcher.Track(run_id, {}, true);
+  TW_ASSIGN(const Json found, parts.ReadOld(job, run_id, patience));
+  TW_ASSIGN(
+      const std::string version,
+      parts.api.List(kPods, LabelQuery(kRunLabel, run_id.value()), patience, [&](const Json& pod) {
+        if (BelongsTo(pod, parts.settings.broker_id, run_id)) {
+          parts.watcher.Look(pod);
+        }
+      }));
+  run::Adopted adopted;
+  const std::optional<PodView> pod = tracked->pod();
+  const bool held_back = AsInt(At(found, {"spec", "parallelism"})) == 0;
+  if (tracked->exited().Peek()) {
+    adopted.state = State::kEnded;
+  } else if (!pod && held_back) {
+    adopted.state = State::kCreated;
+  }
+  if (pod) {
+    adopted.started_at = pod->job.started_at;
+    adopted.finished_at = pod->job.finished_at;
+  }
+  adopted.container = std::make_unique<JobContainer>(parts.api, parts.settings, job.name,
+                                                     UidOf(found), std::move(tracked));
+  return adopted;
+}
+
+run::Removal KubernetesBackend::Remove(const run::Resource& resource, const RunId& run_id,
+                                       Deadline deadline) {
+  return parts_->remover.Remove(resource, run_id, deadline);
+}
+
+void KubernetesBackend::ExpectLate(const run::Resource& resource,
+                                   std::chrono::milliseconds elapsed) {
+  if (elapsed >= parts_->settings.settle_time) return;
+  parts_->remover.ExpectLater(resource, Deadline::At(Deadline::Clock::now() - elapsed));
+}
+
+Result<std::vector<run::Backend::Labelled>> KubernetesBackend::Parts::List(
+    const std::string& query, const run::Patience& patience) {
+  std::vector<Labelled> found;
+  for (const Kind kind : kKinds) {
+    TW_TRY(api.List(KindOf(kind), query, patience, [&](const Json& item) {
+      const Json& labels = At(item, {"metadata", "labels"});
+      std::string uid = UidOf(item);
+      if (uid.empty() || !labels.is_object() || !labels.contains(kBrokerLabel)) return;
+      found.push_back({.resource = {.kind = kind, .name = NameOf(item), .id = std::move(uid)},
+                       .broker_id = TextAt(labels, kBrokerLabel),
+                       .run_id = TextAt(labels, kRunLabel)});
+    }));
+  }
+  return found;
+}
+
+// The cluster's selection is not relied upon.
+Result<std::vector<run::Backend::Owned>> KubernetesBackend::ListOwned(
+    const run::Patience& patience) {
+  const BrokerId& broker_id = parts_->settings.broker_id;
+  TW_ASSIGN(std::vector<Labelled> labelled,
+            parts_->List(LabelQuery(kBrokerLabel, broker_id.value()), patience));
+  std::vector<Owned> owned;
+  for (Labelled& one : labelled) {
+    if (one.broker_id != broker_id.value() || !IsRandomId(one.run_id)) continue;
+    owned.push_back({.resource = std::move(one.resource), .run_id = RunId(std::move(one.run_id))});
+  }
+  return owned;
+}
+
+Result<std::vector<run::Backend::Labelled>> KubernetesBackend::ListLabelled(Deadline deadline) {
+  return parts_->List("labelSelector=" + std::string(kBrokerLabel),
+                      {.stop = {}, .deadline = deadline});
+}
+
+Result<std::string> KubernetesBackend::Describe(Deadline deadline) {
+  TW_ASSIGN(const std::string version, parts_->api.Version({.stop = {}, .deadline = deadline}));
+  return "kubernetes " + version + ", namespace " + parts_->settings.name_space;
+}
+
+}  // namespace tidewaiter::kubernetes

@@ -1,0 +1,156 @@
+#include "broker/kubernetes/log_follower.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include "base/printable.h"
+#include "broker/kubernetes/job_manifest.h"
+#include "broker/run/pause.h"
+
+namespace tidewaiter::kubernetes {
+namespace {
+
+using std::chrono::milliseconds;
+using State = ContainerView::State;
+
+constexpr milliseconds kFirstRetry{100};
+constexpr milliseconds kLongestRetry{2000};
+// Attempts in a row that bring nothing new, of a container that has ended: its log is not to be
+// had.
+constexpr int kMostFailures = 10;
+// From the end of a log to the news that its container has ended.
+constexpr milliseconds kNewsDelay{1000};
+
+bool HasStarted(const PodView& pod) {
+  return pod.job.state == State::kRunning || pod.job.state == State::kTerminated;
+}
+
+}  // namespace
+
+LogPrefix::LogPrefix() : context_(EVP_MD_CTX_new()) {
+  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
+}
+
+void LogPrefix::Add(std::string_view data) {
+  EVP_DigestUpdate(context_.get(), data.data(), data.size());
+  bytes_ += data.size();
+}
+
+std::string LogPrefix::Digest() const {
+  // Of a copy: more may be added to this one.
+  const std::unique_ptr<EVP_MD_CTX, ContextDeleter> copy(EVP_MD_CTX_new());
+  EVP_MD_CTX_copy_ex(copy.get(), context_.get());
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int length = 0;
+  EVP_DigestFinal_ex(copy.get(), digest.data(), &length);
+  return {digest.begin(), digest.begin() + length};
+}
+
+bool LogPrefix::SameAs(const LogPrefix& other) const {
+  return bytes_ == other.bytes_ && Digest() == other.Digest();
+}
+
+LogFollower::LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink)
+    : api_(api),
+      tracked_(tracked),
+      sink_(sink),
+      thread_([this](const std::stop_token& stop) { Follow(stop); }) {}
+
+LogFollower::~LogFollower() {
+  thread_.request_stop();
+  thread_.join();
+  sink_.SetResume({});
+}
+
+bool LogFollower::AwaitStart(const std::stop_token& stop, std::string& pod) {
+  std::uint64_t seen = 0;
+  for (;;) {
+    const std::optional<PodView> view = tracked_.pod();
+    if (view && HasStarted(*view)) {
+      pod = view->name;
+      return true;
+    }
+    if (tracked_.exited().Peek()) return false;
+    static_cast<void>(tracked_.WaitForChange(seen, {.stop = stop, .deadline = Deadline::Never()}));
+    if (stop.stop_requested()) return false;
+  }
+}
+
+// On the loop's thread. `seen` is what this stream has brought so far.
+bool LogFollower::OnData(std::string_view data, LogPrefix& seen) {
+  if (seen.bytes() < handed_on_.bytes()) {
+    const auto known = std::min<std::uint64_t>(handed_on_.bytes() - seen.bytes(), data.size());
+    seen.Add(data.substr(0, known));
+    data.remove_prefix(known);
+    if (seen.bytes() < handed_on_.bytes()) return true;
+    differs_ = !seen.SameAs(handed_on_);
+    if (differs_) return false;
+  }
+  if (data.empty()) return true;
+  seen.Add(data);
+  handed_on_.Add(data);
+  static_cast<void>(
+      sink_.Write(run::OutputStream::kStdout, std::as_bytes(std::span(data.data(), data.size()))));
+  return true;
+}
+
+Result<void> LogFollower::FollowOnce(const std::string& pod, bool follow,
+                                     const std::stop_token& stop) {
+  LogPrefix seen;
+  TW_TRY(api_.ReadLog(pod, kJobContainer, follow, {.stop = stop, .deadline = Deadline::Never()}, {},
+                      [&](std::string_view data) { return OnData(data, seen); }));
+  // It began anew, and is shorter now than it was.
+  differs_ = differs_ || seen.bytes() < handed_on_.bytes();
+  return Ok();
+}
+
+void LogFollower::Follow(const std::stop_token& stop) {
+  std::string pod;
+  if (!AwaitStart(stop, pod)) {
+    ended_.Set(std::nullopt);
+    return;
+  }
+  milliseconds wait = kFirstRetry;
+  int failures = 0;
+  bool ended = false;  // the container, before the log was last asked for
+  while (!stop.stop_requested()) {
+    const std::uint64_t before = handed_on_.bytes();
+    const Result<void> read = FollowOnce(pod, !ended, stop);
+    if (differs_) {
+      ended_.Set(Fail(ErrorCode::kUnavailable,
+                      "follow the log of pod " + Quoted(pod) +
+                          ": it is another one than before: "
+                          "the node has rotated it",
+                      "LOG_INCOMPLETE"));
+      return;
+    }
+    if (read && ended) break;
+    if (read) {
+      ended = tracked_.exited().Wait(stop, Deadline::After(kNewsDelay)).has_value();
+      // What came to an end with its container is whole.
+      if (ended) break;
+    }
+    if (!read && read.error().code == ErrorCode::kNotFound) {
+      ended_.Set(read.error());
+      return;
+    }
+    const bool progress = handed_on_.bytes() != before;
+    failures = read || progress ? 0 : failures + 1;
+    if (tracked_.exited().Peek()) {
+      ended = true;
+      if (failures >= kMostFailures) {
+        ended_.Set(read.error());
+        return;
+      }
+    }
+    wait = progress ? kFirstRetry : std::min(wait * 2, kLongestRetry);
+    static_cast<void>(run::Pause(wait, {.stop = stop, .deadline = Deadline::Never()}));
+  }
+  ended_.Set(std::nullopt);
+}
+
+}  // namespace tidewaiter::kubernetes

@@ -1,0 +1,114 @@
+#include "broker/kubernetes/pod_end.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "base/printable.h"
+#include "base/result.h"
+
+namespace tidewaiter::kubernetes {
+namespace {
+
+using State = ContainerView::State;
+
+template <std::size_t N>
+bool IsOneOf(std::string_view word, const std::array<std::string_view, N>& words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// The kubelet's (pkg/kubelet/images/types.go); the last two cannot pass.
+constexpr std::array<std::string_view, 6> kImageReasons{"ErrImagePull",      "ImagePullBackOff",
+                                                        "ImageInspectError", "RegistryUnavailable",
+                                                        "ErrImageNeverPull", "InvalidImageName"};
+constexpr std::array<std::string_view, 2> kFinalImageReasons{"ErrImageNeverPull",
+                                                             "InvalidImageName"};
+// The kubelet's (pkg/kubelet/kuberuntime/kuberuntime_container.go).
+constexpr std::array<std::string_view, 4> kConfigReasons{"CreateContainerConfigError",
+                                                         "CreateContainerError",
+                                                         "PreCreateHookError", "RunContainerError"};
+// Of a container that the runtime could not start: dockershim's and containerd's word for it.
+constexpr std::array<std::string_view, 2> kStartReasons{"ContainerCannotRun", "StartError"};
+
+std::string Told(std::string_view reason, std::string_view message) {
+  std::string text(reason);
+  if (!message.empty()) text.append(text.empty() ? "" : ": ").append(message);
+  return text;
+}
+
+run::ContainerExit Lost(std::string_view reason, std::string message) {
+  run::ContainerExit exit;
+  exit.lost = Fail(ErrorCode::kUnavailable, std::move(message), reason);
+  return exit;
+}
+
+// 127 or 126 where the runtime's words say that the command is the reason; they are runc's.
+std::optional<int> CommandFailure(std::string_view message) {
+  const auto says = [message](std::string_view words) {
+    return message.find(words) != std::string_view::npos;
+  };
+  if (!says("exec: ")) return std::nullopt;
+  if (says("executable file not found") || says("no such file or directory")) return 127;
+  if (says("permission denied") || says("is a directory") || says("exec format error")) return 126;
+  return std::nullopt;
+}
+
+run::ContainerExit Terminated(const ContainerView& job) {
+  run::ContainerExit exit;
+  exit.exit_code = job.exit_code;
+  exit.oom_killed = job.reason == "OOMKilled";
+  if (!IsOneOf(job.reason, kStartReasons)) return exit;
+  const std::optional<int> failure = CommandFailure(job.message);
+  if (!failure) {
+    return Lost("CONTAINER_CONFIG", "start the container: " + Told(job.reason, job.message));
+  }
+  exit.exit_code = *failure;
+  exit.command_failed = true;
+  exit.message = job.message;
+  return exit;
+}
+
+}  // namespace
+
+std::optional<run::ContainerExit> EndOf(const PodView& pod) {
+  // First: an evicted container was killed like any other one.
+  if (pod.reason == "Evicted") {
+    return Lost("EVICTED", "the pod was evicted: " + Told("", pod.message));
+  }
+  if (pod.reason == "DeadlineExceeded") {
+    return Lost("JOB_DEADLINE_EXCEEDED",
+                "the pod reached its deadline: " + Told(pod.reason, pod.message));
+  }
+  if (pod.job.state == State::kTerminated) return Terminated(pod.job);
+  if (!pod.Ended()) return std::nullopt;
+  return Lost("POD_FAILED",
+              "the pod is " + Quoted(pod.phase) +
+                  " without an end of its container: " + Told(pod.reason, pod.message));
+}
+
+Hindrance HindranceOf(const PodView& pod) {
+  using Kind = Hindrance::Kind;
+  if (!pod.scheduled && !pod.unschedulable.empty()) {
+    return {.kind = Kind::kUnschedulable,
+            .final = false,
+            .error = Fail(ErrorCode::kResourceExhausted,
+                          "no node takes the pod: " + pod.unschedulable, "UNSCHEDULABLE")};
+  }
+  if (pod.job.state != State::kWaiting) return {};
+  const std::string told = Told(pod.job.reason, pod.job.message);
+  if (IsOneOf(pod.job.reason, kImageReasons)) {
+    return {.kind = Kind::kImage,
+            .final = IsOneOf(pod.job.reason, kFinalImageReasons),
+            .error = Fail(ErrorCode::kUnavailable, "pull the image: " + told, "IMAGE_UNAVAILABLE")};
+  }
+  if (IsOneOf(pod.job.reason, kConfigReasons)) {
+    return {.kind = Kind::kConfig,
+            .final = false,
+            .error = Fail(ErrorCode::kFailedPrecondition, "create the container: " + told,
+                          "CONTAINER_CONFIG")};
+  }
+  return {};
+}
+
+}  // namespace tidewaiter::kubernetes

@@ -1,0 +1,47 @@
+// What the broker reads of a pod's status (core/v1 PodStatus): small, so that hundreds may be
+// remembered. Pure; what a kubelet reports is bounded and made printable here.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "broker/json/json.h"
+
+namespace tidewaiter::kubernetes {
+
+struct ContainerView {
+  enum class State { kAbsent, kWaiting, kRunning, kTerminated };
+  State state = State::kAbsent;
+  std::string reason;   // "ImagePullBackOff", "OOMKilled", ...
+  std::string message;  // Kubernetes' own words, cut to 400 bytes
+  std::int32_t exit_code = 0;
+  std::string image_id;  // as the node's runtime says
+  std::optional<std::chrono::system_clock::time_point> started_at;
+  std::optional<std::chrono::system_clock::time_point> finished_at;
+};
+
+struct PodView {
+  std::string name;
+  std::string uid;
+  std::string phase;   // "Pending", "Running", "Succeeded", "Failed", "Unknown"
+  std::string reason;  // of the pod as a whole: "Evicted", "DeadlineExceeded"
+  std::string message;
+  std::string unschedulable;  // why no node takes it; empty: one has, or none was looked for yet
+  bool scheduled = false;
+  bool being_deleted = false;
+  ContainerView job;
+
+  // It has run its course, whatever of it is known.
+  [[nodiscard]] bool Ended() const { return phase == "Succeeded" || phase == "Failed"; }
+};
+
+// Nothing where the object has no name or uid.
+std::optional<PodView> ReadPod(const Json& pod);
+
+// RFC 3339 in UTC with seconds, as meta/v1 Time is written.
+std::optional<std::chrono::system_clock::time_point> ParseTime(std::string_view text);
+
+}  // namespace tidewaiter::kubernetes

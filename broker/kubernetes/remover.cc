@@ -1,0 +1,152 @@
+#include "broker/kubernetes/remover.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/printable.h"
+#include "broker/kubernetes/labels.h"
+#include "broker/run/pause.h"
+
+namespace tidewaiter::kubernetes {
+namespace {
+
+using std::chrono::milliseconds;
+using Kind = run::Resource::Kind;
+
+constexpr milliseconds kFirstWait{50};
+constexpr milliseconds kLongestWait{1000};
+// How long the watch is waited for before the cluster is asked itself.
+constexpr milliseconds kWatchPatience{2000};
+constexpr std::size_t kMaxUnsettled = 4096;  // lost answers are rare
+
+std::string KeyOf(const run::Resource& resource) {
+  return std::string(ToString(resource.kind)) + " " + resource.name;
+}
+
+std::string UidOf(const Json& object) {
+  return TextAt(At(object, {"metadata"}), "uid");
+}
+
+// A Job in the foreground: deleted otherwise it leaves its running pod behind (seen with 1.20).
+ClusterApi::Deletion DeletionOf(const ObjectKind& kind, const std::string& uid) {
+  const bool job = kind.plural == kJobs.plural;
+  return {.propagation = job ? "Foreground" : "Background", .uid = uid, .grace_seconds = {}};
+}
+
+}  // namespace
+
+const ObjectKind& KindOf(run::Resource::Kind kind) {
+  switch (kind) {
+    case Kind::kPod: return kPods;
+    case Kind::kSecrets: return kSecrets;
+    case Kind::kNetworkPolicy: return kNetworkPolicies;
+    case Kind::kJob:
+    case Kind::kNetwork:
+    case Kind::kContainer: break;
+  }
+  return kJobs;
+}
+
+void Remover::ExpectLater(const run::Resource& resource, Deadline given_up) {
+  const Deadline until = Deadline::At(given_up.when() + settings_.settle_time);
+  auto unsettled = unsettled_.Lock();
+  if (unsettled->size() >= kMaxUnsettled) {
+    std::erase_if(*unsettled, [](const auto& entry) { return entry.second.Passed(); });
+  }
+  if (unsettled->size() >= kMaxUnsettled) unsettled->erase(unsettled->begin());
+  unsettled->insert_or_assign(KeyOf(resource), until);
+}
+
+bool Remover::MayStillCome(const run::Resource& resource) {
+  auto unsettled = unsettled_.Lock();
+  const auto found = unsettled->find(KeyOf(resource));
+  return found != unsettled->end() && !found->second.Passed();
+}
+
+run::Removal Remover::Remove(const run::Resource& resource, const RunId& run_id,
+                             Deadline deadline) {
+  const run::Patience patience{.stop = {}, .deadline = deadline};
+  const ObjectKind& kind = KindOf(resource.kind);
+  run::Removal removal;
+  removal.kind = ToString(resource.kind);
+  std::string uid = resource.id;
+  const bool many = resource.kind == Kind::kPod || resource.kind == Kind::kSecrets;
+  const Result<void> removed = many ? RemoveAll(kind, resource, run_id, patience)
+                                    : RemoveNamed(kind, resource, run_id, uid, patience);
+  removal.id = uid.empty() ? resource.name : uid;
+  if (removed) {
+    removal.confirmed_absent = true;
+    unsettled_.Lock()->erase(KeyOf(resource));
+  } else {
+    removal.error = removed.error().message;
+    removal.reason = removed.error().Reason();
+  }
+  return removal;
+}
+
+Result<void> Remover::RemoveNamed(const ObjectKind& kind, const run::Resource& resource,
+                                  const RunId& run_id, std::string& uid,
+                                  const run::Patience& patience) {
+  if (uid.empty()) {
+    TW_ASSIGN(const std::optional<Json> found, api_.Read(kind, resource.name, patience));
+    if (!found && MayStillCome(resource)) {
+      return Fail(ErrorCode::kUnavailable,
+                  "remove " + std::string(kind.name) + " " + Quoted(resource.name) +
+                      ": the cluster may still be creating it",
+                  "STILL_CREATING");
+    }
+    if (!found || !BelongsTo(*found, settings_.broker_id, run_id)) return Ok();
+    uid = UidOf(*found);
+    if (uid.empty()) return InvalidAnswer("look up " + Quoted(resource.name), "no uid");
+  }
+  TW_ASSIGN(const bool gone, api_.Delete(kind, resource.name, DeletionOf(kind, uid), patience));
+  return gone ? Ok() : AwaitAbsence(kind, resource.name, uid, run_id, patience);
+}
+
+Result<void> Remover::AwaitAbsence(const ObjectKind& kind, const std::string& name,
+                                   const std::string& uid, const RunId& run_id,
+                                   const run::Patience& patience) {
+  const bool watched = kind.plural == kJobs.plural;
+  for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {
+    // The cluster tells of a Job's end by itself; it is asked only where it does not.
+    const run::Patience soon{.stop = patience.stop,
+                             .deadline = patience.deadline.Sooner(Deadline::After(
+                                 watched ? std::max(kWatchPatience, settings_.stop_grace) : wait))};
+    if (watched && watcher_.WaitUntilGone(run_id, kind, soon)) return Ok();
+    if (!watched) static_cast<void>(run::Pause(wait, patience));
+    TW_ASSIGN(const std::optional<Json> found, api_.Read(kind, name, patience));
+    if (!found || UidOf(*found) != uid) return Ok();
+    if (!patience.deadline.Passed()) continue;
+    return Fail(ErrorCode::kDeadlineExceeded, "remove " + std::string(kind.name) + " " +
+                                                  Quoted(name) + ": the cluster still shows it");
+  }
+}
+
+// Found by the run's label, removed by name and uid.
+Result<void> Remover::RemoveAll(const ObjectKind& kind, const run::Resource& resource,
+                                const RunId& run_id, const run::Patience& patience) {
+  // Its Job went first, and has waited for its pods.
+  if (resource.kind == Kind::kPod && watcher_.SawPodsGo(run_id)) return Ok();
+  const std::string query = LabelQuery(kRunLabel, run_id.value());
+  for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {
+    std::vector<std::pair<std::string, std::string>> found;
+    TW_ASSIGN(const std::string version, api_.List(kind, query, patience, [&](const Json& object) {
+      if (!BelongsTo(object, settings_.broker_id, run_id)) return;
+      found.emplace_back(TextAt(At(object, {"metadata"}), "name"), UidOf(object));
+    }));
+    if (found.empty()) return Ok();
+    for (const auto& [name, uid] : found) {
+      TW_TRY(api_.Delete(kind, name, DeletionOf(kind, uid), patience));
+    }
+    if (!run::Pause(wait, patience)) {
+      return Fail(ErrorCode::kDeadlineExceeded,
+                  "remove " + std::string(kind.plural) + " of run " + Quoted(run_id.value()) +
+                      ": the cluster still shows " + std::to_string(found.size()));
+    }
+  }
+}
+
+}  // namespace tidewaiter::kubernetes

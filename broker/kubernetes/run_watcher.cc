@@ -1,0 +1,233 @@
+#include "broker/kubernetes/run_watcher.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/printable.h"
+#include "broker/kubernetes/labels.h"
+#include "broker/kubernetes/pod_end.h"
+
+namespace tidewaiter::kubernetes {
+namespace {
+
+constexpr std::int32_t kKilled = 128 + 9;
+
+run::ContainerExit Lost(std::string message, std::string_view reason) {
+  run::ContainerExit exit;
+  exit.lost = Fail(ErrorCode::kUnavailable, std::move(message), reason);
+  return exit;
+}
+
+std::string RunOf(const Json& object) {
+  return TextAt(At(object, {"metadata", "labels"}), kRunLabel);
+}
+
+std::string UidOf(const Json& object) {
+  return TextAt(At(object, {"metadata"}), "uid");
+}
+
+}  // namespace
+
+RunWatcher::Tracked::Tracked(RunWatcher& owner, RunId run_id, PodCheck check, bool outlasts)
+    : owner_(owner), run_id_(std::move(run_id)), state_(std::make_shared<State>()) {
+  state_->check = std::move(check);
+  state_->outlasts_cluster = outlasts;
+}
+
+RunWatcher::Tracked::~Tracked() {
+  owner_.shared_.Lock()->tracked.erase(run_id_.value());
+}
+
+std::optional<PodView> RunWatcher::Tracked::pod() {
+  const auto shared = owner_.shared_.Lock();
+  return state_->pod;
+}
+
+bool RunWatcher::Tracked::WaitForChange(std::uint64_t& seen, const run::Patience& patience) {
+  auto shared = owner_.shared_.Lock();
+  const bool changed = shared.Wait(owner_.changed_, patience.stop, patience.deadline,
+                                   [&] { return state_->changes != seen; });
+  seen = state_->changes;
+  return changed;
+}
+
+void RunWatcher::Tracked::ExpectKill() {
+  const auto shared = owner_.shared_.Lock();
+  state_->kill_expected = true;
+}
+
+RunWatcher::RunWatcher(ClusterApi& api, const KubernetesSettings& settings)
+    : settings_(settings),
+      jobs_(api, kJobs, LabelQuery(kBrokerLabel, settings.broker_id.value()), settings,
+            HandlersOf(&Shared::jobs)),
+      pods_(api, kPods, LabelQuery(kBrokerLabel, settings.broker_id.value()), settings,
+            HandlersOf(&Shared::pods)) {}
+
+Watch::Handlers RunWatcher::HandlersOf(Kind Shared::*kind) {
+  return {.on_list_begin = [this, kind] { ++((*shared_.Lock()).*kind).list; },
+          .on_object = [this, kind](const Json& object) { OnObject(kind, object); },
+          .on_list_end = [this, kind] { OnListEnd(kind); },
+          .on_gone = [this, kind](const Json& object) { OnGone(kind, object); },
+          .on_silence = [this](std::chrono::milliseconds silent,
+                               const Error& error) { OnSilence(silent, error); }};
+}
+
+std::unique_ptr<RunWatcher::Tracked> RunWatcher::Track(const RunId& run_id, PodCheck check,
+                                                       bool outlasts_cluster) {
+  auto tracked = std::make_unique<Tracked>(*this, run_id, std::move(check), outlasts_cluster);
+  shared_.Lock()->tracked.insert_or_assign(run_id.value(), tracked->state_);
+  return tracked;
+}
+
+Result<void> RunWatcher::WaitUntilFollowing(const run::Patience& patience) {
+  TW_TRY(jobs_.WaitUntilFollowing(patience));
+  return pods_.WaitUntilFollowing(patience);
+}
+
+void RunWatcher::OnObject(Kind Shared::*kind, const Json& object) {
+  const std::string run = RunOf(object);
+  const std::string uid = UidOf(object);
+  if (run.empty() || uid.empty()) return;
+  {
+    auto shared = shared_.Lock();
+    Kind& all = (*shared).*kind;
+    Objects& objects = all.by_run[run];
+    objects.uids[uid] = all.list;
+    const bool pod = kind == &Shared::pods;
+    if (const auto found = shared->tracked.find(run); found != shared->tracked.end()) {
+      (pod ? OnPod : OnJob)(*found->second, object);
+    }
+  }
+  changed_.notify_all();
+}
+
+void RunWatcher::OnPod(Tracked::State& state, const Json& pod) {
+  std::optional<PodView> view = ReadPod(pod);
+  if (!view) return;
+  ++state.changes;
+  if (const PodCheck check = std::exchange(state.check, {})) {
+    if (const auto conforms = check(pod); !conforms) {
+      run::ContainerExit exit;
+      exit.lost = conforms.error();
+      state.exited.Set(std::move(exit));
+    }
+  }
+  if (auto end = EndOf(*view)) state.exited.Set(*std::move(end));
+  state.pod = std::move(view);
+}
+
+// A pod's own end says more than its Job's; the Job's counts where no pod is there to tell.
+void RunWatcher::OnJob(Tracked::State& state, const Json& job) {
+  const Json& conditions = At(job, {"status", "conditions"});
+  if (!conditions.is_array() || state.pod) return;
+  for (const Json& condition : conditions) {
+    if (TextAt(condition, "type") != "Failed" || TextAt(condition, "status") != "True") continue;
+    ++state.changes;
+    const std::string why = Printable(TextAt(condition, "reason"), 64) + ": " +
+                            Printable(TextAt(condition, "message"), 400);
+    state.exited.Set(
+        Lost("the Job failed: " + why, TextAt(condition, "reason") == "DeadlineExceeded"
+                                           ? "JOB_DEADLINE_EXCEEDED"
+                                           : "JOB_FAILED"));
+  }
+}
+
+void RunWatcher::OnPodGone(Tracked::State& state, const std::string& uid) {
+  if (!state.pod || state.pod->uid != uid) return;
+  ++state.changes;
+  if (state.kill_expected) {
+    run::ContainerExit exit;
+    exit.exit_code = kKilled;
+    state.exited.Set(std::move(exit));
+  } else {
+    state.exited.Set(
+        Lost("watch the pod: it was removed behind the broker's back", "CONTAINER_LOST"));
+  }
+}
+
+void RunWatcher::OnGone(Kind Shared::*kind, const Json& object) {
+  const std::string run = RunOf(object);
+  const std::string uid = UidOf(object);
+  {
+    auto shared = shared_.Lock();
+    const auto tracked = shared->tracked.find(run);
+    // The last state comes with the news of the end.
+    if (kind == &Shared::pods && tracked != shared->tracked.end()) {
+      OnPod(*tracked->second, object);
+      OnPodGone(*tracked->second, uid);
+    }
+    Kind& all = (*shared).*kind;
+    const auto found = all.by_run.find(run);
+    if (found != all.by_run.end()) {
+      found->second.uids.erase(uid);
+      if (found->second.uids.empty()) {
+        all.by_run.erase(found);
+        if (kind == &Shared::pods) shared->RememberGone(run);
+      }
+    }
+  }
+  changed_.notify_all();
+}
+
+void RunWatcher::OnListEnd(Kind Shared::*kind) {
+  {
+    auto shared = shared_.Lock();
+    Kind& all = (*shared).*kind;
+    for (auto run = all.by_run.begin(); run != all.by_run.end();) {
+      Objects& objects = run->second;
+      const auto tracked = shared->tracked.find(run->first);
+      for (auto uid = objects.uids.begin(); uid != objects.uids.end();) {
+        if (uid->second == all.list) {
+          ++uid;
+          continue;
+        }
+        if (kind == &Shared::pods && tracked != shared->tracked.end()) {
+          OnPodGone(*tracked->second, uid->first);
+        }
+        uid = objects.uids.erase(uid);
+      }
+      const bool gone = objects.uids.empty();
+      if (gone && kind == &Shared::pods) shared->RememberGone(run->first);
+      run = gone ? all.by_run.erase(run) : std::next(run);
+    }
+  }
+  changed_.notify_all();
+}
+
+void RunWatcher::OnSilence(std::chrono::milliseconds silent, const Error& error) {
+  if (silent < settings_.watch_loss_limit) return;
+  auto shared = shared_.Lock();
+  for (const auto& [run, state] : shared->tracked) {
+    if (!state->outlasts_cluster) state->exited.Set(Lost(error.message, "ENGINE_UNAVAILABLE"));
+  }
+}
+
+bool RunWatcher::WaitUntilGone(const RunId& run_id, const ObjectKind& kind,
+                               const run::Patience& patience) {
+  const bool pods = kind.plural == kPods.plural;
+  Watch& watch = pods ? pods_ : jobs_;
+  if (!watch.Following()) return false;
+  auto shared = shared_.Lock();
+  return shared.Wait(changed_, patience.stop, patience.deadline, [&] {
+    const Kind& all = pods ? shared->pods : shared->jobs;
+    return !all.by_run.contains(run_id.value());
+  });
+}
+
+bool RunWatcher::SawPodsGo(const RunId& run_id) {
+  auto shared = shared_.Lock();
+  return !shared->pods.by_run.contains(run_id.value()) && shared->gone.contains(run_id.value());
+}
+
+void RunWatcher::Look(const Json& pod) {
+  OnObject(&Shared::pods, pod);
+}
+
+// Far more than removals can be under way; who asks after that lists.
+void RunWatcher::Shared::RememberGone(const std::string& run) {
+  constexpr std::size_t kMost = 8192;
+  if (gone.size() >= kMost) gone.clear();
+  gone.insert(run);
+}
+
+}  // namespace tidewaiter::kubernetes

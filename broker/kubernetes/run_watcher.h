@@ -1,0 +1,121 @@
+// Knows what has become of every run's Job and pods: one watch for each of the two kinds, whatever
+// the number of runs. Thread-safe; it changes nothing in the cluster.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/completion.h"
+#include "base/guarded.h"
+#include "base/strong_id.h"
+#include "broker/kubernetes/cluster_api.h"
+#include "broker/kubernetes/pod_view.h"
+#include "broker/kubernetes/settings.h"
+#include "broker/kubernetes/watch.h"
+#include "broker/run/backend.h"
+
+namespace tidewaiter::kubernetes {
+
+class RunWatcher {
+ public:
+  // `loop` thread calls it with each pod of a run before anything is made of it: an error is the
+  // run's end.
+  using PodCheck = std::function<Result<void>(const Json& pod)>;
+
+  // One run under watch, until it is destroyed.
+  class Tracked {
+   public:
+    Tracked(RunWatcher& owner, RunId run_id, PodCheck check, bool outlasts_cluster);
+    ~Tracked();
+    Tracked(const Tracked&) = delete;
+    Tracked& operator=(const Tracked&) = delete;
+
+    // Set once the job's container has ended, or will not tell any more how it does: its pod went
+    // (CONTAINER_LOST), the Job failed without one (JOB_FAILED), the cluster has told nothing for
+    // too long (ENGINE_UNAVAILABLE).
+    Completion<run::ContainerExit>& exited() noexcept { return state_->exited; }
+    // Its pod as last seen; nothing where there has been none.
+    [[nodiscard]] std::optional<PodView> pod();
+    // Waits for a change of pod() or exited() since `seen`, which is moved along. False: the
+    // patience ended first.
+    bool WaitForChange(std::uint64_t& seen, const run::Patience& patience);
+    // It is being ended on purpose: a pod that goes has been killed, and is not lost.
+    void ExpectKill();
+
+   private:
+    friend class RunWatcher;
+    struct State {
+      Completion<run::ContainerExit> exited;
+      // The rest under the watcher's lock.
+      PodCheck check;
+      std::optional<PodView> pod;
+      std::uint64_t changes = 0;
+      bool kill_expected = false;
+      bool outlasts_cluster = false;
+    };
+    RunWatcher& owner_;
+    const RunId run_id_;
+    const std::shared_ptr<State> state_;
+  };
+
+  // `on_lost`: see Watch::Handlers::on_silence. The arguments must outlive it.
+  RunWatcher(ClusterApi& api, const KubernetesSettings& settings);
+  ~RunWatcher() = default;  // every Tracked must be gone
+  RunWatcher(const RunWatcher&) = delete;
+  RunWatcher& operator=(const RunWatcher&) = delete;
+
+  // To be called before the Job is created, so that nothing of it is missed. `check` may be empty.
+  // `outlasts_cluster`: who waits for it has a time limit and can wait; a cluster that is away for
+  // long has not lost it.
+  std::unique_ptr<Tracked> Track(const RunId& run_id, PodCheck check, bool outlasts_cluster);
+
+  // Waits until both watches are open. The error is the last attempt's.
+  Result<void> WaitUntilFollowing(const run::Patience& patience);
+
+  // Waits until the cluster has told that the Job, or every pod, of this run is gone. False: not
+  // within the patience, or the watch is not open, so that nothing can be told.
+  bool WaitUntilGone(const RunId& run_id, const ObjectKind& kind, const run::Patience& patience);
+  // Whether the cluster has told of a pod of the run, and that it and all others are gone.
+  bool SawPodsGo(const RunId& run_id);
+  // As if the watch had told of this pod: for one that was there before its run was tracked.
+  void Look(const Json& pod);
+
+ private:
+  struct Objects {
+    std::map<std::string, std::uint64_t> uids;  // and the list in which each was last seen
+  };
+  struct Kind {
+    std::map<std::string, Objects> by_run;
+    std::uint64_t list = 0;  // counts the lists
+  };
+  struct Shared {
+    Kind jobs;
+    Kind pods;
+    std::map<std::string, std::shared_ptr<Tracked::State>> tracked;
+    std::set<std::string> gone;  // runs whose last pod was seen to go
+    void RememberGone(const std::string& run);
+  };
+
+  Watch::Handlers HandlersOf(Kind Shared::*kind);
+  void OnObject(Kind Shared::*kind, const Json& object);
+  void OnGone(Kind Shared::*kind, const Json& object);
+  void OnListEnd(Kind Shared::*kind);
+  void OnSilence(std::chrono::milliseconds silent, const Error& error);
+  static void OnPod(Tracked::State& state, const Json& pod);
+  static void OnJob(Tracked::State& state, const Json& job);
+  static void OnPodGone(Tracked::State& state, const std::string& uid);
+
+  const KubernetesSettings& settings_;
+  Guarded<Shared> shared_;
+  std::condition_variable_any changed_;
+  Watch jobs_;  // last: their threads use the others
+  Watch pods_;
+};
+
+}  // namespace tidewaiter::kubernetes
