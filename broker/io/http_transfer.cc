@@ -148,7 +148,7 @@ bool HttpTransfer::PrepareHeaders() {
   if (route_ && !HasHeader(request_, "host")) lines.push_back("Host: " + route_->host);
   for (const auto& [name, value] : request_.headers) {
     // "Name:" would take the header away; "Name;" sends it without a value.
-    lines.push_back(value.empty() ? name + ";" : name + ": " + value);
+    lines.emplace_back(name).append(value.empty() ? ";" : ": ").append(value);
   }
   for (const std::string& line : lines) {
     curl_slist* const longer = curl_slist_append(headers_.get(), line.c_str());

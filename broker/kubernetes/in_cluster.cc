@@ -13,7 +13,7 @@ namespace tidewaiter::kubernetes {
 namespace {
 
 std::string Environment(const char* name) {
-  const char* const value = std::getenv(name);
+  const char* const value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nothing sets it
   return value == nullptr ? "" : value;
 }
 

@@ -63,7 +63,7 @@ Result<void> CheckTlsIdentity(const io::TlsIdentity& identity) {
   if (identity.certificate.empty())
     return KubeconfigFault("client-key: without a client-certificate");
   if (identity.key.empty()) return KubeconfigFault("client-certificate: without a client-key");
-  const Result<void> checked = CheckPair(identity.certificate, identity.key);
+  Result<void> checked = CheckPair(identity.certificate, identity.key);
   ERR_clear_error();
   return checked;
 }

@@ -85,9 +85,8 @@ TEST_F(HttpTlsTest, ServerOfAnotherCaOfTheSameNameIsRefusedForThat) {
 
 // A folder in place of the system's CAs, for the thread that makes it and those that it starts.
 bool StandInForSystemCas(const TestAuthority& authority, const std::string& folder) {
-  for (const std::string& name : {authority.file_name(), std::string("ca-certificates.crt")}) {
-    std::ofstream(folder + "/" + name) << authority.pem();
-  }
+  std::ofstream(folder + "/" + authority.file_name()) << authority.pem();
+  std::ofstream(folder + "/ca-certificates.crt") << authority.pem();
   return ::unshare(CLONE_NEWNS) == 0 &&
          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
          ::mount(folder.c_str(), "/etc/ssl/certs", nullptr, MS_BIND, nullptr) == 0;

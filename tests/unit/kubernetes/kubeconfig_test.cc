@@ -238,6 +238,11 @@ TEST_F(KubeconfigTest, UnsupportedFieldWithoutAValueIsNone) {
 TEST_F(KubeconfigTest, FieldThatNobodyKnowsIsNotPassedOver) {
   EXPECT_THAT(ProblemOf(Config("", "    tokenfile: token\n")),
               AllOf(HasSubstr("user 'u': 'tokenfile'"), HasSubstr("13:")));
+  EXPECT_THAT(ProblemOf(Config("    tls-min-version: '1.3'\n", "")),
+              HasSubstr("cluster 'c': 'tls-min-version'"));
+  std::string yaml = Config("", "");
+  yaml.replace(yaml.find("namespace"), 9, "name-space");
+  EXPECT_THAT(ProblemOf(yaml), HasSubstr("context 'x': 'name-space'"));
 }
 
 TEST_F(KubeconfigTest, FaultsAreNamedByLineAndColumn) {

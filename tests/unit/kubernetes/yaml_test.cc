@@ -61,6 +61,7 @@ TEST(Yaml, ErrorsNameLineAndColumnAndNotTheText) {
                            "a: @secret\n", "a: %secret\n", "? [secret]\n: 1\n"}) {
     EXPECT_THAT(ProblemOf(text), Not(HasSubstr("secret"))) << text;
   }
+  EXPECT_EQ(ProblemOf("a: \"\\q\"\n"), "1:7: unknown escape character");
 }
 
 TEST(Yaml, SameKeyASecondTimeIsRefused) {
