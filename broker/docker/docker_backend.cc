@@ -279,6 +279,7 @@ Result<std::vector<run::Backend::Labelled>> DockerBackend::Parts::List(
     const Json& labels = At(item, {"Labels"});
     std::string id = TextAt(item, "Id");
     if (!labels.is_object() || !labels.contains(kBrokerLabel) || !IsEngineId(id)) return;
+    if (kind == Kind::kContainer && IsKubelets(name, labels)) return;
     found.push_back({.resource = {.kind = kind, .name = std::move(name), .id = std::move(id)},
                      .broker_id = TextAt(labels, kBrokerLabel),
                      .run_id = TextAt(labels, kRunLabel)});

@@ -23,6 +23,10 @@ std::map<std::string, std::string> OwnLabels(const BrokerId& broker, const RunId
   return labels;
 }
 
+bool IsKubelets(std::string_view name, const Json& labels) {
+  return name.starts_with("k8s_") && labels.contains("io.kubernetes.pod.uid");
+}
+
 bool BelongsTo(const Json& labels, const BrokerId& broker, const RunId& run_id) {
   return !broker.empty() && !run_id.empty() && TextAt(labels, kBrokerLabel) == broker.value() &&
          TextAt(labels, kRunLabel) == run_id.value();

@@ -25,6 +25,11 @@ std::map<std::string, std::string> OwnLabels(const BrokerId& broker, const RunId
                                              std::string_view principal,
                                              const policy::Tenant& tenant);
 
+// Whether a container is a kubelet's (dockershim, cri-dockerd), which gives its containers the
+// labels of their pods: those of a pod that this broker's other backend made are not the Docker
+// backend's to remove. By the name, too, which no run can choose.
+bool IsKubelets(std::string_view name, const Json& labels);
+
 // Whether an engine's label object says: made by this broker, for this run.
 bool BelongsTo(const Json& labels, const BrokerId& broker, const RunId& run_id);
 

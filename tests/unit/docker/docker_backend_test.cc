@@ -298,6 +298,21 @@ TEST_F(DockerBackendTest, ListOwnedPassesOverWhatIsNotWhollyOurs) {
   EXPECT_EQ(owned->front().run_id.value(), run);
 }
 
+// As dockershim 1.20 names and labels them: a pod's labels are on its containers, too.
+TEST_F(DockerBackendTest, ListOwnedLeavesContainersOfPodsToTheKubelet) {
+  const std::string run = RandomId();
+  nlohmann::json labels = {{"io.tidewaiter.broker", settings_.broker_id.value()},
+                           {"io.tidewaiter.run", run},
+                           {"io.kubernetes.pod.uid", "43eadf9a-5099-4c51-833a-b5f60b65b777"}};
+  engine_.PlantContainer("k8s_POD_tw-" + run + "-6pbzr_tidewaiter_43eadf9a_0", labels);
+  // Labels alone make nobody a kubelet: a run may have chosen them.
+  const std::string id = engine_.PlantContainer("tw-" + run, labels);
+  const auto owned = backend_->ListOwned(Soon());
+  ASSERT_TRUE(owned.has_value()) << owned.error().message;
+  ASSERT_THAT(*owned, SizeIs(1));
+  EXPECT_EQ(owned->front().resource.id, id);
+}
+
 TEST_F(DockerBackendTest, ListOwnedIsCompleteWhereItTakesPages) {
   settings_.call_timeout = seconds(10);
   backend_ = std::make_unique<DockerBackend>(*loop_, *http_, settings_);
