@@ -114,24 +114,22 @@ Result<std::string> ClusterApi::List(const ObjectKind& kind, std::string_view qu
 
 Result<void> ClusterApi::Watch(const ObjectKind& kind, std::string_view query,
                                std::string_view resource_version, const run::Patience& patience,
-                               std::function<void()> on_open,
-                               std::function<bool(std::string_view)> on_data) {
+                               const io::StreamReceiver& receiver) {
   std::string path = Path(kind) + "?watch=1&allowWatchBookmarks=true&timeoutSeconds=" +
                      std::to_string(kWatchLength.count());
   path += "&resourceVersion=" + io::UrlEncode(resource_version);
   path.append("&").append(query);
   return client_.Stream(Call("GET", std::move(path), "watch " + std::string(kind.plural)),
-                        kWatchSilence, patience, std::move(on_open), std::move(on_data));
+                        kWatchSilence, patience, receiver);
 }
 
 Result<void> ClusterApi::ReadLog(std::string_view pod, std::string_view container, bool follow,
-                                 const run::Patience& patience, std::function<void()> on_open,
-                                 std::function<bool(std::string_view)> on_data) {
+                                 const run::Patience& patience,
+                                 const io::StreamReceiver& receiver) {
   std::string path = Path(kPods, pod) + "/log?container=" + io::UrlEncode(container);
   if (follow) path += "&follow=true";
   return client_.Stream(Call("GET", std::move(path), Subject("read the log of", kPods, pod)),
-                        std::chrono::milliseconds(0), patience, std::move(on_open),
-                        std::move(on_data));
+                        std::chrono::milliseconds(0), patience, receiver);
 }
 
 Result<std::string> ClusterApi::Version(const run::Patience& patience) {

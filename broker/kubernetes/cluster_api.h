@@ -64,13 +64,12 @@ class ClusterApi {
   // server ends it, after some minutes.
   Result<void> Watch(const ObjectKind& kind, std::string_view query,
                      std::string_view resource_version, const run::Patience& patience,
-                     std::function<void()> on_open, std::function<bool(std::string_view)> on_data);
+                     const io::StreamReceiver& receiver);
 
   // The output of a container from its beginning: stdout and stderr as one. With `follow` until it
   // ends.
   Result<void> ReadLog(std::string_view pod, std::string_view container, bool follow,
-                       const run::Patience& patience, std::function<void()> on_open,
-                       std::function<bool(std::string_view)> on_data);
+                       const run::Patience& patience, const io::StreamReceiver& receiver);
 
   // The server's version ("v1.20.2"). Error: CLUSTER_VERSION where it is older than 1.20.
   Result<std::string> Version(const run::Patience& patience);

@@ -107,15 +107,15 @@ Result<Json> ClusterClient::Do(const ClusterCall& call, const run::Patience& pat
 }
 
 Result<void> ClusterClient::Stream(const ClusterCall& call, milliseconds silence,
-                                   const run::Patience& patience, std::function<void()> on_open,
-                                   std::function<bool(std::string_view)> on_data) {
+                                   const run::Patience& patience,
+                                   const io::StreamReceiver& receiver) {
   TW_ASSIGN(std::string token, tokens_.Current());
   for (bool again = false;; again = true) {
     io::HttpRequest request = Request(call, token);
     request.silence = silence;
     request.head_within = call.budget;
     const Result<io::HttpResponse> answer =
-        http_.Stream(request, patience.stop, patience.deadline, on_open, on_data);
+        http_.StreamTo(request, patience.stop, patience.deadline, receiver);
     if (!answer) return Unreached(answer.error(), call.subject, patience);
     if (Is2xx(answer->status)) return Ok();
     if (answer->status == 401 && !again) {

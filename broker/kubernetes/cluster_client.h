@@ -48,11 +48,10 @@ class ClusterClient {
   Result<Json> Do(const ClusterCall& call, const run::Patience& patience);
 
   // An answer without an end, which is not JSON as a whole (a watch, a log). Blocks until it ends;
-  // `on_open` and `on_data` as io::HttpClient::Stream. `silence`: how long nothing may come; the
-  // header within the call's budget. Never retried. Errors as Do.
+  // the receiver as for io::HttpClient::StreamTo. `silence`: how long nothing may come; the header
+  // within the call's budget. Never retried. Errors as Do.
   Result<void> Stream(const ClusterCall& call, std::chrono::milliseconds silence,
-                      const run::Patience& patience, std::function<void()> on_open,
-                      std::function<bool(std::string_view)> on_data);
+                      const run::Patience& patience, const io::StreamReceiver& receiver);
 
   [[nodiscard]] const std::string& server() const noexcept { return access_.server; }
   // How many requests were sent, attempts included. For tests and benchmarks.

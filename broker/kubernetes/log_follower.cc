@@ -22,8 +22,18 @@ constexpr milliseconds kLongestRetry{2000};
 // Attempts in a row that bring nothing new, of a container that has ended: its log is not to be
 // had.
 constexpr int kMostFailures = 10;
-// From the end of a log to the news that its container has ended.
-constexpr milliseconds kNewsDelay{1000};
+// From the end of a log to the news that its container has ended. A kubelet ends a stream that it
+// follows when the container has ended, and else only where its connection breaks.
+constexpr milliseconds kNewsDelay{5000};
+
+// A kubelet that removes a container while its log is followed writes why it cannot go on into the
+// log itself (seen with 1.20; kubelet/server, ServeLogs). Of a container that is being killed, what
+// begins so is the kubelet's.
+bool IsKubeletsOwn(std::string_view data) {
+  return data.starts_with("rpc error: code = ") ||
+         data.starts_with("unable to retrieve container logs for ") ||
+         data.starts_with("failed to try resolving symlinks in path ");
+}
 
 bool HasStarted(const PodView& pod) {
   return pod.job.state == State::kRunning || pod.job.state == State::kTerminated;
@@ -55,10 +65,10 @@ bool LogPrefix::SameAs(const LogPrefix& other) const {
 }
 
 LogFollower::LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink)
-    : api_(api),
-      tracked_(tracked),
-      sink_(sink),
-      thread_([this](const std::stop_token& stop) { Follow(stop); }) {}
+    : api_(api), tracked_(tracked), sink_(sink) {
+  sink_.SetResume([this] { control_.Resume(); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { Follow(stop); });
+}
 
 LogFollower::~LogFollower() {
   thread_.request_stop();
@@ -81,28 +91,33 @@ bool LogFollower::AwaitStart(const std::stop_token& stop, std::string& pod) {
 }
 
 // On the loop's thread. `seen` is what this stream has brought so far.
-bool LogFollower::OnData(std::string_view data, LogPrefix& seen) {
+io::StreamNext LogFollower::OnData(std::string_view data, LogPrefix& seen) {
   if (seen.bytes() < handed_on_.bytes()) {
     const auto known = std::min<std::uint64_t>(handed_on_.bytes() - seen.bytes(), data.size());
     seen.Add(data.substr(0, known));
     data.remove_prefix(known);
-    if (seen.bytes() < handed_on_.bytes()) return true;
+    if (seen.bytes() < handed_on_.bytes()) return io::StreamNext::kMore;
     differs_ = !seen.SameAs(handed_on_);
-    if (differs_) return false;
+    if (differs_) return io::StreamNext::kEnd;
   }
-  if (data.empty()) return true;
+  if (data.empty()) return io::StreamNext::kMore;
+  if (tracked_.kill_expected() && IsKubeletsOwn(data)) return io::StreamNext::kEnd;
   seen.Add(data);
   handed_on_.Add(data);
-  static_cast<void>(
-      sink_.Write(run::OutputStream::kStdout, std::as_bytes(std::span(data.data(), data.size()))));
-  return true;
+  const bool room =
+      sink_.Write(run::OutputStream::kStdout, std::as_bytes(std::span(data.data(), data.size())));
+  return room ? io::StreamNext::kMore : io::StreamNext::kPause;
 }
 
 Result<void> LogFollower::FollowOnce(const std::string& pod, bool follow,
                                      const std::stop_token& stop) {
   LogPrefix seen;
-  TW_TRY(api_.ReadLog(pod, kJobContainer, follow, {.stop = stop, .deadline = Deadline::Never()}, {},
-                      [&](std::string_view data) { return OnData(data, seen); }));
+  const io::StreamReceiver receiver{
+      .on_open = {},
+      .on_data = [&](std::string_view data) { return OnData(data, seen); },
+      .control = &control_};
+  TW_TRY(api_.ReadLog(pod, kJobContainer, follow, {.stop = stop, .deadline = Deadline::Never()},
+                      receiver));
   // It began anew, and is shorter now than it was.
   differs_ = differs_ || seen.bytes() < handed_on_.bytes();
   return Ok();

@@ -54,11 +54,12 @@ class LogFollower final : public run::Attachment {
   // Whether the container has ended by now.
   bool AwaitStart(const std::stop_token& stop, std::string& pod);
   Result<void> FollowOnce(const std::string& pod, bool follow, const std::stop_token& stop);
-  bool OnData(std::string_view data, LogPrefix& seen);
+  io::StreamNext OnData(std::string_view data, LogPrefix& seen);
 
   ClusterApi& api_;
   RunWatcher::Tracked& tracked_;
   run::OutputSink& sink_;
+  io::StreamControl control_;
   LogPrefix handed_on_;
   bool differs_ = false;
   Completion<std::optional<Error>> ended_;

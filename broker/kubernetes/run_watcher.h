@@ -2,6 +2,7 @@
 // the number of runs. Thread-safe; it changes nothing in the cluster.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -47,6 +48,7 @@ class RunWatcher {
     bool WaitForChange(std::uint64_t& seen, const run::Patience& patience);
     // It is being ended on purpose: a pod that goes has been killed, and is not lost.
     void ExpectKill();
+    [[nodiscard]] bool kill_expected() const noexcept { return state_->kill_expected; }
 
    private:
     friend class RunWatcher;
@@ -56,7 +58,7 @@ class RunWatcher {
       PodCheck check;
       std::optional<PodView> pod;
       std::uint64_t changes = 0;
-      bool kill_expected = false;
+      std::atomic<bool> kill_expected = false;
       bool outlasts_cluster = false;
     };
     RunWatcher& owner_;

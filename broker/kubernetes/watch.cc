@@ -84,15 +84,18 @@ Error Watch::FollowOnce(const std::stop_token& stop) {
   }
   io::LineSplitter lines(kMaxLine);
   refused_.reset();
-  const Result<void> ended = api_.Watch(
-      kind_, query_, resource_version_, {.stop = stop, .deadline = Deadline::Never()},
-      [this] { OnOpen(); },
-      [&](std::string_view data) {
-        const bool whole = lines.Feed(data, [this](std::string_view line) { return OnLine(line); });
-        if (lines.oversized() == 0) return whole;
-        resource_version_.clear();
-        return false;
-      });
+  const io::StreamReceiver receiver{
+      .on_open = [this] { OnOpen(); },
+      .on_data =
+          [&](std::string_view data) {
+            const bool whole =
+                lines.Feed(data, [this](std::string_view line) { return OnLine(line); });
+            if (lines.oversized() > 0) resource_version_.clear();
+            return whole && lines.oversized() == 0 ? io::StreamNext::kMore : io::StreamNext::kEnd;
+          },
+      .control = nullptr};
+  const Result<void> ended = api_.Watch(kind_, query_, resource_version_,
+                                        {.stop = stop, .deadline = Deadline::Never()}, receiver);
   if (refused_) return *refused_;
   if (!ended) {
     // What is too old once stays too old.
