@@ -155,6 +155,10 @@ v1::DiagnoseResponse Diagnostics::Run(bool for_operator) const {
   for (const auto& [name, backend] : parts_.environment->backends) {
     const Result<std::string> engine = backend->Describe(Deadline::After(kEnginePatience));
     Add(response, "engine", engine.has_value(), engine ? *engine : engine.error().message);
+    if (!engine) continue;
+    for (const std::string& lack : backend->Shortfalls(Deadline::After(kEnginePatience))) {
+      Add(response, "engine", false, name + ": " + lack);
+    }
   }
   AddAudit(response, *parts_.audit_log, *parts_.segment_keeper, *parts_.key_change,
            parts_.audit_dir);

@@ -58,6 +58,14 @@ Result<Json> ClusterApi::Create(const ObjectKind& kind, const Json& body,
   return client_.Do(call, patience);
 }
 
+Result<Json> ClusterApi::TryCreate(const ObjectKind& kind, const Json& body,
+                                   const run::Patience& patience) {
+  ClusterCall call =
+      Call("POST", Path(kind) + "?dryRun=All", "try to create a " + std::string(kind.name));
+  TW_ASSIGN(call.body, JsonText(body));
+  return client_.Do(call, patience);
+}
+
 Result<std::optional<Json>> ClusterApi::Read(const ObjectKind& kind, std::string_view name,
                                              const run::Patience& patience) {
   Result<Json> object =

@@ -38,6 +38,8 @@ class ClusterApi {
 
   // POST. The object as the cluster has it. Tried again only where the cluster was not reached.
   Result<Json> Create(const ObjectKind& kind, const Json& body, const run::Patience& patience);
+  // The same as a dry run: all checks, and nothing is kept.
+  Result<Json> TryCreate(const ObjectKind& kind, const Json& body, const run::Patience& patience);
   // Nothing: there is none of that name.
   Result<std::optional<Json>> Read(const ObjectKind& kind, std::string_view name,
                                    const run::Patience& patience);

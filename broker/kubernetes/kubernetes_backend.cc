@@ -17,6 +17,7 @@
 #include "broker/kubernetes/network_policy.h"
 #include "broker/kubernetes/pod_end.h"
 #include "broker/kubernetes/remover.h"
+#include "broker/kubernetes/rights.h"
 #include "broker/kubernetes/run_watcher.h"
 #include "broker/registry/tag_check.h"
 
@@ -280,6 +281,15 @@ Result<std::vector<run::Backend::Owned>> KubernetesBackend::ListOwned(
 Result<std::vector<run::Backend::Labelled>> KubernetesBackend::ListLabelled(Deadline deadline) {
   return parts_->List("labelSelector=" + std::string(kBrokerLabel),
                       {.stop = {}, .deadline = deadline});
+}
+
+std::vector<std::string> KubernetesBackend::Shortfalls(Deadline deadline) {
+  return FindShortfalls(parts_->api, {.stop = {}, .deadline = deadline});
+}
+
+std::vector<policy::Enforcement> KubernetesBackend::Notes(
+    const policy::EffectiveRun& effective) const {
+  return policy::KubernetesEnforcement(effective, parts_->target);
 }
 
 Result<std::string> KubernetesBackend::Describe(Deadline deadline) {

@@ -49,6 +49,9 @@ class KubernetesBackend final : public run::Backend {
   Result<std::vector<Owned>> ListOwned(const run::Patience& patience) override;
   Result<std::vector<Labelled>> ListLabelled(Deadline deadline) override;
   Result<std::string> Describe(Deadline deadline) override;
+  std::vector<std::string> Shortfalls(Deadline deadline) override;
+  [[nodiscard]] std::vector<policy::Enforcement> Notes(
+      const policy::EffectiveRun& effective) const override;
 
  private:
   struct Parts;

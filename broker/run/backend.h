@@ -252,6 +252,10 @@ class Backend {
   // The engine's version, for diagnostics ("docker 20.10.24, API 1.41"); asks whether it answers
   // now.
   virtual Result<std::string> Describe(Deadline deadline) = 0;
+
+  // What the broker lacks there to do its work, a line each: rights that it was not given. For
+  // diagnostics, of an engine that answers.
+  virtual std::vector<std::string> Shortfalls(Deadline /*deadline*/) { return {}; }
 };
 
 }  // namespace tidewaiter::run
