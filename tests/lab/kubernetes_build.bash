@@ -57,7 +57,7 @@ build() (
   flock "$lock"
   ! is_built || exit 0
   install_packages kubernetes-build
-  say "building Kubernetes $cluster_release, once per machine (5 minutes on 2 cores, 3 GB while it lasts)"
+  say "building Kubernetes $cluster_release, once per machine (5 to 8 minutes on 2 cores, 3 GB while it lasts)"
   rm -rf .work
   mkdir .work
   trap 'rm -rf "$programs_dir/.work"' EXIT

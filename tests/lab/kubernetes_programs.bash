@@ -52,14 +52,17 @@ make_cluster_secrets() (
   openssl ecparam -name prime256v1 -genkey -noout -out accounts.key
 )
 
-# The container that holds a pod's namespaces: nothing but a process that waits.
+# The container that holds a pod's namespaces: nothing but a process that waits. tini, since a first process that does not
+# handle SIGTERM would be killed after ten seconds, and its pod only removed by the kubelet's next collection, a minute
+# later.
 import_pause() {
   local root=$cluster_home/pause
   mkdir -p "$root/bin"
   cp /bin/busybox "$root/bin/sleep"
+  cp /usr/bin/tini-static "$root/bin/tini"
   tar -C "$root" --numeric-owner --owner 0 --group 0 -c . |
     engine POST "/images/create?fromSrc=-&repo=${pause%:*}&tag=${pause#*:}$(
-      )&changes=USER%2065534:65534&changes=ENTRYPOINT%20%5B%22/bin/sleep%22,%222147483647%22%5D" \
+      )&changes=USER%2065534:65534&changes=ENTRYPOINT%20%5B%22/bin/tini%22,%22/bin/sleep%22,%222147483647%22%5D" \
       -H 'Content-Type: application/x-tar' -T - | answer >/dev/null
   rm -r "$root"
 }
@@ -96,7 +99,7 @@ start_etcd() {
   start_inside etcd etcd --data-dir "$cluster_home/etcd/data" --logger zap --log-level warn \
     --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
-    --initial-cluster default=http://127.0.0.1:2380 --heartbeat-interval 1000 --election-timeout 10000
+    --initial-cluster default=http://127.0.0.1:2380 --heartbeat-interval 250 --election-timeout 1250
 }
 
 # OwnerReferencesPermissionEnforcement is off by default; here it shows whether deploy/kubernetes/role.yaml does for
@@ -164,7 +167,8 @@ registryPullQPS: 0
 eventRecordQPS: 0
 kubeAPIQPS: 100
 kubeAPIBurst: 200
-nodeStatusUpdateFrequency: 1m
+# A new node says with its second report at the earliest that it is ready.
+nodeStatusUpdateFrequency: 3s
 nodeStatusReportFrequency: 5m
 nodeLeaseDurationSeconds: 240
 volumeStatsAggPeriod: 30s
