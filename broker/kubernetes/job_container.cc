@@ -73,13 +73,8 @@ JobContainer::JobContainer(ClusterApi& api, const KubernetesSettings& settings, 
       tracked_(std::move(tracked)) {}
 
 Result<std::unique_ptr<run::Attachment>> JobContainer::Attach(run::OutputSink& sink,
-                                                              bool with_stdin,
+                                                              bool /*with_stdin*/,
                                                               const run::Patience& /*patience*/) {
-  if (with_stdin) {
-    return Fail(ErrorCode::kFailedPrecondition,
-                "attach to job " + Quoted(name_) + ": the kubernetes backend carries no stdin",
-                "UNSUPPORTED");
-  }
   return std::make_unique<LogFollower>(api_, *tracked_, sink);
 }
 

@@ -37,6 +37,19 @@ run::Resource& Entry(std::vector<run::Resource>& resources, Kind kind, const Run
   return resources.emplace_back(run::Resource{.kind = kind, .name = ObjectName(run_id), .id = {}});
 }
 
+// The cluster's own word that it has not made the object, and will not.
+bool IsRefusal(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kResourceExhausted:
+    case ErrorCode::kFailedPrecondition:
+    case ErrorCode::kAlreadyExists:
+    case ErrorCode::kNotFound: return true;
+    default: return false;
+  }
+}
+
 std::string NameOf(const Json& object) {
   return TextAt(At(object, {"metadata"}), "name");
 }
@@ -68,10 +81,11 @@ struct KubernetesBackend::Parts {
   Guarded<bool> version_suits{false};
 
   Result<void> CheckVersion(const run::Patience& patience);
-  // Creates the object and writes its uid into `resource`.
-  Result<Json> CreateOne(run::Resource& resource, const Json& body, const run::Patience& patience);
-  Result<void> CreateNetworkPolicy(run::Resource& resource, const Json& body,
-                                   const run::Patience& patience);
+  // Creates the object; `resources` has it, with its uid, unless the cluster has refused it.
+  Result<Json> CreateOne(std::vector<run::Resource>& resources, Kind kind, const Json& body,
+                         const RunId& run_id, const run::Patience& patience);
+  Result<void> CreateNetworkPolicy(std::vector<run::Resource>& resources, const Json& body,
+                                   const RunId& run_id, const run::Patience& patience);
   // Of this broker and run. Errors as Backend::Adopt.
   Result<Json> ReadOld(const run::Resource& job, const RunId& run_id,
                        const run::Patience& patience);
@@ -121,35 +135,34 @@ Result<void> KubernetesBackend::Parts::CheckVersion(const run::Patience& patienc
   return Ok();
 }
 
-Result<Json> KubernetesBackend::Parts::CreateOne(run::Resource& resource, const Json& body,
+Result<Json> KubernetesBackend::Parts::CreateOne(std::vector<run::Resource>& resources, Kind kind,
+                                                 const Json& body, const RunId& run_id,
                                                  const run::Patience& patience) {
-  const ObjectKind& kind = KindOf(resource.kind);
   if (patience.stop.stop_requested()) {
-    return Fail(ErrorCode::kCancelled, "create " + Quoted(resource.name) + ": cancelled");
+    return Fail(ErrorCode::kCancelled, "create " + Quoted(ObjectName(run_id)) + ": cancelled");
   }
+  run::Resource& resource = Entry(resources, kind, run_id);
   const run::Patience unstoppable{.stop = {}, .deadline = patience.deadline};
   const Deadline expected = Deadline::After(settings.call_timeout);
-  Result<Json> made = api.Create(kind, body, unstoppable);
-  if (!made) {
-    // Only the cluster's own refusal says that there is none.
-    const std::string_view reason = made.error().Reason();
-    if (!reason.starts_with("CLUSTER_") && !reason.starts_with("NAMESPACE_") &&
-        reason != "QUOTA_EXCEEDED") {
-      remover.ExpectLater(resource, expected.Passed() ? Deadline::After({}) : expected);
-    }
-    return made;
+  Result<Json> made = api.Create(KindOf(kind), body, unstoppable);
+  if (made) {
+    resource.id = UidOf(*made);
+    if (resource.id.empty()) return InvalidAnswer("create " + Quoted(resource.name), "no uid");
+  } else if (IsRefusal(made.error())) {
+    resources.pop_back();
+  } else {
+    remover.ExpectLater(resource, expected.Passed() ? Deadline::After({}) : expected);
   }
-  resource.id = UidOf(*made);
-  if (resource.id.empty()) return InvalidAnswer("create " + Quoted(resource.name), "no uid");
   return made;
 }
 
-Result<void> KubernetesBackend::Parts::CreateNetworkPolicy(run::Resource& resource,
-                                                           const Json& body,
+Result<void> KubernetesBackend::Parts::CreateNetworkPolicy(std::vector<run::Resource>& resources,
+                                                           const Json& body, const RunId& run_id,
                                                            const run::Patience& patience) {
-  TW_TRY(CreateOne(resource, body, patience));
-  TW_ASSIGN(const std::optional<Json> read, api.Read(kNetworkPolicies, resource.name, patience));
-  if (!read || UidOf(*read) != resource.id) {
+  TW_TRY(CreateOne(resources, Kind::kNetworkPolicy, body, run_id, patience));
+  const run::Resource& made = resources.back();
+  TW_ASSIGN(const std::optional<Json> read, api.Read(kNetworkPolicies, made.name, patience));
+  if (!read || UidOf(*read) != made.id) {
     return Fail(ErrorCode::kUnavailable, "read back the network policy: it is gone",
                 "ENGINE_DIFFERS");
   }
@@ -165,12 +178,17 @@ Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
   const run::Patience budget{
       .stop = patience.stop,
       .deadline = patience.deadline.Sooner(Deadline::After(parts.settings.call_timeout))};
+  // Until it is asked for there is nothing to remove.
+  resources.clear();
+  if (creation.with_stdin) {
+    return Fail(ErrorCode::kFailedPrecondition,
+                "create the run: the kubernetes backend carries no stdin", "UNSUPPORTED");
+  }
   TW_TRY(parts.CheckVersion(budget));
   TW_TRY(parts.watcher.WaitUntilFollowing(budget));
   const ObjectLabels labels = LabelsOf(parts.settings.broker_id, run_id, creation.principal, run);
 
-  run::Resource& policy = Entry(resources, Kind::kNetworkPolicy, run_id);
-  TW_TRY(parts.CreateNetworkPolicy(policy, NetworkPolicyBody(run_id, labels), patience));
+  TW_TRY(parts.CreateNetworkPolicy(resources, NetworkPolicyBody(run_id, labels), run_id, patience));
 
   const std::string image = run.image.Name() + "@" + creation.image.digest;
   const Json body = JobBody({.admitted = creation.admitted,
@@ -184,8 +202,9 @@ Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
         return CheckPod(asked, pod);
       },
       creation.keeps_log);
-  run::Resource& job = Entry(resources, Kind::kJob, run_id);
-  TW_ASSIGN(const Json made, parts.CreateOne(job, body, patience));
+  static_cast<void>(Entry(resources, Kind::kPod, run_id));
+  TW_ASSIGN(const Json made, parts.CreateOne(resources, Kind::kJob, body, run_id, patience));
+  const run::Resource job = resources.back();
   TW_TRY(CheckJob(body, made));
   // From here on the Job takes everything with it, whoever deletes it.
   TW_TRY(parts.api.Patch(kNetworkPolicies, job.name, OwnerPatch(made), patience));
