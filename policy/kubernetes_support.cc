@@ -168,8 +168,7 @@ void CheckMounts(Check& check) {
     const std::string_view kind = RefusedKind(mount, carries_files);
     if (kind == "input" || kind == "output") {
       check.Deny(kRuleMountKind, MountField(i, kind),
-                 "no helper image carries files to and from the cluster",
-                 "a tmpfs mount, or a helper image under [kubernetes] of tidewaiter.toml");
+                 "this broker carries no files to and from the cluster", "a tmpfs mount");
     } else if (!kind.empty()) {
       check.Deny(kRuleMountKind, MountField(i, kind),
                  "the kubernetes backend does not make mounts of this kind",

@@ -23,7 +23,7 @@ struct KubernetesTarget {
   std::optional<std::int64_t> pod_pids_limit{};
   // The network plugin enforces NetworkPolicy.
   bool network_policy_enforced = false;
-  // Inputs and outputs: a helper image is configured.
+  // Inputs and outputs reach the run and come back.
   bool carries_files = false;
   // All inputs of a run together, as archives.
   std::int64_t max_input_bytes = std::int64_t{8} << 20U;

@@ -121,7 +121,7 @@ TEST(KubernetesSupport, TheDefaultOfPidsNeedsAStatedLimitOfAtMostItInProduction)
        {std::optional<std::int64_t>(), std::optional<std::int64_t>(257),
         std::optional<std::int64_t>(0), std::optional<std::int64_t>(-1)}) {
     target.pod_pids_limit = bad;
-    EXPECT_THAT(Refused(Plain(), target), ElementsAre("backend.pids limits.pids"));
+    ASSERT_THAT(Refused(Plain(), target), ElementsAre("backend.pids limits.pids"));
     EXPECT_THAT(KubernetesViolations(Plain(), target)[0].remedy, HasSubstr("pod_pids_limit"));
     EXPECT_THAT(Refused(lenient, target), IsEmpty());
   }
@@ -151,7 +151,7 @@ TEST(KubernetesSupport, MoreInputThanIsCarriedIsRefusedOnlyWhereItIsAskedFor) {
   spec.limits.input_bytes = 8 * kMiB;
   EXPECT_THAT(Refused(Admitted(spec), Stated()), IsEmpty());
   spec.limits.input_bytes = 8 * kMiB + 1;
-  EXPECT_THAT(Refused(Admitted(spec), Stated()),
+  ASSERT_THAT(Refused(Admitted(spec), Stated()),
               ElementsAre("backend.input-bytes limits.inputBytes"));
   EXPECT_THAT(KubernetesViolations(Admitted(spec), Stated())[0].remedy, HasSubstr("at most 8MiB"));
   spec.mounts.clear();
@@ -165,7 +165,7 @@ TEST(KubernetesSupport, NetworkIsNoneAndInProductionOnlyWhereThatIsEnforced) {
               ElementsAre("backend.network-mode network.mode"));
   KubernetesTarget target = Stated();
   target.network_policy_enforced = false;
-  EXPECT_THAT(Refused(Plain(), target), ElementsAre("backend.network-mode network.mode"));
+  ASSERT_THAT(Refused(Plain(), target), ElementsAre("backend.network-mode network.mode"));
   EXPECT_THAT(KubernetesViolations(Plain(), target)[0].remedy,
               HasSubstr("network_policy_enforced = true"));
   EXPECT_THAT(Refused(Admitted(AdmittedSpec(), kDevelopment), target), IsEmpty());
