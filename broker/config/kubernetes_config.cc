@@ -115,4 +115,12 @@ KubernetesConfig ReadKubernetes(TomlTable table) {
   return config;
 }
 
+policy::KubernetesTarget ToTarget(const KubernetesConfig& config) {
+  policy::KubernetesTarget target;
+  target.pod_pids_limit = config.pod_pids_limit;
+  target.network_policy_enforced = config.network_policy_enforced;
+  target.max_input_bytes = config.max_input_bytes;
+  return target;
+}
+
 }  // namespace tidewaiter::config

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/toml_document.h"
+#include "policy/kubernetes_support.h"
 
 namespace tidewaiter::config {
 
@@ -54,5 +55,8 @@ struct KubernetesConfig {
 
 // Problems are noted in the table.
 KubernetesConfig ReadKubernetes(TomlTable table);
+
+// What the policy's rules for this backend depend on.
+policy::KubernetesTarget ToTarget(const KubernetesConfig& config);
 
 }  // namespace tidewaiter::config

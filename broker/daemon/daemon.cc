@@ -192,7 +192,7 @@ Result<void> Daemon::Parts::ConnectBackend() {
   if (preparation.cluster) {
     cluster = std::make_unique<kubernetes::KubernetesBackend>(
         *http, *preparation.cluster, ToKubernetesSettings(preparation, environment.broker_id),
-        ToKubernetesTarget(*preparation.config.kubernetes));
+        config::ToTarget(*preparation.config.kubernetes));
     environment.backends.emplace(cluster->name(), cluster.get());
   }
   environment.audit = audit_writer.get();

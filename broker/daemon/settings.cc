@@ -93,14 +93,6 @@ kubernetes::KubernetesSettings ToKubernetesSettings(const Preparation& preparati
   return settings;
 }
 
-policy::KubernetesTarget ToKubernetesTarget(const config::KubernetesConfig& config) {
-  policy::KubernetesTarget target;
-  target.pod_pids_limit = config.pod_pids_limit;
-  target.network_policy_enforced = config.network_policy_enforced;
-  target.max_input_bytes = config.max_input_bytes;
-  return target;
-}
-
 rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config) {
   return {.connections = rpc::ConnectionTable::FitToDescriptorLimit(
               {.max_connections = config.max_connections,

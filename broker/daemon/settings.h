@@ -11,7 +11,6 @@
 #include "broker/kubernetes/settings.h"
 #include "broker/rpc/server.h"
 #include "broker/run/environment.h"
-#include "policy/kubernetes_support.h"
 
 namespace tidewaiter::daemon {
 
@@ -20,7 +19,6 @@ docker::DockerSettings ToDockerSettings(const Preparation& preparation, const Br
 // The configuration has a table [kubernetes].
 kubernetes::KubernetesSettings ToKubernetesSettings(const Preparation& preparation,
                                                     const BrokerId& broker_id);
-policy::KubernetesTarget ToKubernetesTarget(const config::KubernetesConfig& config);
 rpc::ServerSettings ToServerSettings(const config::BrokerConfig& config);
 // Without the broker's id and its key.
 audit::LogSettings ToLogSettings(const config::BrokerConfig& config);
