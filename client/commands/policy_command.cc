@@ -1,4 +1,5 @@
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +26,15 @@ struct Options {
   std::string principal;
   std::string broker_user;
   std::string backend;
+  std::string config;
 };
 
 // The same decision as the broker's, by the same code; of the backend only what needs no engine.
 class PolicyJudge : public Judge {
  public:
-  PolicyJudge(const policy::Policy& policy, uid_t broker, const std::string& backend)
-      : policy_(policy), host_({}, broker), backend_(backend) {}
+  PolicyJudge(const policy::Policy& policy, uid_t broker, const std::string& backend,
+              const OfflineBackends& backends)
+      : policy_(policy), host_({}, broker), backend_(backend), backends_(backends) {}
 
   Result<v1::ExplainResponse> Decide(const v1::RunSpec& spec) override {
     TW_ASSIGN(policy::RunSpec asked, wire::FromProto(spec));
@@ -56,6 +59,16 @@ class PolicyJudge : public Judge {
   const OfflineBackends backends_;
 };
 
+// Those of the broker that `file` configures; of any broker where there is no file.
+Result<OfflineBackends> FindBackends(const std::string& file) {
+  if (file.empty()) return OfflineBackends();
+  TW_ASSIGN(const std::string content, ReadFile(file, config::kMaxFileBytes));
+  TW_ASSIGN(const config::BrokerConfig config, config::ParseBrokerConfig(content, file));
+  std::optional<policy::KubernetesTarget> kubernetes;
+  if (config.kubernetes) kubernetes = config::ToTarget(*config.kubernetes);
+  return OfflineBackends(kubernetes);
+}
+
 Result<const policy::Policy*> FindPolicy(const policy::PolicySet& set,
                                          const std::string& principal) {
   if (principal.empty()) return set.Find("default");
@@ -76,26 +89,27 @@ int Check(const std::vector<std::string>& paths, const Options& options) {
   if (!set) return Complain(set.error(), client::kExitUsage);
   const auto policy = FindPolicy(**set, options.principal);
   if (!policy) return Complain(policy.error(), client::kExitUsage);
-  PolicyJudge judge(**policy, *broker, options.backend);
+  const auto backends = FindBackends(options.config);
+  if (!backends) return Complain(backends.error(), client::kExitUsage);
+  PolicyJudge judge(**policy, *broker, options.backend, *backends);
   return JudgeFiles(paths, judge, options.json);
 }
 
 void AddCheck(CLI::App& policy, Invocation& invocation) {
   CLI::App& command = AddCommand(
-      policy,
-      {.name = "check",
-       .summary = "What a policy file would decide about spec files",
-       .arguments = "SPEC.json...",
-       .details = "A spec is the protobuf JSON of RunSpec; - reads it from stdin. Bind\n"
-                  "sources are looked up on this host. No broker, engine or cluster is\n"
-                  "asked: what only they know (docker's runtimes and seccomp profiles) is\n"
-                  "told by `tidewaiter explain`. Of kubernetes only what no cluster can do\n"
-                  "is told.\n"
-                  "Exit status: 0 all admitted, 1 at least one denied, 2 usage, or the\n"
-                  "policy file has errors (file:line:column on stderr).\n"
-                  "JSON: spec, admitted, violations, effective, enforcement, policy,\n"
-                  "policyHash.\n"
-                  "Example: tidewaiter policy check --policy policy.toml job.json"});
+      policy, {.name = "check",
+               .summary = "What a policy file would decide about spec files",
+               .arguments = "SPEC.json...",
+               .details = "A spec is the protobuf JSON of RunSpec; - reads it from stdin. Bind\n"
+                          "sources are looked up on this host. No broker, engine or cluster is\n"
+                          "asked: what only they know (docker's runtimes and seccomp profiles) is\n"
+                          "told by `tidewaiter explain`. Without --config only that is told of\n"
+                          "kubernetes which holds for every cluster.\n"
+                          "Exit status: 0 all admitted, 1 at least one denied, 2 usage, or the\n"
+                          "policy file or FILE has errors (file:line:column on stderr).\n"
+                          "JSON: spec, admitted, violations, effective, enforcement, policy,\n"
+                          "policyHash.\n"
+                          "Example: tidewaiter policy check --policy policy.toml job.json"});
   auto options = std::make_shared<Options>();
   AddJsonFlag(command, options->json);
   command.add_option("--policy", options->file, "The policy file")->required()->type_name("FILE");
@@ -105,6 +119,11 @@ void AddCheck(CLI::App& policy, Invocation& invocation) {
       .add_option("--backend", options->backend,
                   "The backend of specs that name none (default: the policy's, else docker)")
       ->type_name("NAME");
+  command
+      .add_option("--config", options->config,
+                  "The broker's tidewaiter.toml: which backends it has, and what its\n"
+                  "[kubernetes] states of the cluster")
+      ->type_name("FILE");
   command
       .add_option("--broker-user", options->broker_user,
                   "As whom the broker runs: whose files it trusts besides root's\n"

@@ -103,6 +103,30 @@ TEST_F(BackendChoice, PolicyCheckKnowsTheBackendsOfThisVersion) {
               HasSubstr(R"("rule":"backend.invalid")"));
 }
 
+TEST_F(BackendChoice, WithAConfigurationItsClusterIsJudged) {
+  const auto check = [&](const std::string& kubernetes) {
+    const std::string config = Write("tidewaiter.toml", "version = 1\n" + kubernetes);
+    return Check(Spec(), {"--backend", "kubernetes", "--config", config, "--json"});
+  };
+  EXPECT_THAT(check("").out, HasSubstr(R"("rule":"backend.unknown")"));
+  EXPECT_THAT(check("[kubernetes]\n").out, AllOf(HasSubstr(R"("rule":"backend.pids")"),
+                                                 HasSubstr(R"("rule":"backend.network-mode")")));
+  const Answer stated =
+      check("[kubernetes]\npod_pids_limit = 200\nnetwork_policy_enforced = true\n");
+  EXPECT_EQ(stated.status, 0) << stated.out;
+  EXPECT_THAT(stated.out, HasSubstr(R"("by":"the kubelets' podPidsLimit","value":"200")"));
+  EXPECT_EQ(check("frob = 1\n").status, 2);
+  EXPECT_EQ(Check(Spec(), {"--config", folder_ + "/none.toml"}).status, 2);
+}
+
+TEST_F(BackendChoice, WithAConfigurationItsBudgetForInputsIsJudged) {
+  const std::string config =
+      Write("tidewaiter.toml", "version = 1\n[kubernetes]\nmax_input_bytes = \"1MiB\"\n");
+  const std::string spec = Spec(R"(,"backend":"kubernetes","limits":{"inputBytes":"1048577"},)"
+                                R"("mounts":[{"target":"/in","input":{"name":"i"}}])");
+  EXPECT_THAT(Check(spec, {"--config", config, "--json"}).out, HasSubstr("at most 1MiB"));
+}
+
 TEST_F(BackendChoice, OfOneBrokerIsWhatItsConfigurationHas) {
   policy::EffectiveRun run;
   run.backend = "kubernetes";
