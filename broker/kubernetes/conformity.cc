@@ -1,5 +1,6 @@
 #include "broker/kubernetes/conformity.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -17,8 +18,12 @@ Error Differs(const std::string& field) {
               "ENGINE_DIFFERS");
 }
 
-bool SameText(const Json& asked, const Json& found) {
-  if (asked == found) return true;
+// Where the server rewrites amounts ("2000m" as "2").
+bool IsAmount(std::string_view field) {
+  return field.find("].resources.") != std::string_view::npos || field.ends_with(".sizeLimit");
+}
+
+bool SameAmount(const Json& asked, const Json& found) {
   const auto asked_text = AsString(asked);
   const auto found_text = AsString(found);
   if (!asked_text || !found_text) return false;
@@ -41,9 +46,12 @@ Result<void> Contains(const Json& asked, const Json& found, const std::string& f
     }
     return Ok();
   }
-  // A member that is false is left out of an answer (Go's omitempty).
-  const bool left_out = asked == false && found.is_null();
-  return left_out || SameText(asked, found) ? Ok() : Result<void>(Differs(field));
+  // A text that is empty is left out of an answer (Go's omitempty), as the value of a variable is.
+  // What is asked for as false is not: each of those fields means something else where it is absent
+  // (allowPrivilegeEscalation, automountServiceAccountToken).
+  const bool left_out = asked == "" && found.is_null();
+  const bool same = left_out || asked == found || (IsAmount(field) && SameAmount(asked, found));
+  return same ? Ok() : Result<void>(Differs(field));
 }
 
 // Not in what is asked for: where the cluster has them, somebody else put them there.
@@ -63,32 +71,88 @@ bool IsSet(const Json& value) {
   return !(value.is_array() || value.is_object()) || !value.empty();
 }
 
+// No member that was not asked for: a variable from a secret, a device among the limits.
+Result<void> NoMember(const Json& asked, const Json& found, const std::string& field) {
+  if (!found.is_object()) return Ok();  // a word of a command
+  for (const auto& [key, value] : found.items()) {
+    if (IsSet(value) && !asked.contains(key)) return Differs(field + "." + key);
+  }
+  return Ok();
+}
+
+Result<void> NoMemberOfEach(const Json& asked, const Json& found, const std::string& field) {
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    TW_TRY(NoMember(asked[i], found[i], field + "[" + std::to_string(i) + "]"));
+  }
+  return Ok();
+}
+
+constexpr std::array<std::string_view, 3> kForbiddenOfSecurity{"sysctls", "supplementalGroups",
+                                                               "windowsOptions"};
+constexpr std::array<std::string_view, 4> kSelinuxTypes{"", "container_t", "container_init_t",
+                                                        "container_kvm_t"};
+
+// The rest of a securityContext, by what the baseline Pod Security Standard lets it be.
+Result<void> CheckSecurity(const Json& security, const std::string& field) {
+  for (const std::string_view name : kForbiddenOfSecurity) {
+    if (IsSet(At(security, {name}))) return Differs(field + "." + std::string(name));
+  }
+  const Json& proc = At(security, {"procMount"});
+  if (!proc.is_null() && proc != "Default") return Differs(field + ".procMount");
+  const Json& profile = At(security, {"appArmorProfile"});
+  if (!profile.is_null() && TextAt(profile, "type") != "RuntimeDefault") {
+    return Differs(field + ".appArmorProfile");
+  }
+  const Json& selinux = At(security, {"seLinuxOptions"});
+  const auto* const type =
+      std::find(kSelinuxTypes.begin(), kSelinuxTypes.end(), TextAt(selinux, "type"));
+  if (type == kSelinuxTypes.end() || IsSet(At(selinux, {"user"})) || IsSet(At(selinux, {"role"}))) {
+    return Differs(field + ".seLinuxOptions");
+  }
+  return Ok();
+}
+
+// `asked` and `found`: containers that Contains has found alike.
+Result<void> NothingAddedToContainer(const Json& asked, const Json& found,
+                                     const std::string& field) {
+  for (const std::string_view name : kForbiddenOfContainer) {
+    if (IsSet(At(found, {name}))) return Differs(field + "." + std::string(name));
+  }
+  for (const std::string_view name : kListsOfContainer) {
+    const std::string list = field + "." + std::string(name);
+    if (asked.contains(name)) {
+      TW_TRY(NoMemberOfEach(asked.at(name), At(found, {name}), list));
+    } else if (IsSet(At(found, {name}))) {
+      return Differs(list);
+    }
+  }
+  for (const char* amounts : {"limits", "requests"}) {
+    TW_TRY(NoMember(At(asked, {"resources", amounts}), At(found, {"resources", amounts}),
+                    field + ".resources." + amounts));
+  }
+  const Json& capabilities = At(found, {"securityContext", "capabilities"});
+  if (!At(asked, {"securityContext", "capabilities"}).contains("add") &&
+      IsSet(At(capabilities, {"add"}))) {
+    return Differs(field + ".securityContext.capabilities.add");
+  }
+  return CheckSecurity(At(found, {"securityContext"}), field + ".securityContext");
+}
+
 Result<void> NothingAdded(const Json& asked, const Json& found, const std::string& field) {
   for (const std::string_view name : kForbiddenOfPod) {
     if (!asked.contains(name) && IsSet(At(found, {name})))
       return Differs(field + std::string(name));
   }
-  if (!asked.contains("volumes") && IsSet(At(found, {"volumes"}))) {
+  if (asked.contains("volumes")) {
+    TW_TRY(NoMemberOfEach(asked.at("volumes"), At(found, {"volumes"}), field + "volumes"));
+  } else if (IsSet(At(found, {"volumes"}))) {
     return Differs(field + "volumes");
   }
+  TW_TRY(CheckSecurity(At(found, {"securityContext"}), field + "securityContext"));
   const Json& containers = At(found, {"containers"});
   for (std::size_t i = 0; i < containers.size(); ++i) {
-    const Json& container = containers[i];
-    const Json& asked_one = At(asked, {"containers"})[i];
-    const std::string prefix = field + "containers[" + std::to_string(i) + "].";
-    for (const std::string_view name : kForbiddenOfContainer) {
-      if (IsSet(At(container, {name}))) return Differs(prefix + std::string(name));
-    }
-    for (const std::string_view name : kListsOfContainer) {
-      if (!asked_one.contains(name) && IsSet(At(container, {name}))) {
-        return Differs(prefix + std::string(name));
-      }
-    }
-    const Json& capabilities = At(container, {"securityContext", "capabilities"});
-    if (!At(asked_one, {"securityContext", "capabilities"}).contains("add") &&
-        IsSet(At(capabilities, {"add"}))) {
-      return Differs(prefix + "securityContext.capabilities.add");
-    }
+    TW_TRY(NothingAddedToContainer(At(asked, {"containers"})[i], containers[i],
+                                   field + "containers[" + std::to_string(i) + "]"));
   }
   return Ok();
 }
