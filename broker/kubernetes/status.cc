@@ -47,7 +47,11 @@ Meaning MeaningOf(long code, const Json& status, const std::string& message) {
       if (TextAt(At(status, {"details"}), "kind") == "namespaces") {
         return {ErrorCode::kFailedPrecondition, "NAMESPACE_MISSING"};
       }
-      return {ErrorCode::kNotFound, "CLUSTER_NOT_FOUND"};
+      if (TextAt(status, "reason") == "NotFound" &&
+          !TextAt(At(status, {"details"}), "name").empty()) {
+        return {ErrorCode::kNotFound, "CLUSTER_NOT_FOUND"};
+      }
+      return {ErrorCode::kInternal, "CLUSTER_ERROR"};
     case 409:
       if (TextAt(status, "reason") == "AlreadyExists") {
         return {ErrorCode::kAlreadyExists, "CLUSTER_EXISTS"};

@@ -17,7 +17,7 @@ namespace tidewaiter::kubernetes {
 //   QUOTA_EXCEEDED        403 of a ResourceQuota; try again         RESOURCE_EXHAUSTED
 //   NAMESPACE_MISSING     404 of the namespace itself               FAILED_PRECONDITION
 //   NAMESPACE_TERMINATING 403: it is being deleted                  FAILED_PRECONDITION
-//   CLUSTER_NOT_FOUND     404                                       NOT_FOUND
+//   CLUSTER_NOT_FOUND     404 of an object, by its name             NOT_FOUND
 //   CLUSTER_EXISTS        409, AlreadyExists                        ALREADY_EXISTS
 //   CLUSTER_CONFLICT      409 else                                  FAILED_PRECONDITION
 //   CLUSTER_GONE          410: the resourceVersion is too old       FAILED_PRECONDITION
