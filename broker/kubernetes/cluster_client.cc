@@ -98,7 +98,7 @@ Result<Json> ClusterClient::Do(const ClusterCall& call, const run::Patience& pat
                               (safe || answer.error().Reason() == "CONNECT_FAILED");
     again = again && attempt < kRetryWaits.size();
     milliseconds wait = kRetryWaits.at(std::min(attempt, kRetryWaits.size() - 1));
-    if (answer) wait = RetryAfter(answer->body).value_or(wait);
+    if (answer) wait = RetryAfter(answer->Header("retry-after"), answer->body).value_or(wait);
     if (!again || !run::Pause(wait, {.stop = patience.stop, .deadline = budget})) {
       if (answer) return StatusError(answer->status, answer->body, call.subject);
       return Unreached(answer.error(), call.subject, patience);

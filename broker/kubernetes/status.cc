@@ -1,5 +1,7 @@
 #include "broker/kubernetes/status.h"
 
+#include <charconv>
+#include <cstdint>
 #include <string>
 
 #include "base/printable.h"
@@ -88,11 +90,17 @@ Error StatusError(const Json& status, std::string_view subject) {
   return ErrorOf(AsInt(At(status, {"code"})).value_or(0), status, subject);
 }
 
-std::optional<std::chrono::milliseconds> RetryAfter(std::string_view body) {
+std::optional<std::chrono::milliseconds> RetryAfter(std::string_view header,
+                                                    std::string_view body) {
   constexpr std::int64_t kLongest = 60;
-  const std::optional<Json> parsed = ParseJson(body);
-  if (!parsed) return std::nullopt;
-  const auto seconds = AsInt(At(*parsed, {"details", "retryAfterSeconds"}));
+  std::optional<std::int64_t> seconds;
+  if (const std::optional<Json> parsed = ParseJson(body)) {
+    seconds = AsInt(At(*parsed, {"details", "retryAfterSeconds"}));
+  }
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(header.data(), header.data() + header.size(), number);
+  const bool whole = error == std::errc() && end == header.data() + header.size();
+  if (!seconds && whole) seconds = number;
   if (!seconds || *seconds < 0 || *seconds > kLongest) return std::nullopt;
   return std::chrono::seconds(*seconds);
 }

@@ -31,7 +31,8 @@ Error StatusError(long http_status, std::string_view body, std::string_view subj
 // The same of a Status that came inside a watch (an event of type ERROR).
 Error StatusError(const Json& status, std::string_view subject);
 
-// Status.details.retryAfterSeconds, where it is there and at most a minute.
-std::optional<std::chrono::milliseconds> RetryAfter(std::string_view body);
+// Status.details.retryAfterSeconds, or else the Retry-After header's seconds, which is all that
+// priority and fairness says; where it is there and at most a minute.
+std::optional<std::chrono::milliseconds> RetryAfter(std::string_view header, std::string_view body);
 
 }  // namespace tidewaiter::kubernetes
