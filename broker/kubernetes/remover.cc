@@ -109,14 +109,17 @@ Result<void> Remover::RemoveNamed(const ObjectKind& kind, const run::Resource& r
 Result<void> Remover::AwaitAbsence(const ObjectKind& kind, const std::string& name,
                                    const std::string& uid, const RunId& run_id,
                                    const run::Patience& patience) {
-  const bool watched = kind.plural == kJobs.plural;
   for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {
-    // The cluster tells of a Job's end by itself; it is asked only where it does not.
-    const run::Patience soon{.stop = patience.stop,
-                             .deadline = patience.deadline.Sooner(Deadline::After(
-                                 watched ? std::max(kWatchPatience, settings_.stop_grace) : wait))};
-    if (watched && watcher_.WaitUntilGone(run_id, kind, soon)) return Ok();
-    if (!watched) static_cast<void>(run::Pause(wait, patience));
+    // The cluster tells of a Job's end by itself, if it has told of the Job; it is asked where it
+    // does not.
+    if (kind.plural == kJobs.plural && watcher_.Shows(run_id, kind)) {
+      const Deadline soon = Deadline::After(std::max(kWatchPatience, settings_.stop_grace));
+      const run::Patience watching{.stop = patience.stop,
+                                   .deadline = patience.deadline.Sooner(soon)};
+      if (watcher_.WaitUntilGone(run_id, kind, watching)) return Ok();
+    } else {
+      static_cast<void>(run::Pause(wait, patience));
+    }
     TW_ASSIGN(const std::optional<Json> found, api_.Read(kind, name, patience));
     if (!found || UidOf(*found) != uid) return Ok();
     if (!patience.deadline.Passed()) continue;

@@ -202,6 +202,13 @@ void RunWatcher::OnSilence(std::chrono::milliseconds silent, const Error& error)
   }
 }
 
+bool RunWatcher::Shows(const RunId& run_id, const ObjectKind& kind) {
+  const bool pods = kind.plural == kPods.plural;
+  if (!(pods ? pods_ : jobs_).Following()) return false;
+  auto shared = shared_.Lock();
+  return (pods ? shared->pods : shared->jobs).by_run.contains(run_id.value());
+}
+
 bool RunWatcher::WaitUntilGone(const RunId& run_id, const ObjectKind& kind,
                                const run::Patience& patience) {
   const bool pods = kind.plural == kPods.plural;

@@ -80,8 +80,11 @@ class RunWatcher {
   // Waits until both watches are open. The error is the last attempt's.
   Result<void> WaitUntilFollowing(const run::Patience& patience);
 
-  // Waits until the cluster has told that the Job, or every pod, of this run is gone. False: not
-  // within the patience, or the watch is not open, so that nothing can be told.
+  // Whether the watch is open and has told of the run's Job, or of a pod of it, that is not gone.
+  // What is new may not have been told of yet.
+  bool Shows(const RunId& run_id, const ObjectKind& kind);
+  // After Shows: waits until the cluster has told that the Job, or every pod, of this run is gone.
+  // False: not within the patience, or the watch is not open, so that nothing can be told.
   bool WaitUntilGone(const RunId& run_id, const ObjectKind& kind, const run::Patience& patience);
   // Whether the cluster has told of a pod of the run, and that it and all others are gone.
   bool SawPodsGo(const RunId& run_id);
