@@ -195,8 +195,8 @@ std::string KubernetesWorld::RecordedOutcome() const {
   return ::testing::PrintToString(ends);
 }
 
-void KubernetesWorld::ExpectNothingLeft() const {
-  EXPECT_TRUE(Eventually(std::chrono::seconds(30), [&] {
+void KubernetesWorld::ExpectNothingLeft(std::chrono::seconds within) const {
+  EXPECT_TRUE(Eventually(within, [&] {
     return fs::is_empty(broker_->runs_folder()) && Leftovers().empty();
   })) << ::testing::PrintToString(Leftovers());
 }

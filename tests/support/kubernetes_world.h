@@ -78,7 +78,7 @@ class KubernetesWorld : public ::testing::Test {
   // The outcome of the only run.
   [[nodiscard]] std::string RecordedOutcome() const;
   // What TearDown asks for.
-  void ExpectNothingLeft() const;
+  void ExpectNothingLeft(std::chrono::seconds within = std::chrono::seconds(30)) const;
   void ExpectOneEndPerRun() const;
 
   Lab lab_;

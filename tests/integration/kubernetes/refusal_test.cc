@@ -34,10 +34,11 @@ class KubernetesRefusal : public KubernetesWorld {
 };
 
 TEST_F(KubernetesRefusal, ImageThatCannotBePulledFailsInTheClustersWords) {
-  Begin({.cluster = "pull_failure_timeout = \"2s\"\n"});
+  // Without asking the registry first, which would say so itself.
+  Begin({.cluster = "pull_failure_timeout = \"2s\"\n", .policy = "[images]\nverify_tag = false\n"});
   v1::RunSpec spec = Shell("true");
   const std::string none = "sha256:" + std::string(64, '0');
-  spec.set_image(lab_.registry + "/lab/toolbox@" + none);  // no tag that the registry could confirm
+  spec.set_image(lab_.registry + "/lab/toolbox:1.0.0@" + none);
   EXPECT_THAT(MessageOfFailure(spec, "IMAGE_UNAVAILABLE", seconds(15)),
               AllOf(HasSubstr("pull the image"), HasSubstr("not found"), HasSubstr(none)));
   EXPECT_TRUE(receipt_.complete());
