@@ -82,7 +82,8 @@ void KubernetesWorld::Begin(const Changes& changes) {
   broker_ = std::make_unique<BrokerProcess>(BrokerProcess::Options{
       .docker_socket = lab_.docker_socket,
       .policy = policy,
-      .settings = "stop_grace = \"1s\"\ndrain_timeout = \"1s\"\n" + changes.settings,
+      .settings = "stop_grace = \"1s\"\ndrain_timeout = \"1s\"\nteardown_timeout = \"140s\"\n" +
+                  changes.settings,
       .tables = cluster});
   Reconnect();
 }
@@ -195,8 +196,8 @@ std::string KubernetesWorld::RecordedOutcome() const {
   return ::testing::PrintToString(ends);
 }
 
-void KubernetesWorld::ExpectNothingLeft(std::chrono::seconds within) const {
-  EXPECT_TRUE(Eventually(within, [&] {
+void KubernetesWorld::ExpectNothingLeft() const {
+  EXPECT_TRUE(Eventually(kWithin, [&] {
     return fs::is_empty(broker_->runs_folder()) && Leftovers().empty();
   })) << ::testing::PrintToString(Leftovers());
 }

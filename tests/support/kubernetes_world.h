@@ -34,7 +34,9 @@ class KubernetesWorld : public ::testing::Test {
     std::string name_space{};  // empty: the lab's
     bool enforced = true;      // whether the cluster is said to limit processes and networks
   };
-  static constexpr std::chrono::seconds kWithin{60};
+  // A kubelet of 1.20 lets a pod go when its next look at it finds everything of it gone: it looks
+  // every 10 s, and needs several looks where it is busy.
+  static constexpr std::chrono::seconds kWithin{150};
 
   void SetUp() override;
   void TearDown() override;
@@ -56,7 +58,11 @@ class KubernetesWorld : public ::testing::Test {
   // `tidewaiter` with these words.
   [[nodiscard]] std::unique_ptr<Program> Launch(std::vector<std::string> words) const;
   [[nodiscard]] Program::Ended Ask(std::vector<std::string> words) const {
-    return Launch(std::move(words))->Wait();
+    return Launch(std::move(words))->Wait(kWithin);
+  }
+  Transcript Run(const v1::RunSpec& spec, const GateClient::OnEvent& on_event = {},
+                 bool with_stdin = false) {
+    return client_->Run(spec, on_event, with_stdin, kWithin);
   }
   v1::StartResponse Start(const v1::RunSpec& spec);
   v1::WaitResponse Wait(const std::string& run_id);
@@ -78,7 +84,7 @@ class KubernetesWorld : public ::testing::Test {
   // The outcome of the only run.
   [[nodiscard]] std::string RecordedOutcome() const;
   // What TearDown asks for.
-  void ExpectNothingLeft(std::chrono::seconds within = std::chrono::seconds(30)) const;
+  void ExpectNothingLeft() const;
   void ExpectOneEndPerRun() const;
 
   Lab lab_;

@@ -31,7 +31,7 @@ class KubernetesExitPath : public KubernetesWorld {
 
 TEST_F(KubernetesExitPath, ExitStatusAndOutputAreTheJobs) {
   const Transcript transcript =
-      client_->Run(Shell("echo one; sleep 0.2; echo two >&2; sleep 0.2; echo three; exit 7"));
+      Run(Shell("echo one; sleep 0.2; echo two >&2; sleep 0.2; echo three; exit 7"));
   ASSERT_TRUE(transcript.status.ok()) << transcript.status.error_message();
   EXPECT_EQ(transcript.Stdout(), "one\ntwo\nthree\n");  // the cluster keeps both streams as one
   EXPECT_EQ(transcript.Stderr(), "");
@@ -45,7 +45,7 @@ TEST_F(KubernetesExitPath, ExitStatusAndOutputAreTheJobs) {
 
 // Lines without a feed too. (What is not UTF-8 is not kept by the lab's container runtime.)
 TEST_F(KubernetesExitPath, EveryByteOfTheOutputArrives) {
-  const Transcript transcript = client_->Run(
+  const Transcript transcript = Run(
       Shell("printf 'a\\000\\r\\nb'; head -c 100000 /dev/zero | tr '\\0' x; printf '\\303\\244'"));
   EXPECT_EQ(transcript.Stdout(),
             std::string("a\0\r\nb", 5) + std::string(100000, 'x') + "\303\244");
@@ -53,7 +53,7 @@ TEST_F(KubernetesExitPath, EveryByteOfTheOutputArrives) {
 
 TEST_F(KubernetesExitPath, MemoryBeyondTheLimitIsAnOomKill) {
   const Transcript transcript =
-      client_->Run(Shell("echo begun; exec dd if=/dev/zero of=/dev/null bs=256M count=1"));
+      Run(Shell("echo begun; exec dd if=/dev/zero of=/dev/null bs=256M count=1"));
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::EXITED);
   EXPECT_EQ(transcript.Result().exit_code(), 137);
   EXPECT_TRUE(transcript.Result().oom_killed());
@@ -62,7 +62,7 @@ TEST_F(KubernetesExitPath, MemoryBeyondTheLimitIsAnOomKill) {
 }
 
 TEST_F(KubernetesExitPath, MissingCommandIsStatus127) {
-  const Transcript transcript = client_->Run(Command({"/no/such/program"}));
+  const Transcript transcript = Run(Command({"/no/such/program"}));
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::COMMAND_FAILED);
   EXPECT_EQ(transcript.Result().exit_code(), 127);
   EXPECT_THAT(transcript.Result().message(), HasSubstr("/no/such/program"));
@@ -71,7 +71,7 @@ TEST_F(KubernetesExitPath, MissingCommandIsStatus127) {
 }
 
 TEST_F(KubernetesExitPath, CommandThatIsNoProgramIsStatus126) {
-  const Transcript transcript = client_->Run(Command({"/etc/passwd"}));
+  const Transcript transcript = Run(Command({"/etc/passwd"}));
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::COMMAND_FAILED);
   EXPECT_EQ(transcript.Result().exit_code(), 126);
   EXPECT_THAT(transcript.Result().message(), HasSubstr("/etc/passwd"));
@@ -81,7 +81,7 @@ TEST_F(KubernetesExitPath, CommandThatIsNoProgramIsStatus126) {
 TEST_F(KubernetesExitPath, TimeoutEndsARunThatIgnoresSigterm) {
   v1::RunSpec spec = Shell("trap '' TERM; echo begun; while :; do sleep 1; done");
   spec.mutable_limits()->mutable_timeout()->set_seconds(2);
-  const Transcript transcript = client_->Run(spec);
+  const Transcript transcript = Run(spec);
   EXPECT_THAT(transcript.Stdout(), ::testing::StartsWith("begun\n"));
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::TIMED_OUT);
   ExpectAllRemoved(transcript.Receipt());
@@ -89,7 +89,7 @@ TEST_F(KubernetesExitPath, TimeoutEndsARunThatIgnoresSigterm) {
 }
 
 TEST_F(KubernetesExitPath, CancelEndsTheRunAndStillGivesTheReceipt) {
-  const Transcript transcript = client_->Run(Shell("echo begun; sleep 600"), CancelAtOutput);
+  const Transcript transcript = Run(Shell("echo begun; sleep 600"), CancelAtOutput);
   ASSERT_TRUE(transcript.status.ok()) << transcript.status.error_message();
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::CANCELLED);
   ExpectAllRemoved(transcript.Receipt());
@@ -99,36 +99,36 @@ TEST_F(KubernetesExitPath, CancelEndsTheRunAndStillGivesTheReceipt) {
 // Long before its container starts.
 TEST_F(KubernetesExitPath, CancelEndsARunThatIsBeingMade) {
   const Transcript transcript =
-      client_->Run(Shell("sleep 600"),
-                   [](const v1::RunEvent& event, GateClient::Stream& stream, grpc::ClientContext&) {
-                     if (!event.has_admitted()) return;
-                     v1::RunRequest cancel;
-                     cancel.mutable_cancel();
-                     stream.Write(cancel);
-                   });
+      Run(Shell("sleep 600"),
+          [](const v1::RunEvent& event, GateClient::Stream& stream, grpc::ClientContext&) {
+            if (!event.has_admitted()) return;
+            v1::RunRequest cancel;
+            cancel.mutable_cancel();
+            stream.Write(cancel);
+          });
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::CANCELLED);
   EXPECT_TRUE(transcript.Receipt().complete());
   EXPECT_EQ(RecordedOutcome(), "CANCELLED");
 }
 
 TEST_F(KubernetesExitPath, ClientThatVanishesTakesTheRunWithIt) {
-  client_->Run(Shell("echo begun; sleep 600"),
-               [](const v1::RunEvent& event, GateClient::Stream&, grpc::ClientContext& context) {
-                 if (event.has_output()) context.TryCancel();
-               });
+  Run(Shell("echo begun; sleep 600"),
+      [](const v1::RunEvent& event, GateClient::Stream&, grpc::ClientContext& context) {
+        if (event.has_output()) context.TryCancel();
+      });
   ExpectNothingLeft();
   EXPECT_EQ(RecordedOutcome(), "CLIENT_GONE");
 }
 
 TEST_F(KubernetesExitPath, BrokerThatIsStoppedTearsDownFirst) {
   const Transcript transcript =
-      client_->Run(Shell("echo begun; sleep 600"),
-                   [&](const v1::RunEvent& event, GateClient::Stream&, grpc::ClientContext&) {
-                     if (event.has_output()) ::kill(broker_->pid(), SIGTERM);
-                   });
+      Run(Shell("echo begun; sleep 600"),
+          [&](const v1::RunEvent& event, GateClient::Stream&, grpc::ClientContext&) {
+            if (event.has_output()) ::kill(broker_->pid(), SIGTERM);
+          });
   EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::SHUTDOWN);
   ExpectAllRemoved(transcript.Receipt());
-  EXPECT_EQ(broker_->Stop(), 0);
+  EXPECT_EQ(broker_->Stop(kWithin), 0);
   EXPECT_THAT(Leftovers(), IsEmpty());
   EXPECT_EQ(RecordedOutcome(), "SHUTDOWN");
 }
@@ -136,7 +136,7 @@ TEST_F(KubernetesExitPath, BrokerThatIsStoppedTearsDownFirst) {
 // What the job sees of the world is what the policy promises, but for what docs/POLICY.md leaves to
 // others (processes, open files, the network).
 TEST_F(KubernetesExitPath, JobIsHardened) {
-  const Transcript transcript = client_->Run(
+  const Transcript transcript = Run(
       Shell("id -u; id -g; grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' "
             "/proc/self/status | tr -d '\\t'; touch /x 2>/dev/null || echo read-only; "
             "touch /tmp/x && echo writable; grep ' /tmp ' /proc/mounts | cut -d' ' -f1; echo $HOME;"
@@ -150,13 +150,13 @@ TEST_F(KubernetesExitPath, JobIsHardened) {
 TEST_F(KubernetesExitPath, VariablesAndArgumentsAreNotExpanded) {
   v1::RunSpec spec = Command({"sh", "-c", "echo \"$A\" \"$1\"", "sh", "$(A) $$(A) $$"});
   (*spec.mutable_env())["A"] = "$(HOME) $$";
-  EXPECT_EQ(client_->Run(spec).Stdout(), "$(HOME) $$ $(A) $$(A) $$\n");
+  EXPECT_EQ(Run(spec).Stdout(), "$(HOME) $$ $(A) $$(A) $$\n");
 }
 
 TEST_F(KubernetesExitPath, SecretsNeverReachTheAuditLogOrTheDaemonsOwn) {
   v1::RunSpec spec = Shell("echo hello # argument-s3cret");
   (*spec.mutable_env())["TOKEN"] = "environment-s3cret";
-  EXPECT_EQ(client_->Run(spec).Stdout(), "hello\n");
+  EXPECT_EQ(Run(spec).Stdout(), "hello\n");
   ExpectNothingLeft();
   for (const std::string& line : client_->AuditLines()) EXPECT_THAT(line, Not(HasSubstr("s3cret")));
   EXPECT_THAT(broker_->Log(), Not(HasSubstr("s3cret")));
@@ -172,7 +172,7 @@ TEST_F(KubernetesExitPath, TwentyRunsAtOnceKeepTheirOutputsApart) {
       threads.emplace_back([&, i] {
         v1::RunSpec spec = Shell("echo run " + std::to_string(i) + "; exit " + std::to_string(i));
         spec.mutable_limits()->set_cpus(0.05);
-        transcripts[static_cast<std::size_t>(i)] = client_->Run(spec);
+        transcripts[static_cast<std::size_t>(i)] = Run(spec);
       });
     }
   }

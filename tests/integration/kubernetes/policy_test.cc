@@ -76,7 +76,7 @@ TEST_F(KubernetesPolicy, EveryFieldThatNoPodHasIsToldAtOnceAndNothingIsMade) {
   const v1::ExplainResponse explained = Explain(spec);
   EXPECT_FALSE(explained.admitted());
   EXPECT_THAT(Rules(explained), all);
-  const Transcript transcript = client_->Run(spec);
+  const Transcript transcript = Run(spec);
   EXPECT_THAT(Rules(transcript.Denied()), all) << transcript.status.error_message();
   EXPECT_THAT(RecordedEnds(), IsEmpty());
 }

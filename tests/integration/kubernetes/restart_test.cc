@@ -100,7 +100,7 @@ TEST_F(KubernetesRestart, ATimeoutThatPassesWhileThereIsNoBrokerEndsTheRunAtTheN
 TEST_F(KubernetesRestart, AStoppedBrokerLeavesItsDetachedRunsToTheNext) {
   const std::string run_id = Start(Shell("echo begun; sleep 3; echo ended")).run_id();
   AwaitOutput(run_id, "begun\n");
-  EXPECT_EQ(broker_->Stop(), 0);
+  EXPECT_EQ(broker_->Stop(kWithin), 0);
   EXPECT_THAT(Leftovers(), Contains(StartsWith("job.batch/")));
   broker_->Restart();
   Reconnect();
@@ -141,8 +141,9 @@ TEST_F(KubernetesRestart, ABrokerThatIsKilledLeavesNothingOfItsAttachedRuns) {
       clients.emplace_back([&] {
         v1::RunSpec spec = Shell("echo begun; sleep 600");
         spec.mutable_limits()->set_cpus(0.05);
-        client_->Run(spec, [&](const v1::RunEvent& event, GateClient::Stream&,
-                               grpc::ClientContext&) { admitted += event.has_admitted() ? 1 : 0; });
+        Run(spec, [&](const v1::RunEvent& event, GateClient::Stream&, grpc::ClientContext&) {
+          admitted += event.has_admitted() ? 1 : 0;
+        });
       });
       // The latest is a few milliseconds old when the broker dies, the first one runs.
       std::this_thread::sleep_for(milliseconds(10 * (kRuns - i) * (kRuns - i)));
@@ -153,7 +154,7 @@ TEST_F(KubernetesRestart, ABrokerThatIsKilledLeavesNothingOfItsAttachedRuns) {
   EXPECT_THAT(Leftovers(), Not(IsEmpty()));
   broker_->Restart();
   Reconnect();
-  ExpectNothingLeft(std::chrono::seconds(150));
+  ExpectNothingLeft();
   const auto ends = RecordedEnds();
   EXPECT_THAT(ends, SizeIs(kRuns));
   for (const auto& [run_id, outcomes] : ends) EXPECT_THAT(outcomes, ElementsAre("LOST")) << run_id;
