@@ -230,7 +230,7 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
   using State = run::Adopted::State;
   Parts& parts = *parts_;
   // First, so that no end is missed.
-  auto tracked = parts.watcher.Track(run_id, {}, true);
+  auto tracked = parts.watcher.TrackOld(run_id);
   TW_ASSIGN(const Json found, parts.ReadOld(job, run_id, patience));
   TW_ASSIGN(
       const std::string version,
@@ -239,6 +239,7 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
           parts.watcher.Look(pod);
         }
       }));
+  parts.watcher.Settle(run_id);
   run::Adopted adopted;
   const std::optional<PodView> pod = tracked->pod();
   const bool held_back = AsInt(At(found, {"spec", "parallelism"})) == 0;

@@ -79,6 +79,27 @@ std::unique_ptr<RunWatcher::Tracked> RunWatcher::Track(const RunId& run_id, PodC
   return tracked;
 }
 
+std::unique_ptr<RunWatcher::Tracked> RunWatcher::TrackOld(const RunId& run_id) {
+  auto tracked = std::make_unique<Tracked>(*this, run_id, PodCheck(), /*outlasts_cluster=*/true);
+  auto shared = shared_.Lock();
+  tracked->state_->pods_known = false;
+  shared->tracked.insert_or_assign(run_id.value(), tracked->state_);
+  return tracked;
+}
+
+void RunWatcher::Settle(const RunId& run_id) {
+  {
+    auto shared = shared_.Lock();
+    const auto found = shared->tracked.find(run_id.value());
+    if (found == shared->tracked.end()) return;
+    Tracked::State& state = *found->second;
+    state.pods_known = true;
+    if (!state.pod && state.job_end) state.exited.Set(*std::exchange(state.job_end, {}));
+    ++state.changes;
+  }
+  changed_.notify_all();
+}
+
 Result<void> RunWatcher::WaitUntilFollowing(const run::Patience& patience) {
   TW_TRY(jobs_.WaitUntilFollowing(patience));
   return pods_.WaitUntilFollowing(patience);
@@ -125,10 +146,14 @@ void RunWatcher::OnJob(Tracked::State& state, const Json& job) {
     ++state.changes;
     const std::string why = Printable(TextAt(condition, "reason"), 64) + ": " +
                             Printable(TextAt(condition, "message"), 400);
-    state.exited.Set(
-        Lost("the Job failed: " + why, TextAt(condition, "reason") == "DeadlineExceeded"
-                                           ? "JOB_DEADLINE_EXCEEDED"
-                                           : "JOB_FAILED"));
+    run::ContainerExit exit = Lost(
+        "the Job failed: " + why,
+        TextAt(condition, "reason") == "DeadlineExceeded" ? "JOB_DEADLINE_EXCEEDED" : "JOB_FAILED");
+    if (state.pods_known) {
+      state.exited.Set(std::move(exit));
+    } else {
+      state.job_end = std::move(exit);
+    }
   }
 }
 

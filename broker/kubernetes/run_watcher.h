@@ -57,6 +57,8 @@ class RunWatcher {
       // The rest under the watcher's lock.
       PodCheck check;
       std::optional<PodView> pod;
+      std::optional<run::ContainerExit> job_end;  // by the Job, until its pods are known
+      bool pods_known = true;
       std::uint64_t changes = 0;
       std::atomic<bool> kill_expected = false;
       bool outlasts_cluster = false;
@@ -76,6 +78,10 @@ class RunWatcher {
   // `outlasts_cluster`: who waits for it has a time limit and can wait; a cluster that is away for
   // long has not lost it.
   std::unique_ptr<Tracked> Track(const RunId& run_id, PodCheck check, bool outlasts_cluster);
+  // For a Job that was there before. What it says of its end counts only once Look() has been
+  // called for each of its pods, and then Settle(): the watch tells of Jobs and pods in any order.
+  std::unique_ptr<Tracked> TrackOld(const RunId& run_id);
+  void Settle(const RunId& run_id);
 
   // Waits until both watches are open. The error is the last attempt's.
   Result<void> WaitUntilFollowing(const run::Patience& patience);

@@ -37,11 +37,19 @@ bool Watch::Following() {
   return shared_.Lock()->following;
 }
 
+// What another attempt soon will not change: rights, or the namespace, are missing.
+bool Watch::Refused(const Shared& shared) {
+  if (!shared.last_error) return false;
+  const std::string_view reason = shared.last_error->Reason();
+  return reason == "CLUSTER_FORBIDDEN" || reason == "CLUSTER_UNAUTHORIZED" ||
+         reason == "NAMESPACE_MISSING";
+}
+
 Result<void> Watch::WaitUntilFollowing(const run::Patience& patience) {
   auto shared = shared_.Lock();
   const bool following = shared.Wait(changed_, patience.stop, patience.deadline,
-                                     [&shared] { return shared->following; });
-  if (following) return Ok();
+                                     [&shared] { return shared->following || Refused(*shared); });
+  if (following && shared->following) return Ok();
   const std::string subject = "wait for the watch of " + std::string(kind_.plural);
   if (patience.stop.stop_requested()) return Fail(ErrorCode::kCancelled, subject + ": cancelled");
   if (shared->last_error) return *shared->last_error;
@@ -61,6 +69,7 @@ void Watch::Loop(const std::stop_token& stop) {
       shared->last_error = error;
       silent = std::chrono::duration_cast<milliseconds>(Clock::now() - shared->heard);
     }
+    changed_.notify_all();
     handlers_.on_silence(silent, error);
     // A watch that lasted is one that the server ended in good order.
     if (Clock::now() - began > settings_.watch_retry_max) wait = kFirstRetry;

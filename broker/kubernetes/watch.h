@@ -40,7 +40,8 @@ class Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  // Waits until it is open: what happens from then on is told. The error is the last attempt's.
+  // Waits until it is open: what happens from then on is told. The error is the last attempt's;
+  // one by which the cluster refuses it is told at once.
   Result<void> WaitUntilFollowing(const run::Patience& patience);
   [[nodiscard]] bool Following();
 
@@ -58,6 +59,8 @@ class Watch {
     std::optional<Error> last_error;
     std::chrono::steady_clock::time_point heard = std::chrono::steady_clock::now();
   };
+
+  static bool Refused(const Shared& shared);
 
   ClusterApi& api_;
   const ObjectKind kind_;

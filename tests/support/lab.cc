@@ -38,9 +38,10 @@ std::optional<KubernetesLab> FindKubernetesLab() {
   KubernetesLab found{.kubeconfig = Variable("TIDEWAITER_LAB_KUBECONFIG"),
                       .admin_kubeconfig = Variable("TIDEWAITER_LAB_KUBERNETES_ADMIN"),
                       .name_space = Variable("TIDEWAITER_LAB_KUBERNETES_NAMESPACE"),
-                      .server = Variable("TIDEWAITER_LAB_KUBERNETES_SERVER")};
-  for (const std::string* value :
-       {&found.kubeconfig, &found.admin_kubeconfig, &found.name_space, &found.server}) {
+                      .server = Variable("TIDEWAITER_LAB_KUBERNETES_SERVER"),
+                      .kubectl = Variable("TIDEWAITER_LAB_KUBECTL")};
+  for (const std::string* value : {&found.kubeconfig, &found.admin_kubeconfig, &found.name_space,
+                                   &found.server, &found.kubectl}) {
     if (value->empty()) return std::nullopt;
   }
   return found;

@@ -47,6 +47,7 @@ struct KubernetesLab {
   std::string admin_kubeconfig;  // TIDEWAITER_LAB_KUBERNETES_ADMIN: with all of them
   std::string name_space;        // TIDEWAITER_LAB_KUBERNETES_NAMESPACE
   std::string server;            // TIDEWAITER_LAB_KUBERNETES_SERVER: "https://127.0.0.1:PORT"
+  std::string kubectl;           // TIDEWAITER_LAB_KUBECTL: of the cluster's version
 };
 
 std::optional<KubernetesLab> FindKubernetesLab();
