@@ -155,9 +155,10 @@ Json JobBody(const JobRequest& request) {
   const milliseconds longest = settings.prepare_timeout +
                                request.admitted.effective().limits.timeout +
                                2 * settings.stop_grace + kDeadlineSlack;
-  const Json metadata = {{"labels", request.labels.labels},
-                         {"annotations", request.labels.annotations}};
-  Json job_metadata = metadata;
+  const auto metadata = [](const ObjectLabels& labels) {
+    return Json{{"labels", labels.labels}, {"annotations", labels.annotations}};
+  };
+  Json job_metadata = metadata(request.labels);
   job_metadata["name"] = ObjectName(request.run_id);
   return {{"apiVersion", "batch/v1"},
           {"kind", "Job"},
@@ -169,7 +170,8 @@ Json JobBody(const JobRequest& request) {
             // For the time when no broker is left: it ends, and then goes, all the same.
             {"activeDeadlineSeconds", CeilSeconds(longest)},
             {"ttlSecondsAfterFinished", CeilSeconds(settings.finished_ttl)},
-            {"template", {{"metadata", metadata}, {"spec", PodSpec(request)}}}}}};
+            {"template",
+             {{"metadata", metadata(BrokersOwn(request.labels))}, {"spec", PodSpec(request)}}}}}};
 }
 
 Json StartPatch() {

@@ -37,17 +37,14 @@ run::Resource& Entry(std::vector<run::Resource>& resources, Kind kind, const Run
   return resources.emplace_back(run::Resource{.kind = kind, .name = ObjectName(run_id), .id = {}});
 }
 
-// The cluster's own word that it has not made the object, and will not.
+// The cluster's own word, by a Status, that it has not made the object, and will not. Any other
+// error may have come after it was made.
 bool IsRefusal(const Error& error) {
-  switch (error.code) {
-    case ErrorCode::kInvalidArgument:
-    case ErrorCode::kPermissionDenied:
-    case ErrorCode::kResourceExhausted:
-    case ErrorCode::kFailedPrecondition:
-    case ErrorCode::kAlreadyExists:
-    case ErrorCode::kNotFound: return true;
-    default: return false;
-  }
+  constexpr std::array<std::string_view, 9> kReasons{
+      "CLUSTER_UNAUTHORIZED", "CLUSTER_FORBIDDEN",     "QUOTA_EXCEEDED",
+      "NAMESPACE_MISSING",    "NAMESPACE_TERMINATING", "CLUSTER_NOT_FOUND",
+      "CLUSTER_EXISTS",       "CLUSTER_INVALID",       "CLUSTER_BUSY"};
+  return std::find(kReasons.begin(), kReasons.end(), error.Reason()) != kReasons.end();
 }
 
 std::string NameOf(const Json& object) {

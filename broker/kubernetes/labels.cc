@@ -72,6 +72,14 @@ ObjectLabels LabelsOf(const BrokerId& broker, const RunId& run_id, std::string_v
   return all;
 }
 
+ObjectLabels BrokersOwn(const ObjectLabels& labels) {
+  const auto others = [](const auto& entry) { return !entry.first.starts_with("io.tidewaiter."); };
+  ObjectLabels own = labels;
+  std::erase_if(own.labels, others);
+  std::erase_if(own.annotations, others);
+  return own;
+}
+
 bool BelongsTo(const Json& object, const BrokerId& broker, const RunId& run_id) {
   const Json& labels = At(object, {"metadata", "labels"});
   return !broker.empty() && !run_id.empty() && TextAt(labels, kBrokerLabel) == broker.value() &&

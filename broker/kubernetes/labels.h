@@ -34,6 +34,10 @@ struct ObjectLabels {
 ObjectLabels LabelsOf(const BrokerId& broker, const RunId& run_id, std::string_view principal,
                       const policy::EffectiveRun& run);
 
+// Those of them that are the broker's own. A pod has no others: what a client names could attach it
+// to a network (Multus), configure its node's runtime, or have another network policy select it.
+ObjectLabels BrokersOwn(const ObjectLabels& labels);
+
 // Whether an object's metadata says: made by this broker, for this run.
 bool BelongsTo(const Json& object, const BrokerId& broker, const RunId& run_id);
 

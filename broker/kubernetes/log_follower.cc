@@ -79,12 +79,14 @@ LogFollower::~LogFollower() {
 bool LogFollower::AwaitStart(const std::stop_token& stop, std::string& pod) {
   std::uint64_t seen = 0;
   for (;;) {
+    // In this order: an end that comes in between has told of its pod before.
+    const bool exited = tracked_.exited().Peek().has_value();
     const std::optional<PodView> view = tracked_.pod();
     if (view && HasStarted(*view)) {
       pod = view->name;
       return true;
     }
-    if (tracked_.exited().Peek()) return false;
+    if (exited) return false;
     static_cast<void>(tracked_.WaitForChange(seen, {.stop = stop, .deadline = Deadline::Never()}));
     if (stop.stop_requested()) return false;
   }

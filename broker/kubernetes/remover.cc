@@ -117,6 +117,8 @@ Result<void> Remover::AwaitAbsence(const ObjectKind& kind, const std::string& na
       const run::Patience watching{.stop = patience.stop,
                                    .deadline = patience.deadline.Sooner(soon)};
       if (watcher_.WaitUntilGone(run_id, kind, watching)) return Ok();
+      // A watch that is closed just now says so at once.
+      if (!watching.deadline.Passed()) static_cast<void>(run::Pause(wait, patience));
     } else {
       static_cast<void>(run::Pause(wait, patience));
     }

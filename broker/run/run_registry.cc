@@ -209,7 +209,8 @@ class RunRegistry::Impl {
     const auto now = run::Launch::Now();
     for (auto& [entry, result] : runs) {
       const auto backend = environment_.backends.find(entry.backend);
-      const bool asked = !entry.resolved.image_id.empty();
+      // By the image, without which nothing is asked for; a cluster tells no id of it.
+      const bool asked = !entry.resolved.image_id.empty() || !entry.resolved.digest.empty();
       if (!asked || backend == environment_.backends.end()) continue;
       for (const Resource& resource : entry.resources) {
         if (!resource.id.empty()) continue;

@@ -103,5 +103,16 @@ TEST(LabelsTest, NameIsTheRuns) {
   EXPECT_EQ(ObjectName(kRunId), kName);
 }
 
+// Multus reads the one, and the other is a selector of somebody's policy.
+TEST(Labels, APodHasTheBrokersOwnAlone) {
+  policy::EffectiveRun run;
+  run.labels = {{"k8s.v1.cni.cncf.io/networks", "ns/net"}, {"allow-egress", "yes"}};
+  const ObjectLabels own = BrokersOwn(LabelsOf(kBrokerId, kRunId, "val idator", run));
+  EXPECT_THAT(own.labels, ElementsAre(Pair("io.tidewaiter.broker", kBrokerId.value()),
+                                      Pair("io.tidewaiter.principal", LabelValue("val idator")),
+                                      Pair("io.tidewaiter.run", kRunId.value())));
+  EXPECT_THAT(own.annotations, ElementsAre(Pair("io.tidewaiter.principal", "val idator")));
+}
+
 }  // namespace
 }  // namespace tidewaiter::kubernetes
