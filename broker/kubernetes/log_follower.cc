@@ -151,12 +151,15 @@ void LogFollower::Follow(const std::stop_token& stop) {
       // What came to an end with its container is whole.
       if (ended) break;
     }
-    if (!read && read.error().code == ErrorCode::kNotFound) {
+    const bool progress = handed_on_.bytes() != before;
+    failures = read || progress ? 0 : failures + 1;
+    // A kubelet may not know a container yet that its status tells of; one that is being removed
+    // does not come back.
+    const bool none = !read && read.error().code == ErrorCode::kNotFound;
+    if (none && (tracked_.kill_expected() || failures >= kMostFailures)) {
       ended_.Set(read.error());
       return;
     }
-    const bool progress = handed_on_.bytes() != before;
-    failures = read || progress ? 0 : failures + 1;
     if (tracked_.exited().Peek()) {
       ended = true;
       if (failures >= kMostFailures) {
