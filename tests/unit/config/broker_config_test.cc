@@ -236,7 +236,6 @@ TEST(BrokerConfig, PlainHttpIsForLoopbackOnly) {
   }
 }
 
-
 TEST(BrokerConfig, ZeroNeverMeansUnlimited) {
   ProblemOf("max_runs = 0\n");
   ProblemOf("stop_grace = \"0s\"\n");

@@ -17,8 +17,8 @@ using testing::Answer;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using testing::FakeHttp;
-using testing::HeaderOf;
 using ::testing::HasSubstr;
+using testing::HeaderOf;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
