@@ -275,6 +275,14 @@ TEST(RecordSchema, AMemberOfAnotherTypeIsRefused) {
   ExpectAllRefused(wrong);
 }
 
+// The id is the Job's uid there, and nobody tells an image's.
+TEST(RecordSchema, ARunThatStartsOnAClusterHasNoImageId) {
+  json record = json::parse(LineOf(RecordOf(RecordType::kRunStarted, true)));
+  record["container_id"] = "b2adcb85-958e-477f-9f80-3a7c72c06e63";
+  record.erase("image_id");
+  EXPECT_THAT(SchemaFaults({record.dump()}), IsEmpty());
+}
+
 TEST(RecordSchema, ARecordWithoutWhatItsTypeMustHaveIsRefused) {
   std::vector<json> wrong;
   for (const RecordType type : Types()) {
