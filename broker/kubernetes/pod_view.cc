@@ -93,6 +93,10 @@ std::optional<std::chrono::system_clock::time_point> ParseTime(std::string_view 
   const int hour = number(11, 2);
   const int minute = number(14, 2);
   const int second = number(17, 2);
+  // What nanoseconds since 1970 can count in 64 bits.
+  constexpr int kLastYear = 2261;
+  const int year = number(0, 4);
+  if (year < 1970 || year > kLastYear) return std::nullopt;
   if (!date.ok() || hour > 23 || minute > 59 || second > 60) return std::nullopt;
   return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute) +
          std::chrono::seconds(second);

@@ -41,7 +41,7 @@ struct PodView {
 // Nothing where the object has no name or uid.
 std::optional<PodView> ReadPod(const Json& pod);
 
-// RFC 3339 in UTC with seconds, as meta/v1 Time is written.
+// RFC 3339 in UTC with seconds, as meta/v1 Time is written; nothing for years outside 1970 to 2261.
 std::optional<std::chrono::system_clock::time_point> ParseTime(std::string_view text);
 
 }  // namespace tidewaiter::kubernetes
