@@ -19,16 +19,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = Deadline::Clock;
-using State = ContainerView::State;
 
 // A Job whose pod has not come after this is asked why not, and again.
 constexpr seconds kPodDelay(5);
 // What may pass by itself, as a volume that is not there yet.
 constexpr seconds kConfigPatience(5);
-
-bool HasStarted(const PodView& pod) {
-  return pod.job.state == State::kRunning || pod.job.state == State::kTerminated;
-}
 
 // How long each hindrance is waited for, from when it is first seen until it is seen no more.
 class HindranceClock {
@@ -131,12 +126,16 @@ Result<bool> JobContainer::Signal(int signal_number, const run::Patience& patien
                 "signal job " + Quoted(name_) + ": neither SIGTERM nor SIGKILL");
   }
   if (tracked_->exited().Peek()) return false;
+  // First: the news may come before the answer.
   tracked_->ExpectKill();
-  TW_ASSIGN(const bool gone,
-            api_.Delete(kJobs, name_,
-                        {.propagation = "Foreground", .uid = uid_, .grace_seconds = {}}, patience));
-  if (signal_number == SIGTERM) return !gone;
-  return KillPod(patience);
+  const Result<Json> stopped = api_.Patch(kJobs, name_, StopPatch(), patience);
+  if (!stopped && stopped.error().code == ErrorCode::kNotFound) {
+    // Somebody else has deleted it.
+    tracked_->ExpectKill(false);
+    return false;
+  }
+  if (!stopped) return stopped.error();
+  return signal_number == SIGTERM ? true : KillPod(patience);
 }
 
 Result<bool> JobContainer::KillPod(const run::Patience& patience) {

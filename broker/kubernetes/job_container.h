@@ -26,9 +26,9 @@ class JobContainer final : public run::Container {
   // (the cluster makes no pod), and those of Tracked::exited.
   Result<void> Start(const run::Patience& patience) override;
   Completion<run::ContainerExit>& exited() override { return tracked_->exited(); }
-  // SIGTERM deletes the Job, whose pod the kubelet then ends: SIGTERM, and SIGKILL after the grace.
-  // SIGKILL shortens that grace to a second; nothing would be known of a pod that is deleted
-  // without one.
+  // SIGTERM takes the Job's parallelism back, whose pod the kubelet then ends: SIGTERM, and SIGKILL
+  // after the grace. SIGKILL shortens that grace to a second; nothing would be known of a pod that
+  // is deleted without one.
   Result<bool> Signal(int signal_number, const run::Patience& patience) override;
   bool EndIsWithheld(const run::Patience&) override { return false; }
   bool StreamsCutOff() override { return false; }

@@ -178,4 +178,8 @@ Json StartPatch() {
   return {{"spec", {{"parallelism", 1}}}};
 }
 
+Json StopPatch() {
+  return {{"spec", {{"parallelism", 0}}}};
+}
+
 }  // namespace tidewaiter::kubernetes

@@ -30,6 +30,10 @@ Json JobBody(const JobRequest& request);
 // A merge patch (RFC 7386) that lets the Job make its one pod.
 Json StartPatch();
 
+// Another that makes it end its pod, with the pod's grace, and make no other one. What the Job owns
+// stays: its network policy, which a deletion in the foreground would take away first.
+Json StopPatch();
+
 // `text` as a command, argument or environment value that Kubernetes takes as it is: it expands
 // $(NAME) in them, and reads $$ as $ (core/v1 Container, "command").
 std::string WithoutExpansion(std::string_view text);

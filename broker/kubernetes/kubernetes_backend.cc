@@ -233,16 +233,18 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
       const std::string version,
       parts.api.List(kPods, LabelQuery(kRunLabel, run_id.value()), patience, [&](const Json& pod) {
         if (BelongsTo(pod, parts.settings.broker_id, run_id)) {
-          parts.watcher.Look(pod);
+          parts.watcher.LookAtPod(pod);
         }
       }));
+  parts.watcher.LookAtJob(found);
   parts.watcher.Settle(run_id);
   run::Adopted adopted;
   const std::optional<PodView> pod = tracked->pod();
-  const bool held_back = AsInt(At(found, {"spec", "parallelism"})) == 0;
   if (tracked->exited().Peek()) {
     adopted.state = State::kEnded;
-  } else if (!pod && held_back) {
+  } else if (!pod || !HasStarted(*pod)) {
+    // Where it has been let go already, to let it go again changes nothing; and whoever starts it
+    // does not wait for ever for what hinders it.
     adopted.state = State::kCreated;
   }
   if (pod) {

@@ -15,7 +15,6 @@ namespace tidewaiter::kubernetes {
 namespace {
 
 using std::chrono::milliseconds;
-using State = ContainerView::State;
 
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLongestRetry{2000};
@@ -33,10 +32,6 @@ bool IsKubeletsOwn(std::string_view data) {
   return data.starts_with("rpc error: code = ") ||
          data.starts_with("unable to retrieve container logs for ") ||
          data.starts_with("failed to try resolving symlinks in path ");
-}
-
-bool HasStarted(const PodView& pod) {
-  return pod.job.state == State::kRunning || pod.job.state == State::kTerminated;
 }
 
 }  // namespace

@@ -28,6 +28,9 @@ constexpr std::array<std::string_view, 2> kFinalImageReasons{"ErrImageNeverPull"
 constexpr std::array<std::string_view, 4> kConfigReasons{"CreateContainerConfigError",
                                                          "CreateContainerError",
                                                          "PreCreateHookError", "RunContainerError"};
+// Of a container of which the node has lost sight: its exit code is nobody's word (kubelet,
+// "ContainerStatusUnknown"; containerd's CRI plugin, "Unknown").
+constexpr std::array<std::string_view, 2> kUnknownReasons{"ContainerStatusUnknown", "Unknown"};
 // Of a container that the runtime could not start: dockershim's and containerd's word for it.
 constexpr std::array<std::string_view, 2> kStartReasons{"ContainerCannotRun", "StartError"};
 
@@ -55,6 +58,10 @@ std::optional<int> CommandFailure(std::string_view message) {
 }
 
 run::ContainerExit Terminated(const ContainerView& job) {
+  if (IsOneOf(job.reason, kUnknownReasons)) {
+    return Lost("POD_FAILED",
+                "the node does not know how the container ended: " + Told(job.reason, job.message));
+  }
   run::ContainerExit exit;
   exit.exit_code = job.exit_code;
   exit.oom_killed = job.reason == "OOMKilled";
@@ -69,9 +76,19 @@ run::ContainerExit Terminated(const ContainerView& job) {
   return exit;
 }
 
+// Whether the container had ended before anybody asked for the pod's deletion. Both are told in
+// whole seconds; within the same one a container that died by a kill's signal was killed.
+bool EndedBefore(const ContainerView& job, std::chrono::system_clock::time_point request) {
+  constexpr std::int32_t kTerminatedCode = 128 + 15;
+  constexpr std::int32_t kKilledCode = 128 + 9;
+  if (job.state != State::kTerminated || !job.finished_at) return false;
+  const bool killed = job.exit_code == kTerminatedCode || job.exit_code == kKilledCode;
+  return *job.finished_at < request || (*job.finished_at == request && !killed);
+}
+
 }  // namespace
 
-std::optional<run::ContainerExit> EndOf(const PodView& pod) {
+std::optional<run::ContainerExit> EndOf(const PodView& pod, bool kill_expected) {
   // First: an evicted container was killed like any other one.
   if (pod.reason == "Evicted") {
     return Lost("EVICTED", "the pod was evicted: " + Told("", pod.message));
@@ -79,6 +96,10 @@ std::optional<run::ContainerExit> EndOf(const PodView& pod) {
   if (pod.reason == "DeadlineExceeded") {
     return Lost("JOB_DEADLINE_EXCEEDED",
                 "the pod reached its deadline: " + Told(pod.reason, pod.message));
+  }
+  if (pod.deletion_requested_at && !kill_expected &&
+      !EndedBefore(pod.job, *pod.deletion_requested_at)) {
+    return Lost("CONTAINER_LOST", "the pod is being deleted behind the broker's back");
   }
   if (pod.job.state == State::kTerminated) return Terminated(pod.job);
   if (!pod.Ended()) return std::nullopt;

@@ -10,10 +10,11 @@
 
 namespace tidewaiter::kubernetes {
 
-// Nothing while the job's container may still run. Of `lost`, the reasons, each with Kubernetes'
-// own message: EVICTED, JOB_DEADLINE_EXCEEDED, POD_FAILED (ended without its container's having
-// told how).
-std::optional<run::ContainerExit> EndOf(const PodView& pod);
+// Nothing while the job's container may still run. `kill_expected`: the broker itself has asked for
+// the pod's deletion. Of `lost`, the reasons, each with Kubernetes' own message: EVICTED,
+// JOB_DEADLINE_EXCEEDED, POD_FAILED (ended without its container's having told how, or with a code
+// that the node has made up), CONTAINER_LOST (somebody else is deleting it).
+std::optional<run::ContainerExit> EndOf(const PodView& pod, bool kill_expected);
 
 // What keeps a container from starting. Kubernetes would try for ever; how long that is waited for
 // is the backend's.

@@ -72,6 +72,18 @@ void ReadConditions(const Json& conditions, PodView& view) {
   }
 }
 
+// deletionTimestamp is when its grace will have passed (meta/v1 ObjectMeta). One that cannot be
+// read still says that there was a request.
+std::optional<std::chrono::system_clock::time_point> DeletionRequest(const Json& metadata) {
+  constexpr std::int64_t kLongestGrace = 366LL * 24 * 3600;
+  const std::string text = TextAt(metadata, "deletionTimestamp");
+  if (text.empty()) return std::nullopt;
+  const auto grace = AsInt(At(metadata, {"deletionGracePeriodSeconds"})).value_or(0);
+  const bool sane = grace >= 0 && grace <= kLongestGrace;
+  return ParseTime(text).value_or(std::chrono::system_clock::time_point()) -
+         std::chrono::seconds(sane ? grace : 0);
+}
+
 }  // namespace
 
 std::optional<std::chrono::system_clock::time_point> ParseTime(std::string_view text) {
@@ -102,6 +114,11 @@ std::optional<std::chrono::system_clock::time_point> ParseTime(std::string_view 
          std::chrono::seconds(second);
 }
 
+bool HasStarted(const PodView& pod) {
+  return pod.job.state == ContainerView::State::kRunning ||
+         pod.job.state == ContainerView::State::kTerminated;
+}
+
 std::optional<PodView> ReadPod(const Json& pod) {
   const Json& metadata = At(pod, {"metadata"});
   const Json& status = At(pod, {"status"});
@@ -112,7 +129,7 @@ std::optional<PodView> ReadPod(const Json& pod) {
   view.phase = Word(status, "phase");
   view.reason = Word(status, "reason");
   view.message = Message(status);
-  view.being_deleted = !TextAt(metadata, "deletionTimestamp").empty();
+  view.deletion_requested_at = DeletionRequest(metadata);
   ReadConditions(At(status, {"conditions"}), view);
   view.job = FindContainer(At(status, {"containerStatuses"}), kJobContainer);
   return view;

@@ -31,12 +31,16 @@ struct PodView {
   std::string message;
   std::string unschedulable;  // why no node takes it; empty: one has, or none was looked for yet
   bool scheduled = false;
-  bool being_deleted = false;
+  // When somebody asked for its deletion: the kubelet ends its containers from then on.
+  std::optional<std::chrono::system_clock::time_point> deletion_requested_at;
   ContainerView job;
 
   // It has run its course, whatever of it is known.
   [[nodiscard]] bool Ended() const { return phase == "Succeeded" || phase == "Failed"; }
 };
+
+// Whether the job's container runs, or has run.
+bool HasStarted(const PodView& pod);
 
 // Nothing where the object has no name or uid.
 std::optional<PodView> ReadPod(const Json& pod);

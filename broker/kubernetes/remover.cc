@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/printable.h"
+#include "broker/kubernetes/job_manifest.h"
 #include "broker/kubernetes/labels.h"
 #include "broker/run/pause.h"
 
@@ -102,8 +103,34 @@ Result<void> Remover::RemoveNamed(const ObjectKind& kind, const run::Resource& r
     uid = UidOf(*found);
     if (uid.empty()) return InvalidAnswer("look up " + Quoted(resource.name), "no uid");
   }
+  if (resource.kind == Kind::kJob) TW_TRY(EndPods(resource, run_id, patience));
+  if (resource.kind == Kind::kNetworkPolicy && watcher_.HasLivePods(run_id)) {
+    return Fail(
+        ErrorCode::kUnavailable,
+        "remove network policy " + Quoted(resource.name) + ": a pod of the run may still run",
+        "POD_RUNS");
+  }
   TW_ASSIGN(const bool gone, api_.Delete(kind, resource.name, DeletionOf(kind, uid), patience));
   return gone ? Ok() : AwaitAbsence(kind, resource.name, uid, run_id, patience);
+}
+
+// Before the Job: its deletion in the foreground takes the network policy away at once, and leaves
+// a pod its grace.
+Result<void> Remover::EndPods(const run::Resource& job, const RunId& run_id,
+                              const run::Patience& patience) {
+  if (!watcher_.HasLivePods(run_id)) return Ok();
+  const Result<Json> stopped = api_.Patch(kJobs, job.name, StopPatch(), patience);
+  if (!stopped && stopped.error().code != ErrorCode::kNotFound) return stopped.error();
+  while (watcher_.HasLivePods(run_id)) {
+    if (patience.deadline.Passed()) {
+      return Fail(ErrorCode::kDeadlineExceeded,
+                  "remove job " + Quoted(job.name) + ": a pod of it may still run", "POD_RUNS");
+    }
+    const run::Patience turn{.stop = patience.stop,
+                             .deadline = patience.deadline.Sooner(Deadline::After(kWatchPatience))};
+    static_cast<void>(watcher_.WaitUntilEnded(run_id, turn));
+  }
+  return Ok();
 }
 
 Result<void> Remover::AwaitAbsence(const ObjectKind& kind, const std::string& name,

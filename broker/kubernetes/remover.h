@@ -33,6 +33,8 @@ class Remover {
                            const RunId& run_id, std::string& uid, const run::Patience& patience);
   Result<void> RemoveAll(const ObjectKind& kind, const run::Resource& resource, const RunId& run_id,
                          const run::Patience& patience);
+  Result<void> EndPods(const run::Resource& job, const RunId& run_id,
+                       const run::Patience& patience);
   Result<void> AwaitAbsence(const ObjectKind& kind, const std::string& name, const std::string& uid,
                             const RunId& run_id, const run::Patience& patience);
   bool MayStillCome(const run::Resource& resource);

@@ -1,5 +1,6 @@
 #include "broker/kubernetes/run_watcher.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,8 +19,19 @@ run::ContainerExit Lost(std::string message, std::string_view reason) {
   return exit;
 }
 
+run::ContainerExit Killed() {
+  run::ContainerExit exit;
+  exit.exit_code = kKilled;
+  return exit;
+}
+
 std::string RunOf(const Json& object) {
   return TextAt(At(object, {"metadata", "labels"}), kRunLabel);
+}
+
+bool HasEnded(const Json& pod) {
+  const std::string phase = TextAt(At(pod, {"status"}), "phase");
+  return phase == "Succeeded" || phase == "Failed";
 }
 
 std::string UidOf(const Json& object) {
@@ -51,9 +63,9 @@ bool RunWatcher::Tracked::WaitForChange(std::uint64_t& seen, const run::Patience
   return changed;
 }
 
-void RunWatcher::Tracked::ExpectKill() {
+void RunWatcher::Tracked::ExpectKill(bool expected) {
   const auto shared = owner_.shared_.Lock();
-  state_->kill_expected = true;
+  state_->kill_expected = expected;
 }
 
 RunWatcher::RunWatcher(ClusterApi& api, const KubernetesSettings& settings)
@@ -113,8 +125,8 @@ void RunWatcher::OnObject(Kind Shared::*kind, const Json& object) {
     auto shared = shared_.Lock();
     Kind& all = (*shared).*kind;
     Objects& objects = all.by_run[run];
-    objects.uids[uid] = all.list;
     const bool pod = kind == &Shared::pods;
+    objects.uids[uid] = {.list = all.list, .ended = pod && HasEnded(object)};
     if (const auto found = shared->tracked.find(run); found != shared->tracked.end()) {
       (pod ? OnPod : OnJob)(*found->second, object);
     }
@@ -126,6 +138,12 @@ void RunWatcher::OnPod(Tracked::State& state, const Json& pod) {
   std::optional<PodView> view = ReadPod(pod);
   if (!view) return;
   ++state.changes;
+  if (state.pod && state.pod->uid != view->uid) {
+    // The controller has made another one in its place, which runs the command again.
+    state.exited.Set(
+        Lost("watch the pod: it was replaced behind the broker's back", "CONTAINER_LOST"));
+    return;
+  }
   if (const PodCheck check = std::exchange(state.check, {})) {
     if (const auto conforms = check(pod); !conforms) {
       run::ContainerExit exit;
@@ -133,7 +151,7 @@ void RunWatcher::OnPod(Tracked::State& state, const Json& pod) {
       state.exited.Set(std::move(exit));
     }
   }
-  if (auto end = EndOf(*view)) state.exited.Set(*std::move(end));
+  if (auto end = EndOf(*view, state.kill_expected)) state.exited.Set(*std::move(end));
   state.pod = std::move(view);
 }
 
@@ -142,18 +160,35 @@ void RunWatcher::OnJob(Tracked::State& state, const Json& job) {
   const Json& conditions = At(job, {"status", "conditions"});
   if (!conditions.is_array() || state.pod) return;
   for (const Json& condition : conditions) {
-    if (TextAt(condition, "type") != "Failed" || TextAt(condition, "status") != "True") continue;
-    ++state.changes;
-    const std::string why = Printable(TextAt(condition, "reason"), 64) + ": " +
-                            Printable(TextAt(condition, "message"), 400);
-    run::ContainerExit exit = Lost(
-        "the Job failed: " + why,
-        TextAt(condition, "reason") == "DeadlineExceeded" ? "JOB_DEADLINE_EXCEEDED" : "JOB_FAILED");
-    if (state.pods_known) {
-      state.exited.Set(std::move(exit));
-    } else {
-      state.job_end = std::move(exit);
-    }
+    const std::string type = TextAt(condition, "type");
+    const bool ended = type == "Failed" || type == "Complete";
+    if (!ended || TextAt(condition, "status") != "True") continue;
+    const std::string reason = TextAt(condition, "reason");
+    const std::string why =
+        Printable(reason, 64) + ": " + Printable(TextAt(condition, "message"), 400);
+    EndByJob(state, Lost("the Job is " + type + ", and no pod of it is there to tell more: " + why,
+                         reason == "DeadlineExceeded" ? "JOB_DEADLINE_EXCEEDED" : "JOB_FAILED"));
+  }
+}
+
+void RunWatcher::EndByJob(Tracked::State& state, run::ContainerExit exit) {
+  ++state.changes;
+  if (state.pods_known) {
+    state.exited.Set(std::move(exit));
+  } else {
+    state.job_end = std::move(exit);
+  }
+}
+
+// Its pods, if there are any, go with it, and tell how they ended.
+void RunWatcher::OnJobGone(Tracked::State& state) {
+  if (state.pod) return;
+  if (state.kill_expected) {
+    EndByJob(state, Killed());
+  } else {
+    EndByJob(state, Lost("watch the Job: it was removed behind the broker's back, and no pod of it "
+                         "is there to tell more",
+                         "CONTAINER_LOST"));
   }
 }
 
@@ -161,9 +196,7 @@ void RunWatcher::OnPodGone(Tracked::State& state, const std::string& uid) {
   if (!state.pod || state.pod->uid != uid) return;
   ++state.changes;
   if (state.kill_expected) {
-    run::ContainerExit exit;
-    exit.exit_code = kKilled;
-    state.exited.Set(std::move(exit));
+    state.exited.Set(Killed());
   } else {
     state.exited.Set(
         Lost("watch the pod: it was removed behind the broker's back", "CONTAINER_LOST"));
@@ -177,9 +210,11 @@ void RunWatcher::OnGone(Kind Shared::*kind, const Json& object) {
     auto shared = shared_.Lock();
     const auto tracked = shared->tracked.find(run);
     // The last state comes with the news of the end.
-    if (kind == &Shared::pods && tracked != shared->tracked.end()) {
+    if (tracked != shared->tracked.end() && kind == &Shared::pods) {
       OnPod(*tracked->second, object);
       OnPodGone(*tracked->second, uid);
+    } else if (tracked != shared->tracked.end()) {
+      OnJobGone(*tracked->second);
     }
     Kind& all = (*shared).*kind;
     const auto found = all.by_run.find(run);
@@ -202,12 +237,14 @@ void RunWatcher::OnListEnd(Kind Shared::*kind) {
       Objects& objects = run->second;
       const auto tracked = shared->tracked.find(run->first);
       for (auto uid = objects.uids.begin(); uid != objects.uids.end();) {
-        if (uid->second == all.list) {
+        if (uid->second.list == all.list) {
           ++uid;
           continue;
         }
-        if (kind == &Shared::pods && tracked != shared->tracked.end()) {
+        if (tracked != shared->tracked.end() && kind == &Shared::pods) {
           OnPodGone(*tracked->second, uid->first);
+        } else if (tracked != shared->tracked.end()) {
+          OnJobGone(*tracked->second);
         }
         uid = objects.uids.erase(uid);
       }
@@ -251,8 +288,29 @@ bool RunWatcher::SawPodsGo(const RunId& run_id) {
   return !shared->pods.by_run.contains(run_id.value()) && shared->gone.contains(run_id.value());
 }
 
-void RunWatcher::Look(const Json& pod) {
+bool RunWatcher::HasLivePods(const RunId& run_id) {
+  return shared_.Lock()->HasLivePods(run_id);
+}
+
+bool RunWatcher::WaitUntilEnded(const RunId& run_id, const run::Patience& patience) {
+  auto shared = shared_.Lock();
+  return shared.Wait(changed_, patience.stop, patience.deadline,
+                     [&] { return !shared->HasLivePods(run_id); });
+}
+
+bool RunWatcher::Shared::HasLivePods(const RunId& run_id) const {
+  const auto found = pods.by_run.find(run_id.value());
+  if (found == pods.by_run.end()) return false;
+  const auto& uids = found->second.uids;
+  return std::any_of(uids.begin(), uids.end(), [](const auto& one) { return !one.second.ended; });
+}
+
+void RunWatcher::LookAtPod(const Json& pod) {
   OnObject(&Shared::pods, pod);
+}
+
+void RunWatcher::LookAtJob(const Json& job) {
+  OnObject(&Shared::jobs, job);
 }
 
 // Far more than removals can be under way; who asks after that lists.

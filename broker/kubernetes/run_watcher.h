@@ -47,7 +47,7 @@ class RunWatcher {
     // patience ended first.
     bool WaitForChange(std::uint64_t& seen, const run::Patience& patience);
     // It is being ended on purpose: a pod that goes has been killed, and is not lost.
-    void ExpectKill();
+    void ExpectKill(bool expected = true);
     [[nodiscard]] bool kill_expected() const noexcept { return state_->kill_expected; }
 
    private:
@@ -78,7 +78,7 @@ class RunWatcher {
   // `outlasts_cluster`: who waits for it has a time limit and can wait; a cluster that is away for
   // long has not lost it.
   std::unique_ptr<Tracked> Track(const RunId& run_id, PodCheck check, bool outlasts_cluster);
-  // For a Job that was there before. What it says of its end counts only once Look() has been
+  // For a Job that was there before. What it says of its end counts only once LookAtPod() has been
   // called for each of its pods, and then Settle(): the watch tells of Jobs and pods in any order.
   std::unique_ptr<Tracked> TrackOld(const RunId& run_id);
   void Settle(const RunId& run_id);
@@ -94,12 +94,21 @@ class RunWatcher {
   bool WaitUntilGone(const RunId& run_id, const ObjectKind& kind, const run::Patience& patience);
   // Whether the cluster has told of a pod of the run, and that it and all others are gone.
   bool SawPodsGo(const RunId& run_id);
-  // As if the watch had told of this pod: for one that was there before its run was tracked.
-  void Look(const Json& pod);
+  // Whether the cluster has told of a pod of the run that is neither gone nor has run its course.
+  bool HasLivePods(const RunId& run_id);
+  // Waits until there is none. False: the patience ended first.
+  bool WaitUntilEnded(const RunId& run_id, const run::Patience& patience);
+  // As if the watch had told of it: for one that was there before its run was tracked.
+  void LookAtPod(const Json& pod);
+  void LookAtJob(const Json& job);
 
  private:
+  struct Seen {
+    std::uint64_t list = 0;  // the one in which it was last seen
+    bool ended = false;      // of a pod
+  };
   struct Objects {
-    std::map<std::string, std::uint64_t> uids;  // and the list in which each was last seen
+    std::map<std::string, Seen> uids;
   };
   struct Kind {
     std::map<std::string, Objects> by_run;
@@ -111,6 +120,7 @@ class RunWatcher {
     std::map<std::string, std::shared_ptr<Tracked::State>> tracked;
     std::set<std::string> gone;  // runs whose last pod was seen to go
     void RememberGone(const std::string& run);
+    [[nodiscard]] bool HasLivePods(const RunId& run_id) const;
   };
 
   Watch::Handlers HandlersOf(Kind Shared::*kind);
@@ -121,6 +131,8 @@ class RunWatcher {
   static void OnPod(Tracked::State& state, const Json& pod);
   static void OnJob(Tracked::State& state, const Json& job);
   static void OnPodGone(Tracked::State& state, const std::string& uid);
+  static void OnJobGone(Tracked::State& state);
+  static void EndByJob(Tracked::State& state, run::ContainerExit exit);
 
   const KubernetesSettings& settings_;
   Guarded<Shared> shared_;
