@@ -86,13 +86,30 @@ Result<LoadedCertificates> LoadCertificates(std::string_view key, const std::str
   return loaded;
 }
 
+// Whoever can change what a kubeconfig names can pose as the cluster, or hand out its own rights. A
+// pod's own files are the kubelet's, behind links of its making.
+Result<void> CheckFilesOf(const kubernetes::ClusterAccess& access) {
+  for (const std::string& path : access.files) {
+    const Result<void> trusted = CheckTrustedFile(path);
+    if (!trusted) {
+      return Fail(ErrorCode::kPermissionDenied,
+                  fmt::format("others could change {}, which the kubeconfig names: {}",
+                              Quoted(path), trusted.error().message),
+                  "UNTRUSTED_FILES");
+    }
+  }
+  return Ok();
+}
+
 Result<kubernetes::ClusterAccess> LoadCluster(const config::KubernetesConfig& config,
                                               bool development) {
   TW_ASSIGN(kubernetes::ClusterAccess access,
             config.kubeconfig.empty() ? kubernetes::InClusterAccess()
                                       : kubernetes::LoadKubeconfig({.path = config.kubeconfig,
                                                                     .context = config.context}));
-  if (!development) TW_TRY(kubernetes::CheckProduction(access));
+  if (development) return access;
+  TW_TRY(kubernetes::CheckProduction(access));
+  if (!config.kubeconfig.empty()) TW_TRY(CheckFilesOf(access));
   return access;
 }
 

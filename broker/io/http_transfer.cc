@@ -98,6 +98,9 @@ bool HttpTransfer::Prepare() {
       Set(curl, CURLOPT_PROXY, "") &&  // none from the environment
       Set(curl, CURLOPT_SSL_VERIFYPEER, 1L) && Set(curl, CURLOPT_SSL_VERIFYHOST, 2L) &&
       Set(curl, CURLOPT_NOSIGNAL, 1L) &&
+      // A stream that says nothing for hours is one whose peer may be gone without a word.
+      Set(curl, CURLOPT_TCP_KEEPALIVE, 1L) && Set(curl, CURLOPT_TCP_KEEPIDLE, 30L) &&
+      Set(curl, CURLOPT_TCP_KEEPINTVL, 10L) &&
       // A name that is still being looked up must not hold up the loop when the
       // request is cancelled: libcurl would join its resolver thread.
       Set(curl, CURLOPT_QUICK_EXIT, 1L) && Set(curl, CURLOPT_USERAGENT, "tidewaiter");

@@ -167,10 +167,12 @@ Result<void> CheckJob(const Json& body, const Json& job) {
 }
 
 Result<void> CheckPod(const Json& asked, const Json& pod) {
-  Json compared = asked;
+  const Json& spec = At(asked, {"spec"});
+  Json compared = spec;
   compared.erase("tolerations");
+  TW_TRY(Contains(At(asked, {"metadata"}), At(pod, {"metadata"}), "metadata"));
   TW_TRY(Contains(compared, At(pod, {"spec"}), "spec"));
-  return NothingAdded(asked, At(pod, {"spec"}), "spec.");
+  return NothingAdded(spec, At(pod, {"spec"}), "spec.");
 }
 
 }  // namespace tidewaiter::kubernetes

@@ -13,8 +13,9 @@ namespace tidewaiter::kubernetes {
 // would widen what the pod may do. Error: ENGINE_DIFFERS, naming the first field.
 Result<void> CheckJob(const Json& body, const Json& job);
 
-// The same of a pod, whose `asked` is the Job's template spec. What every cluster adds to a pod
-// (its node, its priority, tolerations) is left out of the comparison.
+// The same of a pod, whose `asked` is the Job's template: its spec, and the labels and annotations
+// by which the network policy and the broker know it. What every cluster adds to a pod (its node,
+// its priority, tolerations) is left out of the comparison.
 Result<void> CheckPod(const Json& asked, const Json& pod);
 
 }  // namespace tidewaiter::kubernetes

@@ -195,9 +195,7 @@ Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
                              .settings = parts.settings});
   auto tracked = parts.watcher.Track(
       run_id,
-      [asked = At(body, {"spec", "template", "spec"})](const Json& pod) {
-        return CheckPod(asked, pod);
-      },
+      [asked = At(body, {"spec", "template"})](const Json& pod) { return CheckPod(asked, pod); },
       creation.keeps_log);
   static_cast<void>(Entry(resources, Kind::kPod, run_id));
   TW_ASSIGN(const Json made, parts.CreateOne(resources, Kind::kJob, body, run_id, patience));
@@ -229,15 +227,21 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
   // First, so that no end is missed.
   auto tracked = parts.watcher.TrackOld(run_id);
   TW_ASSIGN(const Json found, parts.ReadOld(job, run_id, patience));
+  Result<void> conforms = Ok();
   TW_ASSIGN(
       const std::string version,
       parts.api.List(kPods, LabelQuery(kRunLabel, run_id.value()), patience, [&](const Json& pod) {
-        if (BelongsTo(pod, parts.settings.broker_id, run_id)) {
-          parts.watcher.LookAtPod(pod);
+        if (!BelongsTo(pod, parts.settings.broker_id, run_id)) return;
+        // The former broker may not have come to it. The Job itself was compared when it was made,
+        // and its template cannot be changed since.
+        if (auto checked = CheckPod(At(found, {"spec", "template"}), pod); !checked) {
+          conforms = std::move(checked);
         }
+        parts.watcher.LookAtPod(pod);
       }));
   parts.watcher.LookAtJob(found);
   parts.watcher.Settle(run_id);
+  TW_TRY(conforms);
   run::Adopted adopted;
   const std::optional<PodView> pod = tracked->pod();
   if (tracked->exited().Peek()) {

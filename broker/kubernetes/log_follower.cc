@@ -24,6 +24,7 @@ constexpr int kMostFailures = 10;
 // From the end of a log to the news that its container has ended. A kubelet ends a stream that it
 // follows when the container has ended, and else only where its connection breaks.
 constexpr milliseconds kNewsDelay{5000};
+constexpr milliseconds kUsualDelay{3000};
 
 // A kubelet that removes a container while its log is followed writes why it cannot go on into the
 // log itself (seen with 1.20; kubelet/server, ServeLogs). Of a container that is being killed, what
@@ -142,9 +143,11 @@ void LogFollower::Follow(const std::stop_token& stop) {
     }
     if (read && ended) break;
     if (read) {
+      const Deadline soon = Deadline::After(kUsualDelay);
       ended = tracked_.exited().Wait(stop, Deadline::After(kNewsDelay)).has_value();
-      // What came to an end with its container is whole.
-      if (ended) break;
+      // What came to an end with its container is whole. Where the news of that is late, something
+      // else may have ended the stream first: the rest is asked for once more.
+      if (ended && !soon.Passed()) break;
     }
     const bool progress = handed_on_.bytes() != before;
     failures = read || progress ? 0 : failures + 1;
