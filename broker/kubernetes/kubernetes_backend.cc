@@ -241,7 +241,11 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
       }));
   parts.watcher.LookAtJob(found);
   parts.watcher.Settle(run_id);
-  TW_TRY(conforms);
+  if (!conforms) {
+    run::ContainerExit refused;
+    refused.lost = conforms.error();
+    tracked->exited().Set(std::move(refused));
+  }
   run::Adopted adopted;
   const std::optional<PodView> pod = tracked->pod();
   if (tracked->exited().Peek()) {

@@ -47,7 +47,7 @@ void CheckPodState(const Json& object) {
                                   pod->job.reason, pod->job.message, pod->job.image_id}) {
     RequirePrintable(word);
   }
-  if (const auto end = kubernetes::EndOf(*pod)) {
+  if (const auto end = kubernetes::EndOf(*pod, false)) {
     RequirePrintable(end->message);
     if (end->lost) RequirePrintable(end->lost->message);
     Require(!end->lost || !end->command_failed);
@@ -84,7 +84,7 @@ void CheckConformity(const Json& patch) {
   static const Json asked = Json::parse(kubernetes::kAskedJob);
   static const Json job_answer = Json::parse(kubernetes::kJobAnswer);
   static const Json pod_answer = Json::parse(kubernetes::kPodAnswer);
-  static const Json asked_pod = At(asked, {"spec", "template", "spec"});
+  static const Json asked_pod = At(asked, {"spec", "template"});
   Json job = job_answer;
   job.merge_patch(patch);
   const auto job_conforms = kubernetes::CheckJob(asked, job);

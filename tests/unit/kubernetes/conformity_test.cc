@@ -18,7 +18,7 @@ Json Asked() {
 }
 
 Json AskedPod() {
-  return At(Asked(), {"spec", "template", "spec"});
+  return At(Asked(), {"spec", "template"});
 }
 
 TEST(ConformityTest, WhatTheServerMakesOfTheJobConforms) {

@@ -10,6 +10,11 @@ using State = ContainerView::State;
 using Kind = Hindrance::Kind;
 using ::testing::HasSubstr;
 
+// Of a pod that nobody is ending.
+std::optional<run::ContainerExit> EndOf(const PodView& pod) {
+  return kubernetes::EndOf(pod, /*kill_expected=*/false);
+}
+
 PodView Terminated(std::int32_t code, std::string reason, std::string message = "") {
   PodView pod;
   pod.phase = code == 0 ? "Succeeded" : "Failed";
@@ -217,6 +222,35 @@ TEST(PodEndTest, NothingHindersAContainerThatRuns) {
   pod.job.state = State::kRunning;
   pod.job.reason = "ErrImagePull";
   EXPECT_EQ(HindranceOf(pod).kind, Kind::kNone);
+}
+
+TEST(PodEndTest, CodeThatTheNodeMadeUpIsNobodysWord) {
+  EXPECT_EQ(LostAs(Terminated(137, "ContainerStatusUnknown")), "POD_FAILED");
+  EXPECT_EQ(LostAs(Terminated(255, "Unknown")), "POD_FAILED");
+}
+
+TEST(PodEndTest, WhatSomebodyElseDeletesIsLost) {
+  const std::chrono::system_clock::time_point request(std::chrono::seconds(1'000));
+  PodView pod = Terminated(143, "Error");
+  pod.deletion_requested_at = request;
+  pod.job.finished_at = request;
+  EXPECT_EQ(LostAs(pod), "CONTAINER_LOST");
+  EXPECT_EQ(kubernetes::EndOf(pod, /*kill_expected=*/true)->exit_code, 143);
+  pod.job.finished_at = request + std::chrono::seconds(1);
+  EXPECT_EQ(LostAs(pod), "CONTAINER_LOST");
+  pod.job.finished_at = request - std::chrono::seconds(1);
+  EXPECT_EQ(EndOf(pod)->exit_code, 143);
+  // In the same second, by a status of its own.
+  pod = Terminated(3, "Error");
+  pod.deletion_requested_at = request;
+  pod.job.finished_at = request;
+  EXPECT_EQ(EndOf(pod)->exit_code, 3);
+  // At once, while it still runs.
+  pod = PodView();
+  pod.job.state = State::kRunning;
+  pod.deletion_requested_at = request;
+  EXPECT_EQ(LostAs(pod), "CONTAINER_LOST");
+  EXPECT_FALSE(kubernetes::EndOf(pod, /*kill_expected=*/true).has_value());
 }
 
 }  // namespace
