@@ -238,5 +238,11 @@ TEST(ConformityTest, WhatClustersAddOfTheirOwnConforms) {
   EXPECT_TRUE(conforms.has_value()) << conforms.error().message;
 }
 
+TEST(ConformityTest, PodThatItsPolicyDoesNotSelectDiffers) {
+  Json pod = Json::parse(kPodAnswer);
+  pod["metadata"]["labels"].erase("io.tidewaiter.run");
+  EXPECT_FALSE(CheckPod(AskedPod(), pod).has_value());
+}
+
 }  // namespace
 }  // namespace tidewaiter::kubernetes

@@ -187,5 +187,28 @@ TEST_F(RemoverTest, PodsThatWereSeenToGoAreNotAskedFor) {
   EXPECT_EQ(cluster_.http().requests().size(), before);
 }
 
+// Its deletion in the foreground would take the network policy away at once.
+TEST_F(RemoverTest, JobWhosePodRunsIsStoppedFirst) {
+  cluster_.Say("pods", Event("ADDED", Ours("u1")));
+  ASSERT_TRUE(Eventually([&] { return watcher_.HasLivePods(kRunId); }));
+  cluster_.SetAnswer("PATCH /jobs/" + kName, Answer(200, Ours("j1")));
+  cluster_.SetAnswer(kDeleteJob, Answer(200, kDeleted));
+  std::jthread cluster([this] {
+    static_cast<void>(Eventually([&] { return cluster_.Count("PATCH /jobs/" + kName) > 0; }));
+    EXPECT_EQ(cluster_.Count(kDeleteJob), 0U);
+    cluster_.Say("pods", Event("DELETED", Ours("u1", "8")));
+  });
+  EXPECT_TRUE(Remove(Kind::kJob, "j1").confirmed_absent);
+  EXPECT_EQ(BodyOfLast("PATCH").at("spec").at("parallelism"), 0);
+}
+
+TEST_F(RemoverTest, NetworkPolicyStaysWhileAPodRuns) {
+  cluster_.Say("pods", Event("ADDED", Ours("u1")));
+  ASSERT_TRUE(Eventually([&] { return watcher_.HasLivePods(kRunId); }));
+  const run::Removal removal = Remove(Kind::kNetworkPolicy, "n1");
+  EXPECT_FALSE(removal.confirmed_absent);
+  EXPECT_EQ(removal.reason, "POD_RUNS");
+}
+
 }  // namespace
 }  // namespace tidewaiter::kubernetes

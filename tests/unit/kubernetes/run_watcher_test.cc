@@ -215,5 +215,38 @@ TEST_F(RunWatcherTest, PodsGoWithTheLastOne) {
   EXPECT_TRUE(Eventually([&] { return watcher_->SawPodsGo(run); }));
 }
 
+// By its controller, after a drain of its node: the command runs a second time.
+TEST_F(RunWatcherTest, PodThatIsReplacedIsLost) {
+  Track();
+  SayPod("ADDED");
+  ASSERT_TRUE(WaitPod());
+  cluster_.Say("pods", Event("ADDED", Object("r", "u2", "300", Ended(0))));
+  EXPECT_EQ(LostAs(), "CONTAINER_LOST");
+  EXPECT_EQ(tracked_->pod()->uid, "u1");
+}
+
+TEST_F(RunWatcherTest, JobThatGoesBeforeItHasAPodIsLost) {
+  Track();
+  cluster_.Say("jobs", Event("ADDED", Object("r", "j1", "300")));
+  cluster_.Say("jobs", Event("DELETED", Object("r", "j1", "301")));
+  EXPECT_EQ(LostAs(), "CONTAINER_LOST");
+}
+
+TEST_F(RunWatcherTest, JobThatIsCompleteWithoutAPodIsLost) {
+  Track();
+  cluster_.Say("jobs", Event("MODIFIED", Object("r", "j1", "300",
+                                                R"({"conditions":[{"type":"Complete",)"
+                                                R"("status":"True"}]})")));
+  EXPECT_EQ(LostAs(), "JOB_FAILED");
+}
+
+TEST_F(RunWatcherTest, PodLivesUntilItHasRunItsCourse) {
+  cluster_.Say("pods", Event("ADDED", Object("r", "u1", "300")));
+  ASSERT_TRUE(Eventually([&] { return watcher_->HasLivePods(RunId("r")); }));
+  cluster_.Say("pods", Event("MODIFIED", Object("r", "u1", "301", Ended(0))));
+  EXPECT_TRUE(watcher_->WaitUntilEnded(RunId("r"), Soon()));
+  EXPECT_TRUE(watcher_->Shows(RunId("r"), kPods));
+}
+
 }  // namespace
 }  // namespace tidewaiter::kubernetes
