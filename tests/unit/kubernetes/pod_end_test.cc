@@ -69,8 +69,6 @@ TEST(PodEndTest, ContainerThatMayRunHasNoEnd) {
   running.phase = "Running";
   running.job.state = State::kRunning;
   EXPECT_FALSE(EndOf(running).has_value());
-  running.being_deleted = true;
-  EXPECT_FALSE(EndOf(running).has_value());
   EXPECT_FALSE(EndOf(Waiting("ContainerCreating")).has_value());
   EXPECT_FALSE(EndOf(PodView()).has_value());
   PodView unknown;

@@ -30,7 +30,7 @@ TEST(PodViewTest, RecordedPodIsRead) {
   EXPECT_EQ(view->phase, "Pending");
   EXPECT_TRUE(view->scheduled);
   EXPECT_TRUE(view->unschedulable.empty());
-  EXPECT_FALSE(view->being_deleted);
+  EXPECT_FALSE(view->deletion_requested_at.has_value());
   EXPECT_FALSE(view->Ended());
   EXPECT_EQ(view->job.state, State::kWaiting);
   EXPECT_THAT(view->job.reason, ::testing::AnyOf("ErrImagePull", "ImagePullBackOff"));
@@ -111,7 +111,7 @@ TEST(PodViewTest, NodeThatTakesItIsReadFromTheCondition) {
 TEST(PodViewTest, DeletionIsSeen) {
   Json pod = Pod("{}");
   pod["metadata"]["deletionTimestamp"] = "2026-11-23T15:26:55Z";
-  EXPECT_TRUE(ReadPod(pod)->being_deleted);
+  EXPECT_TRUE(ReadPod(pod)->deletion_requested_at.has_value());
 }
 
 TEST(PodViewTest, WordsOfAKubeletAreEscapedAndCut) {
