@@ -59,34 +59,34 @@ class HindranceClock {
 
 }  // namespace
 
-JobContainer::JobContainer(ClusterApi& api, const KubernetesSettings& settings, std::string name,
-                           std::string uid, std::unique_ptr<RunWatcher::Tracked> tracked)
-    : api_(api),
-      settings_(settings),
-      name_(std::move(name)),
-      uid_(std::move(uid)),
-      tracked_(std::move(tracked)) {}
+JobContainer::JobContainer(const Cluster& cluster, Job job,
+                           std::unique_ptr<RunWatcher::Tracked> tracked)
+    : cluster_(cluster), job_(std::move(job)), tracked_(std::move(tracked)) {}
 
 Result<std::unique_ptr<run::Attachment>> JobContainer::Attach(run::OutputSink& sink,
                                                               bool /*with_stdin*/,
                                                               const run::Patience& /*patience*/) {
-  return std::make_unique<LogFollower>(api_, *tracked_, sink);
+  return std::make_unique<LogFollower>(cluster_.api, *tracked_, sink);
 }
 
 Result<void> JobContainer::Start(const run::Patience& patience) {
-  TW_TRY(api_.Patch(kJobs, name_, StartPatch(), patience));
-  HindranceClock clock(settings_);
+  TW_TRY(cluster_.api.Patch(kJobs, job_.name, StartPatch(), patience));
+  HindranceClock clock(cluster_.settings);
   Deadline ask = Deadline::After(kPodDelay);
   std::uint64_t seen = 0;
   for (;;) {
     if (const auto exit = tracked_->exited().Peek()) {
       return exit->lost ? Result<void>(*exit->lost) : Ok();
     }
+    if (tracked_->ended_without_pod()) {
+      TW_TRY(cluster_.watcher.AskForPods(job_.run_id, {}, patience));
+      continue;
+    }
     const std::optional<PodView> pod = tracked_->pod();
     if (pod && HasStarted(*pod)) return Ok();
     const Hindrance hindrance = pod ? HindranceOf(*pod) : Hindrance();
     const Deadline until = clock.Note(hindrance);
-    if (until.Passed()) return hindrance.error.Within("start job " + Quoted(name_));
+    if (until.Passed()) return hindrance.error.Within("start job " + Quoted(job_.name));
     if (!pod && ask.Passed()) {
       TW_TRY(CheckEvents(patience));
       ask = Deadline::After(kPodDelay);
@@ -94,7 +94,7 @@ Result<void> JobContainer::Start(const run::Patience& patience) {
     const Deadline look = pod ? until : until.Sooner(ask);
     static_cast<void>(tracked_->WaitForChange(
         seen, {.stop = patience.stop, .deadline = patience.deadline.Sooner(look)}));
-    const std::string subject = "start job " + Quoted(name_);
+    const std::string subject = "start job " + Quoted(job_.name);
     if (patience.stop.stop_requested()) return Fail(ErrorCode::kCancelled, subject + ": cancelled");
     if (patience.deadline.Passed()) {
       return Fail(ErrorCode::kDeadlineExceeded, subject + ": its container has not started in time",
@@ -107,13 +107,13 @@ Result<void> JobContainer::Start(const run::Patience& patience) {
 Result<void> JobContainer::CheckEvents(const run::Patience& patience) {
   std::string message;
   const std::string query =
-      "fieldSelector=" + io::UrlEncode("involvedObject.uid=" + uid_ + ",reason=FailedCreate");
-  const auto listed = api_.List(kEvents, query, patience,
+      "fieldSelector=" + io::UrlEncode("involvedObject.uid=" + job_.uid + ",reason=FailedCreate");
+  const auto listed = cluster_.api.List(kEvents, query, patience,
                                 [&](const Json& event) { message = TextAt(event, "message"); });
   // Events are told to help a person; the wait goes on without them.
   if (!listed || message.empty()) return Ok();
   const std::string text =
-      "start job " + Quoted(name_) + ": the cluster makes no pod: " + Quoted(message, 400);
+      "start job " + Quoted(job_.name) + ": the cluster makes no pod: " + Quoted(message, 400);
   if (message.find("exceeded quota") != std::string::npos) {
     return Fail(ErrorCode::kResourceExhausted, text, "QUOTA_EXCEEDED");
   }
@@ -123,12 +123,12 @@ Result<void> JobContainer::CheckEvents(const run::Patience& patience) {
 Result<bool> JobContainer::Signal(int signal_number, const run::Patience& patience) {
   if (signal_number != SIGTERM && signal_number != SIGKILL) {
     return Fail(ErrorCode::kInvalidArgument,
-                "signal job " + Quoted(name_) + ": neither SIGTERM nor SIGKILL");
+                "signal job " + Quoted(job_.name) + ": neither SIGTERM nor SIGKILL");
   }
   if (tracked_->exited().Peek()) return false;
   // First: the news may come before the answer.
   tracked_->ExpectKill();
-  const Result<Json> stopped = api_.Patch(kJobs, name_, StopPatch(), patience);
+  const Result<Json> stopped = cluster_.api.Patch(kJobs, job_.name, StopPatch(), patience);
   if (!stopped && stopped.error().code == ErrorCode::kNotFound) {
     // Somebody else has deleted it.
     tracked_->ExpectKill(false);
@@ -143,7 +143,7 @@ Result<bool> JobContainer::KillPod(const run::Patience& patience) {
   if (!pod) return false;
   TW_ASSIGN(
       const bool gone,
-      api_.Delete(kPods, pod->name,
+      cluster_.api.Delete(kPods, pod->name,
                   {.propagation = "Background", .uid = pod->uid, .grace_seconds = 1}, patience));
   return !gone;
 }
@@ -152,7 +152,7 @@ Result<bool> JobContainer::ReadLog(run::LogPosition& position, const run::LogTak
                                    const run::Patience& patience) {
   const std::optional<PodView> pod = tracked_->pod();
   if (!pod || !HasStarted(*pod)) return true;
-  return ReadLogFrom(api_, pod->name, position, take, patience);
+  return ReadLogFrom(cluster_.api, pod->name, position, take, patience);
 }
 
 }  // namespace tidewaiter::kubernetes

@@ -13,11 +13,20 @@ namespace tidewaiter::kubernetes {
 
 class JobContainer final : public run::Container {
  public:
-  // `uid`: the Job's, which is the id(). What is referred to must outlive it.
-  JobContainer(ClusterApi& api, const KubernetesSettings& settings, std::string name,
-               std::string uid, std::unique_ptr<RunWatcher::Tracked> tracked);
+  struct Cluster {
+    ClusterApi& api;
+    RunWatcher& watcher;
+    const KubernetesSettings& settings;
+  };
+  struct Job {
+    RunId run_id;
+    std::string name;
+    std::string uid;  // which is the id()
+  };
+  // What is referred to must outlive it.
+  JobContainer(const Cluster& cluster, Job job, std::unique_ptr<RunWatcher::Tracked> tracked);
 
-  [[nodiscard]] const std::string& id() const override { return uid_; }
+  [[nodiscard]] const std::string& id() const override { return job_.uid; }
   // stdout and stderr come as one, as stdout: the cluster keeps them so.
   Result<std::unique_ptr<run::Attachment>> Attach(run::OutputSink& sink, bool with_stdin,
                                                   const run::Patience& patience) override;
@@ -40,10 +49,8 @@ class JobContainer final : public run::Container {
   Result<void> CheckEvents(const run::Patience& patience);
   Result<bool> KillPod(const run::Patience& patience);
 
-  ClusterApi& api_;
-  const KubernetesSettings& settings_;
-  const std::string name_;
-  const std::string uid_;
+  const Cluster cluster_;
+  const Job job_;
   const std::unique_ptr<RunWatcher::Tracked> tracked_;
 };
 

@@ -87,6 +87,14 @@ struct KubernetesBackend::Parts {
   Result<Json> ReadOld(const run::Resource& job, const RunId& run_id,
                        const run::Patience& patience);
   Result<std::vector<Labelled>> List(const std::string& query, const run::Patience& patience);
+  std::unique_ptr<run::Container> MakeContainer(const RunId& run_id, std::string name,
+                                                std::string uid,
+                                                std::unique_ptr<RunWatcher::Tracked> tracked) {
+    return std::make_unique<JobContainer>(
+        JobContainer::Cluster{.api = api, .watcher = watcher, .settings = settings},
+        JobContainer::Job{.run_id = run_id, .name = std::move(name), .uid = std::move(uid)},
+        std::move(tracked));
+  }
 };
 
 KubernetesBackend::KubernetesBackend(io::HttpClient& http, ClusterAccess access,
@@ -203,8 +211,7 @@ Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
   TW_TRY(CheckJob(body, made));
   // From here on the Job takes everything with it, whoever deletes it.
   TW_TRY(parts.api.Patch(kNetworkPolicies, job.name, OwnerPatch(made), patience));
-  return std::make_unique<JobContainer>(parts.api, parts.settings, job.name, job.id,
-                                        std::move(tracked));
+  return parts.MakeContainer(run_id, job.name, job.id, std::move(tracked));
 }
 
 Result<Json> KubernetesBackend::Parts::ReadOld(const run::Resource& job, const RunId& run_id,
@@ -225,27 +232,15 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
   using State = run::Adopted::State;
   Parts& parts = *parts_;
   // First, so that no end is missed.
-  auto tracked = parts.watcher.TrackOld(run_id);
+  auto tracked = parts.watcher.Track(run_id, {}, /*outlasts_cluster=*/true);
   TW_ASSIGN(const Json found, parts.ReadOld(job, run_id, patience));
-  Result<void> conforms = Ok();
-  TW_ASSIGN(
-      const std::string version,
-      parts.api.List(kPods, LabelQuery(kRunLabel, run_id.value()), patience, [&](const Json& pod) {
-        if (!BelongsTo(pod, parts.settings.broker_id, run_id)) return;
-        // The former broker may not have come to it. The Job itself was compared when it was made,
-        // and its template cannot be changed since.
-        if (auto checked = CheckPod(At(found, {"spec", "template"}), pod); !checked) {
-          conforms = std::move(checked);
-        }
-        parts.watcher.LookAtPod(pod);
-      }));
   parts.watcher.LookAtJob(found);
-  parts.watcher.Settle(run_id);
-  if (!conforms) {
-    run::ContainerExit refused;
-    refused.lost = conforms.error();
-    tracked->exited().Set(std::move(refused));
-  }
+  // The former broker may not have come to compare it. The Job itself was compared when it was
+  // made, and its template cannot be changed since.
+  const auto check = [asked = At(found, {"spec", "template"})](const Json& pod) {
+    return CheckPod(asked, pod);
+  };
+  TW_TRY(parts.watcher.AskForPods(run_id, check, patience));
   run::Adopted adopted;
   const std::optional<PodView> pod = tracked->pod();
   if (tracked->exited().Peek()) {
@@ -259,8 +254,7 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
     adopted.started_at = pod->job.started_at;
     adopted.finished_at = pod->job.finished_at;
   }
-  adopted.container = std::make_unique<JobContainer>(parts.api, parts.settings, job.name,
-                                                     UidOf(found), std::move(tracked));
+  adopted.container = parts.MakeContainer(run_id, job.name, UidOf(found), std::move(tracked));
   return adopted;
 }
 

@@ -55,6 +55,11 @@ std::optional<PodView> RunWatcher::Tracked::pod() {
   return state_->pod;
 }
 
+bool RunWatcher::Tracked::ended_without_pod() {
+  const auto shared = owner_.shared_.Lock();
+  return state_->job_end && !state_->pod;
+}
+
 bool RunWatcher::Tracked::WaitForChange(std::uint64_t& seen, const run::Patience& patience) {
   auto shared = owner_.shared_.Lock();
   const bool changed = shared.Wait(owner_.changed_, patience.stop, patience.deadline,
@@ -69,7 +74,8 @@ void RunWatcher::Tracked::ExpectKill(bool expected) {
 }
 
 RunWatcher::RunWatcher(ClusterApi& api, const KubernetesSettings& settings)
-    : settings_(settings),
+    : api_(api),
+      settings_(settings),
       jobs_(api, kJobs, LabelQuery(kBrokerLabel, settings.broker_id.value()), settings,
             HandlersOf(&Shared::jobs)),
       pods_(api, kPods, LabelQuery(kBrokerLabel, settings.broker_id.value()), settings,
@@ -91,12 +97,20 @@ std::unique_ptr<RunWatcher::Tracked> RunWatcher::Track(const RunId& run_id, PodC
   return tracked;
 }
 
-std::unique_ptr<RunWatcher::Tracked> RunWatcher::TrackOld(const RunId& run_id) {
-  auto tracked = std::make_unique<Tracked>(*this, run_id, PodCheck(), /*outlasts_cluster=*/true);
-  auto shared = shared_.Lock();
-  tracked->state_->pods_known = false;
-  shared->tracked.insert_or_assign(run_id.value(), tracked->state_);
-  return tracked;
+Result<void> RunWatcher::AskForPods(const RunId& run_id, const PodCheck& check,
+                                    const run::Patience& patience) {
+  const auto look = [&](const Json& pod) {
+    if (!BelongsTo(pod, settings_.broker_id, run_id)) return;
+    if (check) {
+      auto shared = shared_.Lock();
+      const auto found = shared->tracked.find(run_id.value());
+      if (found != shared->tracked.end()) found->second->check = check;
+    }
+    OnObject(&Shared::pods, pod);
+  };
+  TW_TRY(api_.List(kPods, LabelQuery(kRunLabel, run_id.value()), patience, look));
+  Settle(run_id);
+  return Ok();
 }
 
 void RunWatcher::Settle(const RunId& run_id) {
@@ -105,7 +119,6 @@ void RunWatcher::Settle(const RunId& run_id) {
     const auto found = shared->tracked.find(run_id.value());
     if (found == shared->tracked.end()) return;
     Tracked::State& state = *found->second;
-    state.pods_known = true;
     if (!state.pod && state.job_end) state.exited.Set(*std::exchange(state.job_end, {}));
     ++state.changes;
   }
@@ -166,30 +179,24 @@ void RunWatcher::OnJob(Tracked::State& state, const Json& job) {
     const std::string reason = TextAt(condition, "reason");
     const std::string why =
         Printable(reason, 64) + ": " + Printable(TextAt(condition, "message"), 400);
-    EndByJob(state, Lost("the Job is " + type + ", and no pod of it is there to tell more: " + why,
-                         reason == "DeadlineExceeded" ? "JOB_DEADLINE_EXCEEDED" : "JOB_FAILED"));
-  }
-}
-
-void RunWatcher::EndByJob(Tracked::State& state, run::ContainerExit exit) {
-  ++state.changes;
-  if (state.pods_known) {
-    state.exited.Set(std::move(exit));
-  } else {
-    state.job_end = std::move(exit);
+    ++state.changes;
+    state.job_end = Lost("the Job is " + type + ", and no pod of it is there to tell more: " + why,
+                         reason == "DeadlineExceeded" ? "JOB_DEADLINE_EXCEEDED" : "JOB_FAILED");
   }
 }
 
 // Its pods, if there are any, go with it, and tell how they ended.
 void RunWatcher::OnJobGone(Tracked::State& state) {
   if (state.pod) return;
+  ++state.changes;
   if (state.kill_expected) {
-    EndByJob(state, Killed());
-  } else {
-    EndByJob(state, Lost("watch the Job: it was removed behind the broker's back, and no pod of it "
-                         "is there to tell more",
-                         "CONTAINER_LOST"));
+    state.exited.Set(Killed());
+    return;
   }
+  state.job_end = Lost(
+      "watch the Job: it was removed behind the broker's back, and no pod of it is there to tell "
+      "more",
+      "CONTAINER_LOST");
 }
 
 void RunWatcher::OnPodGone(Tracked::State& state, const std::string& uid) {
@@ -303,10 +310,6 @@ bool RunWatcher::Shared::HasLivePods(const RunId& run_id) const {
   if (found == pods.by_run.end()) return false;
   const auto& uids = found->second.uids;
   return std::any_of(uids.begin(), uids.end(), [](const auto& one) { return !one.second.ended; });
-}
-
-void RunWatcher::LookAtPod(const Json& pod) {
-  OnObject(&Shared::pods, pod);
 }
 
 void RunWatcher::LookAtJob(const Json& job) {

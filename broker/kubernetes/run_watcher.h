@@ -43,7 +43,10 @@ class RunWatcher {
     Completion<run::ContainerExit>& exited() noexcept { return state_->exited; }
     // Its pod as last seen; nothing where there has been none.
     [[nodiscard]] std::optional<PodView> pod();
-    // Waits for a change of pod() or exited() since `seen`, which is moved along. False: the
+    // Whether the Job has ended, by what is told of it alone, and no pod is known that would say
+    // more: exited() is set only by a pod that comes after all, or by AskForPods().
+    [[nodiscard]] bool ended_without_pod();
+    // Waits for a change of any of these since `seen`, which is moved along. False: the
     // patience ended first.
     bool WaitForChange(std::uint64_t& seen, const run::Patience& patience);
     // It is being ended on purpose: a pod that goes has been killed, and is not lost.
@@ -57,8 +60,7 @@ class RunWatcher {
       // The rest under the watcher's lock.
       PodCheck check;
       std::optional<PodView> pod;
-      std::optional<run::ContainerExit> job_end;  // by the Job, until its pods are known
-      bool pods_known = true;
+      std::optional<run::ContainerExit> job_end;  // by the Job; see AskForPods
       std::uint64_t changes = 0;
       std::atomic<bool> kill_expected = false;
       bool outlasts_cluster = false;
@@ -78,10 +80,10 @@ class RunWatcher {
   // `outlasts_cluster`: who waits for it has a time limit and can wait; a cluster that is away for
   // long has not lost it.
   std::unique_ptr<Tracked> Track(const RunId& run_id, PodCheck check, bool outlasts_cluster);
-  // For a Job that was there before. What it says of its end counts only once LookAtPod() has been
-  // called for each of its pods, and then Settle(): the watch tells of Jobs and pods in any order.
-  std::unique_ptr<Tracked> TrackOld(const RunId& run_id);
-  void Settle(const RunId& run_id);
+  // Asks the cluster for the run's pods, as if the watch had told of each; after that a Job that has
+  // ended without one is the run's end: the watches tell of Jobs and pods in any order. `check`:
+  // see PodCheck; empty where Track was given one.
+  Result<void> AskForPods(const RunId& run_id, const PodCheck& check, const run::Patience& patience);
 
   // Waits until both watches are open. The error is the last attempt's.
   Result<void> WaitUntilFollowing(const run::Patience& patience);
@@ -99,7 +101,6 @@ class RunWatcher {
   // Waits until there is none. False: the patience ended first.
   bool WaitUntilEnded(const RunId& run_id, const run::Patience& patience);
   // As if the watch had told of it: for one that was there before its run was tracked.
-  void LookAtPod(const Json& pod);
   void LookAtJob(const Json& job);
 
  private:
@@ -127,13 +128,14 @@ class RunWatcher {
   void OnObject(Kind Shared::*kind, const Json& object);
   void OnGone(Kind Shared::*kind, const Json& object);
   void OnListEnd(Kind Shared::*kind);
+  void Settle(const RunId& run_id);
   void OnSilence(std::chrono::milliseconds silent, const Error& error);
   static void OnPod(Tracked::State& state, const Json& pod);
   static void OnJob(Tracked::State& state, const Json& job);
   static void OnPodGone(Tracked::State& state, const std::string& uid);
   static void OnJobGone(Tracked::State& state);
-  static void EndByJob(Tracked::State& state, run::ContainerExit exit);
 
+  ClusterApi& api_;
   const KubernetesSettings& settings_;
   Guarded<Shared> shared_;
   std::condition_variable_any changed_;

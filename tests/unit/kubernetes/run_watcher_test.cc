@@ -32,6 +32,15 @@ class RunWatcherTest : public ClusterTest {
     if (!exit) return "no end";
     return exit->lost ? std::string(exit->lost->Reason()) : "not lost";
   }
+  void SayJob(const std::string& status) {
+    cluster_.Say("jobs", Event("MODIFIED", Object("r", "j1", std::to_string(++version_), status)));
+  }
+  // Of a Job that has ended, once its pods were asked for.
+  std::string LostAsAsked() {
+    EXPECT_TRUE(Eventually([&] { return tracked_->ended_without_pod(); }));
+    EXPECT_TRUE(watcher_->AskForPods(RunId("r"), {}, Soon()).has_value());
+    return LostAs();
+  }
   bool WaitPod() {
     return Eventually([&] { return tracked_->pod().has_value(); });
   }
@@ -147,29 +156,50 @@ TEST_F(RunWatcherTest, EndMissedByACutWatchIsFoundInTheNewList) {
 
 TEST_F(RunWatcherTest, JobThatFailsWithoutAPodIsLost) {
   Track();
-  cluster_.Say("jobs",
-               Event("MODIFIED", Object("r", "j1", "7",
-                                        R"({"conditions":[{"type":"Failed","status":"True",)"
-                                        R"("reason":"BackoffLimitExceeded","message":"m"}]})")));
-  EXPECT_EQ(LostAs(), "JOB_FAILED");
+  SayJob(R"({"conditions":[{"type":"Failed","status":"True","reason":"BackoffLimitExceeded",)"
+         R"("message":"m"}]})");
+  EXPECT_EQ(LostAsAsked(), "JOB_FAILED");
   EXPECT_THAT(Exit()->lost->message, HasSubstr("BackoffLimitExceeded: m"));
 }
 
 TEST_F(RunWatcherTest, JobPastItsDeadlineIsNamed) {
   Track();
-  cluster_.Say("jobs",
-               Event("MODIFIED", Object("r", "j1", "7",
-                                        R"({"conditions":[{"type":"Failed",)"
-                                        R"("status":"True","reason":"DeadlineExceeded"}]})")));
-  EXPECT_EQ(LostAs(), "JOB_DEADLINE_EXCEEDED");
+  SayJob(R"({"conditions":[{"type":"Failed","status":"True","reason":"DeadlineExceeded"}]})");
+  EXPECT_EQ(LostAsAsked(), "JOB_DEADLINE_EXCEEDED");
+}
+
+TEST_F(RunWatcherTest, JobThatIsCompleteWithoutAPodIsLost) {
+  Track();
+  SayJob(R"({"conditions":[{"type":"Complete","status":"True"}]})");
+  EXPECT_EQ(LostAsAsked(), "JOB_FAILED");
+}
+
+// The two watches tell in any order.
+TEST_F(RunWatcherTest, EndOfAJobIsNotBelievedBeforeItsPodsWereAskedFor) {
+  Track();
+  SayJob(R"({"conditions":[{"type":"Failed","status":"True","reason":"BackoffLimitExceeded"}]})");
+  ASSERT_TRUE(Eventually([&] { return tracked_->ended_without_pod(); }));
+  EXPECT_TRUE(StaysOpen());
+  cluster_.SetList("pods", "200", Object("r", "u1", "150", Ended(5)));
+  ASSERT_TRUE(watcher_->AskForPods(RunId("r"), {}, Soon()).has_value());
+  EXPECT_EQ(Exit()->exit_code, 5);
+  EXPECT_FALSE(tracked_->ended_without_pod());
+}
+
+TEST_F(RunWatcherTest, PodThatIsAskedForIsCompared) {
+  Track();
+  cluster_.SetList("pods", "200", Object("r", "u1", "150", Ended(5)));
+  const auto differs = [](const Json&) -> Result<void> {
+    return Fail(ErrorCode::kFailedPrecondition, "a sidecar", "ENGINE_DIFFERS");
+  };
+  ASSERT_TRUE(watcher_->AskForPods(RunId("r"), differs, Soon()).has_value());
+  EXPECT_EQ(LostAs(), "ENGINE_DIFFERS");
 }
 
 TEST_F(RunWatcherTest, JobThatHasNotFailedIsNot) {
   Track();
-  cluster_.Say("jobs", Event("MODIFIED", Object("r", "j1", "7",
-                                                R"({"conditions":[{"type":"Failed",)"
-                                                R"("status":"False"},{"type":"Complete",)"
-                                                R"("status":"True"}]})")));
+  SayJob(R"({"conditions":[{"type":"Failed","status":"False"}]})");
+  EXPECT_FALSE(Eventually(milliseconds(300), [&] { return tracked_->ended_without_pod(); }));
   EXPECT_TRUE(StaysOpen());
 }
 
@@ -229,15 +259,7 @@ TEST_F(RunWatcherTest, JobThatGoesBeforeItHasAPodIsLost) {
   Track();
   cluster_.Say("jobs", Event("ADDED", Object("r", "j1", "300")));
   cluster_.Say("jobs", Event("DELETED", Object("r", "j1", "301")));
-  EXPECT_EQ(LostAs(), "CONTAINER_LOST");
-}
-
-TEST_F(RunWatcherTest, JobThatIsCompleteWithoutAPodIsLost) {
-  Track();
-  cluster_.Say("jobs", Event("MODIFIED", Object("r", "j1", "300",
-                                                R"({"conditions":[{"type":"Complete",)"
-                                                R"("status":"True"}]})")));
-  EXPECT_EQ(LostAs(), "JOB_FAILED");
+  EXPECT_EQ(LostAsAsked(), "CONTAINER_LOST");
 }
 
 TEST_F(RunWatcherTest, PodLivesUntilItHasRunItsCourse) {
