@@ -1,12 +1,7 @@
 #include "broker/io/http_transfer.h"
 
-#include <sys/socket.h>
-
-#include <algorithm>
 #include <utility>
 
-#include "base/printable.h"
-#include "broker/io/http_errors.h"
 #include "broker/io/http_head.h"
 
 namespace tidewaiter::io {
@@ -14,7 +9,6 @@ namespace {
 
 // All header lines of an answer together, those of interim answers and trailers included.
 constexpr std::size_t kMaxHeaderBytes = std::size_t{64} << 10U;
-constexpr std::size_t kMaxUrlInErrors = 200;
 
 // A request of one of these may be sent twice (RFC 9110, 9.2.2).
 bool IsIdempotent(std::string_view method) {
@@ -23,34 +17,6 @@ bool IsIdempotent(std::string_view method) {
 
 bool HasBodyByNature(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
-}
-
-// Whether the server is to be known by another name than the URL's host.
-bool HasServerName(const HttpRequest& request) {
-  return request.tls != nullptr && !request.tls->server_name.empty() &&
-         request.url.starts_with("https://");
-}
-
-bool HasHeader(const HttpRequest& request, std::string_view lower_case_name) {
-  return std::any_of(request.headers.begin(), request.headers.end(), [&](const auto& header) {
-    const std::optional parsed = ParseHttpHeader(header.first + ":");
-    return parsed && parsed->first == lower_case_name;
-  });
-}
-
-// Whether the request can be written down without a line of its own making.
-bool IsSendable(const HttpRequest& request) {
-  const bool known_scheme =
-      request.url.starts_with("http://") || request.url.starts_with("https://");
-  if (!known_scheme || HasControl(request.url) || request.url.find(' ') != std::string::npos) {
-    return false;
-  }
-  if (!IsHttpToken(request.method) || request.unix_socket.find('\0') != std::string::npos) {
-    return false;
-  }
-  return std::all_of(request.headers.begin(), request.headers.end(), [](const auto& header) {
-    return IsHttpToken(header.first) && !HasControl(header.second);
-  });
 }
 
 template <typename Value>
@@ -62,18 +28,14 @@ bool Set(CURL* handle, CURLoption option, Value value) {
 
 HttpTransfer::HttpTransfer(const HttpRequest& request, const StreamReceiver* receiver,
                            Deadline deadline)
-    : request_(request),
-      receiver_(receiver),
-      deadline_(deadline),
-      route_(HasServerName(request) ? RouteByName(request.url, request.tls->server_name)
-                                    : std::nullopt) {}
+    : request_(request), receiver_(receiver), deadline_(deadline), target_(request) {}
 
 Result<std::shared_ptr<HttpTransfer>> HttpTransfer::Create(const HttpRequest& request,
                                                            const StreamReceiver* receiver,
                                                            Deadline deadline) {
   // Not make_shared: the constructor is private.
   std::shared_ptr<HttpTransfer> transfer(new HttpTransfer(request, receiver, deadline));
-  if (!IsSendable(request) || (HasServerName(request) && !transfer->route_)) {
+  if (!transfer->target_.sendable()) {
     return Fail(ErrorCode::kInvalidArgument,
                 transfer->Subject() + ": not a request that can be sent");
   }
@@ -87,48 +49,16 @@ bool HttpTransfer::Prepare() {
   handle_.reset(curl_easy_init());
   CURL* const curl = handle_.get();
   if (curl == nullptr) return false;
-  detail_.front() = '\0';
-  // 0 and 1 are `long` in libcurl's variadic interface.
-  const bool bounded =
-      Set(curl, CURLOPT_URL, route_ ? route_->url.c_str() : request_.url.c_str()) &&
-      Set(curl, CURLOPT_PROTOCOLS_STR, "http,https") &&
-      Set(curl, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && Set(curl, CURLOPT_FOLLOWLOCATION, 0L) &&
-      Set(curl, CURLOPT_HTTP09_ALLOWED, 0L) &&
-      Set(curl, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1}) &&
-      Set(curl, CURLOPT_PROXY, "") &&  // none from the environment
-      Set(curl, CURLOPT_SSL_VERIFYPEER, 1L) && Set(curl, CURLOPT_SSL_VERIFYHOST, 2L) &&
-      Set(curl, CURLOPT_NOSIGNAL, 1L) &&
-      // A stream that says nothing for hours is one whose peer may be gone without a word.
-      Set(curl, CURLOPT_TCP_KEEPALIVE, 1L) && Set(curl, CURLOPT_TCP_KEEPIDLE, 30L) &&
-      Set(curl, CURLOPT_TCP_KEEPINTVL, 10L) &&
-      // A name that is still being looked up must not hold up the loop when the
-      // request is cancelled: libcurl would join its resolver thread.
-      Set(curl, CURLOPT_QUICK_EXIT, 1L) && Set(curl, CURLOPT_USERAGENT, "tidewaiter");
-  const bool local = request_.unix_socket.empty() ||
-                     Set(curl, CURLOPT_UNIX_SOCKET_PATH, request_.unix_socket.c_str());
   void* const self = this;
-  const bool connected = Set(curl, CURLOPT_ERRORBUFFER, detail_.data()) &&
-                         Set(curl, CURLOPT_PRIVATE, self) &&
-                         Set(curl, CURLOPT_HEADERFUNCTION, &HttpTransfer::OnHeader) &&
-                         Set(curl, CURLOPT_HEADERDATA, self) &&
-                         Set(curl, CURLOPT_WRITEFUNCTION, &HttpTransfer::OnBody) &&
-                         Set(curl, CURLOPT_WRITEDATA, self) &&
-                         Set(curl, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnSend) &&
-                         Set(curl, CURLOPT_PREREQDATA, self) &&
-                         Set(curl, CURLOPT_OPENSOCKETFUNCTION, &HttpTransfer::OpenSocket);
-  return bounded && local && connected && PrepareMethod() && PrepareHeaders() && PrepareTrust() &&
-         PrepareRoute();
-}
-
-bool HttpTransfer::PrepareTrust() {
-  if (request_.tls != nullptr) return UseIdentity(handle_.get(), *request_.tls);
-  return request_.ca_certificates.empty() || TrustBesides(handle_.get(), request_.ca_certificates);
-}
-
-bool HttpTransfer::PrepareRoute() {
-  if (!route_) return true;
-  connect_to_.reset(curl_slist_append(nullptr, route_->connect_to.c_str()));
-  return connect_to_ != nullptr && Set(handle_.get(), CURLOPT_CONNECT_TO, connect_to_.get());
+  // 0 and 1 are `long` in libcurl's variadic interface.
+  return target_.Apply(curl) && Set(curl, CURLOPT_HTTP09_ALLOWED, 0L) &&
+         Set(curl, CURLOPT_USERAGENT, "tidewaiter") && Set(curl, CURLOPT_PRIVATE, self) &&
+         Set(curl, CURLOPT_HEADERFUNCTION, &HttpTransfer::OnHeader) &&
+         Set(curl, CURLOPT_HEADERDATA, self) &&
+         Set(curl, CURLOPT_WRITEFUNCTION, &HttpTransfer::OnBody) &&
+         Set(curl, CURLOPT_WRITEDATA, self) &&
+         Set(curl, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnSend) &&
+         Set(curl, CURLOPT_PREREQDATA, self) && PrepareMethod() && PrepareHeaders();
 }
 
 bool HttpTransfer::PrepareMethod() {
@@ -147,8 +77,10 @@ bool HttpTransfer::PrepareMethod() {
 bool HttpTransfer::PrepareHeaders() {
   // No waiting for "100 Continue", and no content type that libcurl makes up.
   std::vector<std::string> lines{"Expect:"};
-  if (!HasHeader(request_, "content-type")) lines.emplace_back("Content-Type:");
-  if (route_ && !HasHeader(request_, "host")) lines.push_back("Host: " + route_->host);
+  if (!target_.HasHeader("content-type")) lines.emplace_back("Content-Type:");
+  if (!target_.host().empty() && !target_.HasHeader("host")) {
+    lines.emplace_back("Host: ").append(target_.host());
+  }
   for (const auto& [name, value] : request_.headers) {
     // "Name:" would take the header away; "Name;" sends it without a value.
     lines.emplace_back(name).append(value.empty() ? ";" : ": ").append(value);
@@ -160,12 +92,6 @@ bool HttpTransfer::PrepareHeaders() {
     headers_.reset(longer);
   }
   return Set(handle_.get(), CURLOPT_HTTPHEADER, headers_.get());
-}
-
-std::string HttpTransfer::Subject() const {
-  std::string line = request_.method;
-  line.append(" ").append(request_.url, 0, request_.url.find('?'));
-  return "send " + Quoted(line, kMaxUrlInErrors);
 }
 
 Deadline HttpTransfer::SilentAt() const noexcept {
@@ -234,13 +160,7 @@ Result<HttpResponse> HttpTransfer::Wait() {
 
 Error HttpTransfer::Failure(CURLcode code) const {
   if (refused_) return *refused_;
-  if (code == CURLE_COULDNT_CONNECT && sent_ == 0) {
-    long errno_value = 0;
-    curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &errno_value);
-    return ConnectError(errno_value, request_.unix_socket).Within(Subject());
-  }
-  const std::string_view detail(detail_.data());
-  return HttpError(code, sent_ > 0, detail).Within(Subject());
+  return target_.ErrorOf(handle_.get(), code, sent_ > 0).Within(Subject());
 }
 
 bool HttpTransfer::Streaming() const noexcept {
@@ -321,12 +241,6 @@ std::size_t HttpTransfer::OnBody(char* data, std::size_t size, std::size_t count
 int HttpTransfer::OnSend(void* self, char* /*peer*/, char* /*local*/, int /*peer_port*/,
                          int /*local_port*/) {
   return static_cast<HttpTransfer*>(self)->MaySend() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
-}
-
-curl_socket_t HttpTransfer::OpenSocket(void* /*self*/, curlsocktype /*purpose*/,
-                                       curl_sockaddr* address) {
-  // This version of libcurl would leave the connection open to programs that are started.
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 }  // namespace tidewaiter::io

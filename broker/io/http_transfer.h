@@ -5,7 +5,6 @@
 
 #include <curl/curl.h>
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -18,7 +17,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "broker/io/http_client.h"
-#include "broker/io/http_tls.h"
+#include "broker/io/http_target.h"
 
 namespace tidewaiter::io {
 
@@ -61,11 +60,9 @@ class HttpTransfer {
   [[nodiscard]] bool Prepare();
   [[nodiscard]] bool PrepareMethod();
   [[nodiscard]] bool PrepareHeaders();
-  [[nodiscard]] bool PrepareTrust();
-  [[nodiscard]] bool PrepareRoute();
   [[nodiscard]] Error Failure(CURLcode code) const;
   void EndWith(Result<HttpResponse> result);
-  [[nodiscard]] std::string Subject() const;
+  [[nodiscard]] std::string Subject() const { return target_.Subject(); }
   [[nodiscard]] bool Streaming() const noexcept;
 
   bool AddHeaderLine(std::string_view line);
@@ -75,7 +72,6 @@ class HttpTransfer {
   static std::size_t OnHeader(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* self);
   static int OnSend(void* self, char* peer, char* local, int peer_port, int local_port);
-  static curl_socket_t OpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
 
   struct HandleDeleter {
     void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
@@ -87,10 +83,8 @@ class HttpTransfer {
   const HttpRequest& request_;
   const StreamReceiver* const receiver_;
   const Deadline deadline_;
-  const std::optional<NamedRoute> route_;  // where the request's TlsIdentity has a server_name
-  std::array<char, CURL_ERROR_SIZE> detail_{};
+  HttpTarget target_;
   std::unique_ptr<curl_slist, ListDeleter> headers_;
-  std::unique_ptr<curl_slist, ListDeleter> connect_to_;
 
   HttpResponse response_;
   std::size_t header_bytes_ = 0;
