@@ -17,9 +17,15 @@ constexpr std::string_view kEndOfHead = "\r\n\r\n";
 constexpr int kSwitchingProtocols = 101;
 constexpr int kOk = 200;
 
+ReceiveBytes From(BlockingSocket& socket) {
+  return [&socket](std::string& buffer, std::size_t limit, Deadline deadline) {
+    return socket.Receive(buffer, limit, deadline);
+  };
+}
+
 }  // namespace
 
-Result<HttpAnswer> ReceiveAnswer(BlockingSocket& socket, Deadline deadline) {
+Result<HttpAnswer> ReceiveAnswer(const ReceiveBytes& receive, Deadline deadline) {
   std::string buffer;
   std::size_t interim_bytes = 0;
   for (;;) {
@@ -30,7 +36,7 @@ Result<HttpAnswer> ReceiveAnswer(BlockingSocket& socket, Deadline deadline) {
         return Fail(ErrorCode::kResourceExhausted, "the answer's header is longer than " +
                                                        std::to_string(kMaxHeadBytes) + " bytes");
       }
-      TW_ASSIGN(const std::size_t got, socket.Receive(buffer, kMaxHeadBytes - taken, deadline));
+      TW_ASSIGN(const std::size_t got, receive(buffer, kMaxHeadBytes - taken, deadline));
       if (got == 0) {
         return Fail(ErrorCode::kUnavailable, "the connection was closed before an answer came");
       }
@@ -47,15 +53,23 @@ Result<HttpAnswer> ReceiveAnswer(BlockingSocket& socket, Deadline deadline) {
   }
 }
 
-std::string ReceiveRefusal(BlockingSocket& socket, HttpAnswer answer, Deadline deadline) {
+Result<HttpAnswer> ReceiveAnswer(BlockingSocket& socket, Deadline deadline) {
+  return ReceiveAnswer(From(socket), deadline);
+}
+
+std::string ReceiveRefusal(const ReceiveBytes& receive, HttpAnswer answer, Deadline deadline) {
   const Deadline patience = deadline.Sooner(Deadline::After(kRefusalWait));
   std::string raw = std::move(answer.early);
   for (;;) {
     HttpBody body = ReadHttpBody(answer.head, raw, kMaxRefusalBytes);
     if (body.complete) return std::move(body.text);
-    const Result<std::size_t> got = socket.Receive(raw, kMaxRefusalBytes, patience);
+    const Result<std::size_t> got = receive(raw, kMaxRefusalBytes, patience);
     if (!got || *got == 0) return std::move(body.text);
   }
+}
+
+std::string ReceiveRefusal(BlockingSocket& socket, HttpAnswer answer, Deadline deadline) {
+  return ReceiveRefusal(From(socket), std::move(answer), deadline);
 }
 
 }  // namespace tidewaiter::io

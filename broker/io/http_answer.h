@@ -1,7 +1,8 @@
-// The answer on a connection of BlockingSocket: its head, and the text of a refusal. Blocks the
-// calling thread.
+// The answer on a connection that blocks the calling thread: its head, and the text of a refusal.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <string>
 
 #include "base/deadline.h"
@@ -16,12 +17,18 @@ struct HttpAnswer {
   std::string early;  // what came after the head
 };
 
-// The first answer that is not an interim one (RFC 9110, 15.2). Errors: those of the socket,
-// UNAVAILABLE (closed before it came), RESOURCE_EXHAUSTED (a head of more than 16 KiB), INTERNAL
-// (not HTTP).
+// Appends what comes next, at most `limit` bytes, and says how many; 0 at the end.
+using ReceiveBytes =
+    std::function<Result<std::size_t>(std::string& buffer, std::size_t limit, Deadline deadline)>;
+
+// The first answer that is not an interim one (RFC 9110, 15.2). Errors: those of
+// receiving, UNAVAILABLE (closed before it came), RESOURCE_EXHAUSTED (a head of more than 16 KiB),
+// INTERNAL (not HTTP).
+Result<HttpAnswer> ReceiveAnswer(const ReceiveBytes& receive, Deadline deadline);
 Result<HttpAnswer> ReceiveAnswer(BlockingSocket& socket, Deadline deadline);
 
 // As much of a refusal's text, at most 4 KiB, as comes within two seconds.
+std::string ReceiveRefusal(const ReceiveBytes& receive, HttpAnswer answer, Deadline deadline);
 std::string ReceiveRefusal(BlockingSocket& socket, HttpAnswer answer, Deadline deadline);
 
 }  // namespace tidewaiter::io
