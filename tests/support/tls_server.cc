@@ -57,18 +57,28 @@ std::string TlsPeer::asked_name() const {
   return name == nullptr ? "" : name;
 }
 
+bool TlsPeer::Receive() {
+  std::array<char, 4096> bytes{};
+  const int got = SSL_read(session_, bytes.data(), static_cast<int>(bytes.size()));
+  if (got > 0) unread_.append(bytes.data(), static_cast<std::size_t>(got));
+  return got > 0;
+}
+
 std::string TlsPeer::ReadHead() {
   constexpr std::string_view kEnd = "\r\n\r\n";
-  std::array<char, 4096> bytes{};
   std::size_t end = 0;
   while ((end = unread_.find(kEnd)) == std::string::npos) {
-    const int got = SSL_read(session_, bytes.data(), static_cast<int>(bytes.size()));
-    if (got <= 0) return {};
-    unread_.append(bytes.data(), static_cast<std::size_t>(got));
+    if (!Receive()) return {};
   }
-  std::string head = unread_.substr(0, end + kEnd.size());
-  unread_.erase(0, head.size());
-  return head;
+  return Read(end + kEnd.size());
+}
+
+std::string TlsPeer::Read(std::size_t bytes) {
+  while (unread_.size() < bytes && Receive()) {
+  }
+  std::string data = unread_.substr(0, bytes);
+  unread_.erase(0, bytes);
+  return data;
 }
 
 bool TlsPeer::Send(std::string_view data) const {

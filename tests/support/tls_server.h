@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -31,12 +32,16 @@ class TlsPeer {
   [[nodiscard]] std::string asked_name() const;
   // The next request up to its blank line; "" where the peer is gone first.
   std::string ReadHead();
+  // The next `bytes`; fewer where the peer is gone first.
+  std::string Read(std::size_t bytes);
   // False where the peer is gone. Blocks while the peer does not read.
   bool Send(std::string_view data) const;
   // An answer of HTTP with a length.
   bool Answer(int status, std::string_view body) const;
 
  private:
+  bool Receive();
+
   SSL* const session_;
   std::string unread_;
 };
