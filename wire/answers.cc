@@ -101,12 +101,12 @@ v1::OutputEnd ToProto(const run::OutputSummary& summary) {
   v1::OutputEnd end;
   end.set_entries(summary.archive.entries);
   end.set_bytes(summary.archive.bytes);
-  for (const run::Omission& omission : summary.omissions) {
+  for (const run::Omission& omission : summary.omissions.listed) {
     v1::Omission& added = *end.add_omissions();
     added.set_path(omission.path);
     added.set_code(omission.code);
   }
-  end.set_omitted(summary.omitted);
+  end.set_omitted(summary.omissions.count);
   return end;
 }
 

@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
 #include "base/printable.h"
-#include "broker/files/input_unpacking.h"
+#include "base/remove_tree.h"
+#include "broker/files/archive_unpacking.h"
 #include "broker/files/kept_archive.h"
 #include "broker/files/log_content.h"
 #include "broker/files/output_archive.h"
@@ -27,6 +29,10 @@ Error OutputFailed(const std::string& what, const std::string& name, int error) 
   Error failed = ErrnoError(error, fmt::format("{} output {}", what, Quoted(name)));
   failed.reason = "OUTPUT_FAILED";
   return failed;
+}
+
+policy::UserId OwnUser() {
+  return {.uid = ::geteuid(), .gid = ::getegid()};
 }
 
 }  // namespace
@@ -76,21 +82,51 @@ Result<UniqueFd> DiskRunFiles::OpenFolder(const RunId& run_id, const char* kind)
   return folder;
 }
 
-Result<std::unique_ptr<run::InputReceiver>> DiskRunFiles::Receive(const Owner& owner,
-                                                                  const std::string& name,
-                                                                  std::uint64_t max_bytes) {
+Result<std::unique_ptr<run::ArchiveReceiver>> DiskRunFiles::Receive(const Owner& owner,
+                                                                    const std::string& name,
+                                                                    std::uint64_t max_bytes) {
   TW_TRY(CheckRoom(max_bytes));
   TW_TRY(inputs_.Take(owner.run_id, owner.principal, max_bytes));
   TW_ASSIGN(UniqueFd inputs, OpenFolder(owner.run_id, run::kInputsFolder));
   extract::Limits limits = settings_.limits;
   limits.max_bytes = max_bytes;
-  InputUnpacking::Hooks hooks{
+  ArchiveUnpacking::Hooks hooks{
       .check_room = [this] { return CheckRoom(0); },
       .on_done = [this, run_id = owner.run_id,
                   max_bytes](std::uint64_t used) { inputs_.Settle(run_id, max_bytes, used); }};
-  TW_ASSIGN(auto unpacking, InputUnpacking::Start(settings_.worker, std::move(inputs), name,
-                                                  owner.user, limits, std::move(hooks)));
-  return std::unique_ptr<run::InputReceiver>(std::move(unpacking));
+  TW_ASSIGN(auto unpacking,
+            ArchiveUnpacking::Start(
+                settings_.worker, {.noun = "input", .reason = "INPUT"},
+                {.parent = std::move(inputs), .name = name, .user = owner.user.value_or(OwnUser())},
+                limits, std::move(hooks)));
+  return std::unique_ptr<run::ArchiveReceiver>(std::move(unpacking));
+}
+
+Result<void> DiskRunFiles::SendInput(const RunId& run_id, const std::string& name,
+                                     const run::ArchiveWriter& write,
+                                     const run::Patience& patience) {
+  TW_ASSIGN(const UniqueFd inputs, OpenFolder(run_id, run::kInputsFolder));
+  return files::SendInput(inputs.get(), name, write, patience);
+}
+
+Result<std::unique_ptr<run::ArchiveReceiver>> DiskRunFiles::ReceiveOutput(const RunId& run_id,
+                                                                          const std::string& name,
+                                                                          std::uint64_t max_bytes) {
+  TW_TRY(CheckRoom(0));
+  TW_ASSIGN(UniqueFd outputs, OpenFolder(run_id, run::kOutputsFolder));
+  // Of a former broker that was not done with it.
+  if (const auto removed = RemoveTree(outputs.get(), name); !removed) {
+    return Fail(ErrorCode::kInternal,
+                "fetch output " + Quoted(name) + ": " + removed.error().message, "OUTPUT_FAILED");
+  }
+  extract::Limits limits = settings_.limits;
+  limits.max_bytes = max_bytes;
+  TW_ASSIGN(auto unpacking,
+            ArchiveUnpacking::Start(
+                settings_.worker, {.noun = "output", .reason = "OUTPUT"},
+                {.parent = std::move(outputs), .name = name, .user = OwnUser()}, limits,
+                {.check_room = [this] { return CheckRoom(0); }, .on_done = [](std::uint64_t) {}}));
+  return std::unique_ptr<run::ArchiveReceiver>(std::move(unpacking));
 }
 
 Result<void> DiskRunFiles::CheckRoom(std::uint64_t wanted) {
@@ -116,12 +152,14 @@ Result<void> DiskRunFiles::PrepareOutput(const Owner& owner, const std::string& 
   TW_TRY(CheckRoom(0));
   TW_ASSIGN(const UniqueFd outputs, OpenFolder(owner.run_id, run::kOutputsFolder));
   if (::mkdirat(outputs.get(), name.c_str(), 0700) != 0) return OutputFailed("make", name, errno);
-  TW_TRY(GiveTree(outputs.get(), name, owner.user, settings_.limits, Deadline::Never()));
+  TW_TRY(GiveTree(outputs.get(), name, owner.user.value_or(OwnUser()), settings_.limits,
+                  Deadline::Never()));
   return Ok();
 }
 
 Result<run::OutputSummary> DiskRunFiles::Send(const RunId& run_id, const std::string& name,
-                                              std::uint64_t max_bytes, const Write& write,
+                                              std::uint64_t max_bytes,
+                                              const run::ArchiveWriter& write,
                                               const run::Patience& patience) {
   TW_ASSIGN(const UniqueFd outputs, OpenFolder(run_id, run::kOutputsFolder));
   extract::Limits limits = settings_.limits;
@@ -189,7 +227,8 @@ Result<std::unique_ptr<run::ArchiveKeeper>> DiskRunFiles::KeepArchive(const RunI
 }
 
 Result<void> DiskRunFiles::SendArchive(const RunId& run_id, const std::string& name,
-                                       const Write& write, const run::Patience& patience) {
+                                       const run::ArchiveWriter& write,
+                                       const run::Patience& patience) {
   TW_ASSIGN(const UniqueFd run, OpenRun(run_id));
   return SendKeptArchive(run.get(), name, write, patience);
 }

@@ -30,14 +30,19 @@ class DiskRunFiles final : public run::RunFiles {
   // The journal's folders `runs` and `kept` must be there. Errors: errno's.
   static Result<std::unique_ptr<DiskRunFiles>> Open(Settings settings);
 
-  Result<std::unique_ptr<run::InputReceiver>> Receive(const Owner& owner, const std::string& name,
-                                                      std::uint64_t max_bytes) override;
+  Result<std::unique_ptr<run::ArchiveReceiver>> Receive(const Owner& owner, const std::string& name,
+                                                        std::uint64_t max_bytes) override;
+  Result<void> SendInput(const RunId& run_id, const std::string& name,
+                         const run::ArchiveWriter& write, const run::Patience& patience) override;
+  Result<std::unique_ptr<run::ArchiveReceiver>> ReceiveOutput(const RunId& run_id,
+                                                              const std::string& name,
+                                                              std::uint64_t max_bytes) override;
   // RESOURCE_EXHAUSTED (DISK_LOW).
   [[nodiscard]] Result<void> CheckRoom(std::uint64_t wanted) override;
   Result<void> PrepareOutput(const Owner& owner, const std::string& name) override;
   // The archive is plain: sorted by path, owner 0:0, time 0.
   Result<run::OutputSummary> Send(const RunId& run_id, const std::string& name,
-                                  std::uint64_t max_bytes, const Write& write,
+                                  std::uint64_t max_bytes, const run::ArchiveWriter& write,
                                   const run::Patience& patience) override;
   Result<std::unique_ptr<run::RunLog>> OpenLog(
       const RunId& run_id, std::uint64_t max_bytes,
@@ -49,8 +54,8 @@ class DiskRunFiles final : public run::RunFiles {
                               std::size_t max_bytes) override;
   Result<std::unique_ptr<run::ArchiveKeeper>> KeepArchive(const RunId& run_id,
                                                           const std::string& name) override;
-  Result<void> SendArchive(const RunId& run_id, const std::string& name, const Write& write,
-                           const run::Patience& patience) override;
+  Result<void> SendArchive(const RunId& run_id, const std::string& name,
+                           const run::ArchiveWriter& write, const run::Patience& patience) override;
   Result<void> Reserve(const RunId& run_id, const std::string& principal,
                        std::uint64_t bytes) override;
   void Kept(const RunId& run_id, const std::string& principal, std::uint64_t bytes) override;

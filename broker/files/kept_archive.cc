@@ -91,7 +91,7 @@ Result<std::unique_ptr<run::ArchiveKeeper>> MakeKeptArchive(
       std::make_unique<KeptArchive>(std::move(own), name, std::move(file), std::move(check_room)));
 }
 
-Result<void> SendKeptArchive(int run, const std::string& name, const run::RunFiles::Write& write,
+Result<void> SendKeptArchive(int run, const std::string& name, const run::ArchiveWriter& write,
                              const run::Patience& patience) {
   const std::string what = "read output " + Quoted(name);
   const std::string path = std::string(run::kArchivesFolder) + "/" + FileName(name);

@@ -20,7 +20,7 @@ Result<std::unique_ptr<run::ArchiveKeeper>> MakeKeptArchive(
 // The whole of archives/NAME.tar in the directory `run`, in pieces of at most 256 KiB. It is opened
 // first: what is removed meanwhile is still sent. Errors: NOT_FOUND, errno's, those of `write` and
 // `patience`.
-Result<void> SendKeptArchive(int run, const std::string& name, const run::RunFiles::Write& write,
+Result<void> SendKeptArchive(int run, const std::string& name, const run::ArchiveWriter& write,
                              const run::Patience& patience);
 
 }  // namespace tidewaiter::files

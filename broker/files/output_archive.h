@@ -1,5 +1,4 @@
-// What a container has left in an output, as a plain tar on its way to the client. On the run's
-// thread.
+// The folder of an input or an output as a plain tar on its way out. On the run's thread.
 #pragma once
 
 #include <string>
@@ -13,7 +12,12 @@ namespace tidewaiter::files {
 // 256 KiB. Errors: OUTPUT_FAILED; those of `write` and `patience`.
 Result<run::OutputSummary> SendOutput(int outputs, const std::string& name,
                                       const extract::Limits& limits,
-                                      const run::RunFiles::Write& write,
+                                      const run::ArchiveWriter& write,
                                       const run::Patience& patience);
+
+// Packs the folder `name` in `inputs`, all of it. Errors: INPUT_FAILED; those of `write` and
+// `patience`.
+Result<void> SendInput(int inputs, const std::string& name, const run::ArchiveWriter& write,
+                       const run::Patience& patience);
 
 }  // namespace tidewaiter::files

@@ -58,9 +58,9 @@ void AddOutputs(const run::KeptRun& run, KeptResult& message) {
     added.set_bytes(output.summary.archive.bytes);
     added.set_archive_bytes(output.summary.archive.archive_bytes);
     added.set_sha256(output.summary.archive.sha256);
-    added.set_omitted(output.summary.omitted);
+    added.set_omitted(output.summary.omissions.count);
     added.set_error(Bounded(output.error));
-    for (const run::Omission& omission : output.summary.omissions) {
+    for (const run::Omission& omission : output.summary.omissions.listed) {
       const std::string path = Bounded(omission.path);
       const std::size_t size = path.size() + omission.code.size();
       if (size > room) break;
@@ -78,9 +78,9 @@ run::KeptOutput FromProto(const Output& output) {
                          .bytes = output.bytes(),
                          .archive_bytes = output.archive_bytes(),
                          .sha256 = output.sha256()};
-  out.summary.omitted = output.omitted();
+  out.summary.omissions.count = output.omitted();
   for (const Omission& omission : output.omissions()) {
-    out.summary.omissions.push_back({.path = omission.path(), .code = omission.code()});
+    out.summary.omissions.listed.push_back({.path = omission.path(), .code = omission.code()});
   }
   return out;
 }

@@ -285,7 +285,7 @@ grpc::Status DetachedCalls::FetchNow(BlockingStream<v1::FetchResponse>& stream, 
   event.archive = run::ArchiveNote{.name = output, .archive = {}, .omitted = 0, .error = {}};
   if (sent) {
     event.archive->archive = kept->summary.archive;
-    event.archive->omitted = kept->summary.omitted;
+    event.archive->omitted = kept->summary.omissions.count;
   } else {
     event.archive->error = sent.error().Reason();
   }

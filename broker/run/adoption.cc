@@ -147,7 +147,8 @@ std::optional<Ending> Adoption::Watch() {
         SendOutputs(environment_, facts_,
                     {.names = detachment_.outputs,
                      .max_bytes = static_cast<std::uint64_t>(detachment_.output_bytes)},
-                    watched_, run_.stop_token());
+                    backend_.Carriage().carried ? adopted.container.get() : nullptr, watched_,
+                    run_.stop_token());
     if (Leaves() && MissesOutputs(ending.outputs)) return std::nullopt;
   }
   ending.container_ended = ended_;

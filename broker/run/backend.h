@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,6 +20,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "base/strong_id.h"
+#include "broker/run/archives.h"
 #include "broker/run/outcome.h"
 #include "broker/run/output_sink.h"
 #include "policy/admitted_run.h"
@@ -57,6 +59,26 @@ bool RunsCommand(Resource::Kind kind) noexcept;
 struct MountSources {
   std::string inputs;
   std::string outputs;
+};
+
+// How the files of runs get to their containers and back.
+struct FileCarriage {
+  // False: containers have them from MountSources. True: they lie there, too, but are the broker's
+  // own; Create takes the inputs from Creation::read_input, and Container::FetchOutput gives the
+  // outputs.
+  bool carried = false;
+  // Of all inputs of a run together.
+  std::uint64_t max_input_bytes = std::numeric_limits<std::uint64_t>::max();
+};
+
+// The archive of the input `name`, a plain tar, the same each time.
+using InputReader =
+    std::function<Result<void>(const std::string& name, const ArchiveWriter&, const Patience&)>;
+
+struct OutputRequest {
+  std::string name;
+  std::uint64_t max_bytes = 0;  // of content; a file that does not fit is omitted
+  bool last = false;            // nothing is fetched after it
 };
 
 struct ResolvedImage {
@@ -148,6 +170,15 @@ class Container {
   // and ever after.
   virtual Result<bool> ReadLog(LogPosition& position, const LogTaker& take,
                                const Patience& patience) = 0;
+  // Where files are carried, once `exited` is set and the container not lost: an output's files and
+  // folders as a tar, to be taken for hostile. What was left out of it is the answer. Errors:
+  // OUTPUT_FAILED, Patience's, those of `write`.
+  virtual Result<Omissions> FetchOutput(const OutputRequest& request,
+                                        const ArchiveWriter& /*write*/,
+                                        const Patience& /*patience*/) {
+    return Fail(ErrorCode::kInternal, "fetch output '" + request.name + "': it is not carried",
+                "OUTPUT_FAILED");
+  }
 };
 
 // A container that a former broker created, as the engine knows it now.
@@ -186,6 +217,8 @@ class Backend {
     return {};
   }
 
+  [[nodiscard]] virtual FileCarriage Carriage() const { return {}; }
+
   // Makes the image present on the engine and fixes what it is. With verify_tag the registry is
   // asked first. Errors: TAG_MISMATCH, IMAGE_UNAVAILABLE, REGISTRY_UNAVAILABLE, ENGINE_UNAVAILABLE
   // (as Error::reason).
@@ -206,6 +239,7 @@ class Backend {
     std::string_view principal;
     const ResolvedImage& image;
     const MountSources& sources;
+    InputReader read_input{};  // set where files are carried
     bool with_stdin = false;
     // The engine keeps the output, for Container::ReadLog. UNSUPPORTED where it cannot.
     bool keeps_log = false;

@@ -67,11 +67,14 @@ Ending Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
 Outcome Execution::RunNow(JournalEntry& entry, std::vector<Resource>& resources) {
   const policy::EffectiveRun& effective = admitted_.effective();
   const std::stop_token stop = run_.stop_token();
-  auto inputs = TakeInputs(environment_, facts_, effective, request_.uploads.get(), stop);
+  const FileCarriage carriage = backend_.Carriage();
+  auto inputs = TakeInputs(environment_, facts_, effective, carriage, request_.uploads.get(), stop);
   if (!inputs) return Failed(inputs.error());
   if (auto room = ReserveRoom(); !room) return Failed(room.error());
-  if (auto made = PrepareOutputs(environment_, facts_, effective); !made) {
-    return Failed(made.error());
+  if (!carriage.carried) {
+    if (auto made = PrepareOutputs(environment_, facts_, effective); !made) {
+      return Failed(made.error());
+    }
   }
   const Patience patience{.stop = stop, .deadline = Deadline::After(settings_.prepare_timeout)};
   auto image = backend_.Resolve(admitted_, observer_, patience);
@@ -90,6 +93,7 @@ Outcome Execution::RunNow(JournalEntry& entry, std::vector<Resource>& resources)
                                     .principal = facts_.caller.principal,
                                     .image = image_,
                                     .sources = sources,
+                                    .read_input = ReaderOfInputs(),
                                     .with_stdin = request_.with_stdin,
                                     .keeps_log = request_.detached},
                                    resources, patience);
@@ -111,7 +115,7 @@ Outcome Execution::RunNow(JournalEntry& entry, std::vector<Resource>& resources)
   if (left_) return outcome;
   if (!loss.reason.empty()) TellTruncated(loss.bytes, loss.reason);
   dropped_output_bytes_ += loss.bytes;
-  ReturnOutputs(outcome);
+  ReturnOutputs(outcome, carriage.carried ? container->get() : nullptr);
   // The next broker finds the container as it is, reads its log and packs its outputs.
   left_ = ShutsDownDetached() && (MissesOutputs(outputs_) || output_lost_ == kRunStopped);
   return outcome;
@@ -127,19 +131,25 @@ Result<void> Execution::ReserveRoom() {
   return environment_.files->Reserve(facts_.run_id, facts_.caller.principal, bytes);
 }
 
+InputReader Execution::ReaderOfInputs() {
+  return [this](const std::string& name, const ArchiveWriter& write, const Patience& patience) {
+    return environment_.files->SendInput(facts_.run_id, name, write, patience);
+  };
+}
+
 bool Execution::ShutsDownDetached() {
   const auto cause = run_.stop_cause();
   return request_.detached && cause && cause->kind == StopCause::Kind::kShutdown;
 }
 
 // Not of a container that may still write, nor to somebody who has called the run off.
-void Execution::ReturnOutputs(const Outcome& outcome) {
+void Execution::ReturnOutputs(const Outcome& outcome, Container* carried_by) {
   using Kind = Outcome::Kind;
   const bool wanted = outcome.kind == Kind::kExited || outcome.kind == Kind::kTimedOut ||
                       outcome.kind == Kind::kCommandFailed;
   if (!wanted || !ended_) return;
-  outputs_ = SendOutputs(environment_, facts_, OutputsOf(admitted_.effective()), observer_,
-                         run_.stop_token());
+  outputs_ = SendOutputs(environment_, facts_, OutputsOf(admitted_.effective()), carried_by,
+                         observer_, run_.stop_token());
 }
 
 // From here on the container may run, and the next broker, if this one dies, is to go on with it.

@@ -39,7 +39,8 @@ class Execution {
   Result<void> ReserveRoom();
   Outcome RunNow(JournalEntry& entry, std::vector<Resource>& resources);
   Result<void> NoteLaunch(JournalEntry& entry, const std::vector<Resource>& resources);
-  void ReturnOutputs(const Outcome& outcome);
+  InputReader ReaderOfInputs();
+  void ReturnOutputs(const Outcome& outcome, Container* carried_by);
   using AttachmentPtr = std::unique_ptr<Attachment>;
   Outcome StartAndWait(Container& container, AttachmentPtr& attachment, OutputLimiter& output,
                        JournalEntry& entry, const Patience& patience);

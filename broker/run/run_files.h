@@ -6,13 +6,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "base/shared_bytes.h"
 #include "base/strong_id.h"
+#include "broker/run/archives.h"
 #include "broker/run/backend.h"
 #include "broker/run/run_log.h"
 #include "policy/effective_run.h"
@@ -25,21 +26,12 @@ inline constexpr char kOutputsFolder[] = "outputs";
 inline constexpr char kLogFile[] = "log";              // of a detached run
 inline constexpr char kArchivesFolder[] = "archives";  // of its outputs: NAME.tar
 
-// What an archive has come to.
-struct ArchiveSummary {
-  std::uint64_t entries = 0;        // files and folders
-  std::uint64_t bytes = 0;          // of the files' content
-  std::uint64_t archive_bytes = 0;  // of the archive itself, as it was sent
-  std::string sha256;               // of those: "sha256:HEX"
-  friend bool operator==(const ArchiveSummary&, const ArchiveSummary&) = default;
-};
-
-// An archive on its way into an input. Destroying it gives up what is not finished.
-class InputReceiver {
+// An archive on its way into an input or an output. Destroying it gives up what is not finished.
+class ArchiveReceiver {
  public:
-  virtual ~InputReceiver() = default;
-  // Blocks while the archive is being unpacked. Errors: FAILED_PRECONDITION (INPUT_REFUSED), whose
-  // message says which code of docs/ARCHIVES.md and which entry; Patience's.
+  virtual ~ArchiveReceiver() = default;
+  // Blocks while the archive is being unpacked. Errors: FAILED_PRECONDITION (INPUT_REFUSED,
+  // OUTPUT_REFUSED), whose message says which code of docs/ARCHIVES.md and which entry; Patience's.
   virtual Result<void> Write(const SharedBytes& piece, const Patience& patience) = 0;
   // At the archive's end. Errors: as Write.
   virtual Result<ArchiveSummary> Finish(const Patience& patience) = 0;
@@ -47,18 +39,9 @@ class InputReceiver {
   [[nodiscard]] virtual std::string code() const = 0;
 };
 
-// What of an output is left behind.
-struct Omission {
-  std::string path;  // below the output, safe to print
-  std::string code;  // of docs/ARCHIVES.md
-  friend bool operator==(const Omission&, const Omission&) = default;
-};
-
 struct OutputSummary {
   ArchiveSummary archive;
-  std::vector<Omission> omissions;  // at most kMaxOmissions
-  std::uint64_t omitted = 0;        // all of them
-  static constexpr std::size_t kMaxOmissions = 1000;
+  Omissions omissions;
   friend bool operator==(const OutputSummary&, const OutputSummary&) = default;
 };
 
@@ -74,24 +57,31 @@ class ArchiveKeeper {
 
 class RunFiles {
  public:
-  // Bytes of an output's archive; an error ends the sending with it.
-  using Write = std::function<Result<void>(std::string_view)>;
-
   virtual ~RunFiles() = default;
 
-  // Of whom the files are that a run gets: its own user.
+  // Of whom the files are that a run gets: its own user; or this process, where they are carried
+  // from here (FileCarriage).
   struct Owner {
     RunId run_id;
     std::string principal;
-    policy::UserId user;
+    std::optional<policy::UserId> user;
   };
 
   // Begins the input `name`: unpacks at most `max_bytes` of content, in a process without rights.
   // Errors: RESOURCE_EXHAUSTED (INPUT_QUOTA) where the principal's runs hold as much as they may,
   // and CheckRoom's; INTERNAL (INPUT_FAILED).
-  virtual Result<std::unique_ptr<InputReceiver>> Receive(const Owner& owner,
-                                                         const std::string& name,
-                                                         std::uint64_t max_bytes) = 0;
+  virtual Result<std::unique_ptr<ArchiveReceiver>> Receive(const Owner& owner,
+                                                           const std::string& name,
+                                                           std::uint64_t max_bytes) = 0;
+  // The input `name` as a plain tar, for a backend that carries it. Errors: INPUT_FAILED,
+  // Patience's, those of `write`.
+  virtual Result<void> SendInput(const RunId& run_id, const std::string& name,
+                                 const ArchiveWriter& write, const Patience& patience) = 0;
+  // Begins the output `name` as a backend brings it, in place of what is there of it; as Receive,
+  // but it counts against nobody. Errors: CheckRoom's; INTERNAL (OUTPUT_FAILED).
+  virtual Result<std::unique_ptr<ArchiveReceiver>> ReceiveOutput(const RunId& run_id,
+                                                                 const std::string& name,
+                                                                 std::uint64_t max_bytes) = 0;
   // Makes the empty folder of an output. Errors: OUTPUT_FAILED.
   virtual Result<void> PrepareOutput(const Owner& owner, const std::string& name) = 0;
   // Whether the disk that holds them has `wanted` bytes more left than it must keep free. Asked
@@ -100,7 +90,7 @@ class RunFiles {
   // Once nothing of the run writes to it any more: its files and folders as a plain tar, at most
   // `max_bytes` of content. Errors: OUTPUT_FAILED, Patience's, those of `write`.
   virtual Result<OutputSummary> Send(const RunId& run_id, const std::string& name,
-                                     std::uint64_t max_bytes, const Write& write,
+                                     std::uint64_t max_bytes, const ArchiveWriter& write,
                                      const Patience& patience) = 0;
 
   // Of a detached run, before its log and archives are made: that its principal may keep `bytes`
@@ -133,8 +123,8 @@ class RunFiles {
   virtual Result<std::unique_ptr<ArchiveKeeper>> KeepArchive(const RunId& run_id,
                                                              const std::string& name) = 0;
   // An archive that is kept, whole. Errors: NOT_FOUND, errno's, Patience's, those of `write`.
-  virtual Result<void> SendArchive(const RunId& run_id, const std::string& name, const Write& write,
-                                   const Patience& patience) = 0;
+  virtual Result<void> SendArchive(const RunId& run_id, const std::string& name,
+                                   const ArchiveWriter& write, const Patience& patience) = 0;
   // Where an input and an output lie on the host, for Backend::Create.
   [[nodiscard]] virtual MountSources Sources(const RunId& run_id) const = 0;
   // What the run's directory held is gone: it counts no longer against its principal.

@@ -26,24 +26,27 @@ std::set<std::string> InputNames(const policy::EffectiveRun& effective) {
 class Intake {
  public:
   Intake(const Environment& environment, const RunFacts& facts,
-         const policy::EffectiveRun& effective, UploadSource& uploads, const std::stop_token& stop)
+         const policy::EffectiveRun& effective, const FileCarriage& carriage, UploadSource& uploads,
+         const std::stop_token& stop)
       : environment_(environment),
         facts_(facts),
         effective_(effective),
+        carriage_(carriage),
         uploads_(uploads),
         patience_{.stop = stop, .deadline = Deadline::After(environment.settings.input_timeout)} {}
 
   Result<void> Run(std::set<std::string> expected) {
-    std::int64_t left = effective_.limits.input_bytes;
+    std::uint64_t left = std::min(static_cast<std::uint64_t>(effective_.limits.input_bytes),
+                                  carriage_.max_input_bytes);
     while (!expected.empty()) {
       TW_ASSIGN(UploadPiece piece, Next());
       if (expected.erase(piece.name) == 0) return Unexpected(piece.name);
       const std::string name = piece.name;
       std::string code;
-      const auto taken = TakeOne(std::move(piece), static_cast<std::uint64_t>(left), code);
+      const auto taken = TakeOne(std::move(piece), left, code);
       Record(name, taken, code);
       if (!taken) return taken.error();
-      left -= static_cast<std::int64_t>(taken->bytes);
+      left -= std::min(left, taken->bytes);
     }
     return Ok();
   }
@@ -52,15 +55,17 @@ class Intake {
   // `code`: of a refusal.
   Result<ArchiveSummary> TakeOne(UploadPiece piece, std::uint64_t max_bytes, std::string& code) {
     const std::string name = piece.name;
-    const RunFiles::Owner owner{
-        .run_id = facts_.run_id, .principal = facts_.caller.principal, .user = effective_.user};
+    RunFiles::Owner owner{
+        .run_id = facts_.run_id, .principal = facts_.caller.principal, .user = {}};
+    if (!carriage_.carried) owner.user = effective_.user;
     TW_ASSIGN(const auto receiver, environment_.files->Receive(owner, name, max_bytes));
     auto taken = Feed(*receiver, name, std::move(piece));
     code = receiver->code();
     return taken;
   }
 
-  Result<ArchiveSummary> Feed(InputReceiver& receiver, const std::string& name, UploadPiece piece) {
+  Result<ArchiveSummary> Feed(ArchiveReceiver& receiver, const std::string& name,
+                              UploadPiece piece) {
     while (true) {
       TW_TRY(receiver.Write(piece.data, patience_));
       if (piece.last) return receiver.Finish(patience_);
@@ -107,6 +112,7 @@ class Intake {
   const Environment& environment_;
   const RunFacts& facts_;
   const policy::EffectiveRun& effective_;
+  const FileCarriage& carriage_;
   UploadSource& uploads_;
   const Patience patience_;
 };
@@ -114,15 +120,15 @@ class Intake {
 }  // namespace
 
 Result<void> TakeInputs(const Environment& environment, const RunFacts& facts,
-                        const policy::EffectiveRun& effective, UploadSource* uploads,
-                        const std::stop_token& stop) {
+                        const policy::EffectiveRun& effective, const FileCarriage& carriage,
+                        UploadSource* uploads, const std::stop_token& stop) {
   std::set<std::string> expected = InputNames(effective);
   if (expected.empty()) return Ok();
   if (uploads == nullptr || environment.files == nullptr) {
     return Fail(ErrorCode::kFailedPrecondition, "take the run's inputs: nobody sends them",
                 "INPUT_MISSING");
   }
-  return Intake(environment, facts, effective, *uploads, stop).Run(std::move(expected));
+  return Intake(environment, facts, effective, carriage, *uploads, stop).Run(std::move(expected));
 }
 
 }  // namespace tidewaiter::run

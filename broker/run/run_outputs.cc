@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/guarded.h"
+#include "base/shared_bytes.h"
 
 namespace tidewaiter::run {
 namespace {
@@ -91,9 +92,25 @@ Result<void> PrepareOutputs(const Environment& environment, const RunFacts& fact
   return Ok();
 }
 
+namespace {
+
+// From where the container has written it to where all outputs lie.
+Result<Omissions> FetchOutput(RunFiles& files, const RunId& run_id, Container& container,
+                              const OutputRequest& request, const Patience& patience) {
+  TW_ASSIGN(const auto receiver, files.ReceiveOutput(run_id, request.name, request.max_bytes));
+  const auto write = [&](std::string_view data) {
+    return receiver->Write(SharedBytes(std::string(data)), patience);
+  };
+  TW_ASSIGN(Omissions omissions, container.FetchOutput(request, write, patience));
+  TW_TRY(receiver->Finish(patience));
+  return omissions;
+}
+
+}  // namespace
+
 std::vector<KeptOutput> SendOutputs(const Environment& environment, const RunFacts& facts,
-                                    const RunOutputs& outputs, RunObserver& observer,
-                                    const std::stop_token& stop) {
+                                    const RunOutputs& outputs, Container* carried_by,
+                                    RunObserver& observer, const std::stop_token& stop) {
   std::vector<KeptOutput> sent_outputs;
   if (outputs.names.empty()) return sent_outputs;
   const RunSettings& settings = environment.settings;
@@ -102,7 +119,16 @@ std::vector<KeptOutput> SendOutputs(const Environment& environment, const RunFac
   std::uint64_t left = outputs.max_bytes;
   for (const std::string& name : outputs.names) {
     const auto write = [&](std::string_view data) { return client.Write(name, data, patience); };
-    auto sent = environment.files->Send(facts.run_id, name, left, write, patience);
+    RunFiles& files = *environment.files;
+    Result<Omissions> fetched = Omissions();
+    if (carried_by != nullptr) {
+      const bool last = &name == &outputs.names.back();
+      fetched = FetchOutput(files, facts.run_id, *carried_by,
+                            {.name = name, .max_bytes = left, .last = last}, patience);
+    }
+    auto sent = fetched ? files.Send(facts.run_id, name, left, write, patience)
+                        : Result<OutputSummary>(fetched.error());
+    if (sent) sent->omissions.Precede(*std::move(fetched));
     KeptOutput output{
         .name = name, .summary = sent ? *std::move(sent) : OutputSummary(), .error = {}};
     if (!sent) output.error = sent.error().message;
@@ -112,7 +138,7 @@ std::vector<KeptOutput> SendOutputs(const Environment& environment, const RunFac
     ArchiveNote note{.name = name, .archive = {}, .omitted = 0, .error = {}};
     if (output.error.empty()) {
       note.archive = output.summary.archive;
-      note.omitted = output.summary.omitted;
+      note.omitted = output.summary.omissions.count;
     } else {
       note.error = sent ? ended.error().Reason() : sent.error().Reason();
     }

@@ -27,11 +27,12 @@ Result<void> PrepareOutputs(const Environment& environment, const RunFacts& fact
                             const policy::EffectiveRun& effective);
 
 // Once the container has ended: each output in the order of the mounts, told to `observer` and
-// recorded. What breaks one off (the client takes nothing for output_stall, the run is asked to
-// stop, output_timeout passes, a file cannot be read) is in its end, and is no error of the run.
-// Returns what has come of each.
+// recorded. `carried_by`: whom they are fetched from first; null where they lie here already. What
+// breaks one off (the client takes nothing for output_stall, the run is asked to stop,
+// output_timeout passes, a file cannot be read) is in its end, and is no error of the run. Returns
+// what has come of each.
 std::vector<KeptOutput> SendOutputs(const Environment& environment, const RunFacts& facts,
-                                    const RunOutputs& outputs, RunObserver& observer,
-                                    const std::stop_token& stop);
+                                    const RunOutputs& outputs, Container* carried_by,
+                                    RunObserver& observer, const std::stop_token& stop);
 
 }  // namespace tidewaiter::run

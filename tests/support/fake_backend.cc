@@ -205,6 +205,23 @@ class FakeContainer final : public run::Container {
     return true;
   }
 
+  Result<run::Omissions> FetchOutput(const run::OutputRequest& request,
+                                     const run::ArchiveWriter& write,
+                                     const Patience& patience) override {
+    backend_.trace_.Add("engine:fetch " + request.name + " of " +
+                        std::to_string(request.max_bytes) + (request.last ? ", the last" : ""));
+    if (auto played = backend_.Play(FakeBackend::Step::kFetch, patience); played.error) {
+      return *played.error;
+    }
+    std::pair<std::string, run::Omissions> output;
+    {
+      const std::lock_guard lock(backend_.mutex_);
+      output = backend_.left_[request.name];
+    }
+    TW_TRY(write(output.first));
+    return output.second;
+  }
+
  private:
   FakeBackend& backend_;
   std::shared_ptr<FakeContainerState> state_;
@@ -309,6 +326,32 @@ std::vector<Resource> FakeBackend::Plan(const policy::AdmittedRun& /*admitted*/,
   return resources;
 }
 
+Result<void> FakeBackend::TakeInputs(const Creation& creation, const Patience& patience) {
+  for (const policy::Mount& mount : creation.admitted.effective().mounts) {
+    const auto* input = std::get_if<policy::InputMount>(&mount.source);
+    if (input == nullptr) continue;
+    const auto take = [&](std::string_view piece) -> Result<void> {
+      const std::lock_guard lock(mutex_);
+      carried_[input->name] += piece;
+      return Ok();
+    };
+    TW_TRY(creation.read_input(input->name, take, patience));
+  }
+  return Ok();
+}
+
+std::string FakeBackend::Carried(const std::string& input) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = carried_.find(input);
+  return found == carried_.end() ? std::string() : found->second;
+}
+
+void FakeBackend::LeaveOutput(const std::string& name, std::string archive,
+                              run::Omissions omissions) {
+  const std::lock_guard lock(mutex_);
+  left_[name] = {std::move(archive), std::move(omissions)};
+}
+
 Result<std::unique_ptr<run::Container>> FakeBackend::Create(const Creation& creation,
                                                             std::vector<Resource>& resources,
                                                             const Patience& patience) {
@@ -318,6 +361,7 @@ Result<std::unique_ptr<run::Container>> FakeBackend::Create(const Creation& crea
   auto state = std::make_shared<FakeContainerState>(run_id);
   if (withheld_) state->ExitWithheld(*withheld_);
   state->keeps_log_ = creation.keeps_log;
+  if (carriage_.carried) TW_TRY(TakeInputs(creation, patience));
   if (played.done) {
     {
       const std::lock_guard lock(mutex_);

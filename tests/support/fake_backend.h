@@ -75,7 +75,18 @@ class FakeContainerState {
 
 class FakeBackend final : public run::Backend {
  public:
-  enum class Step { kResolve, kCreate, kAdopt, kAttach, kStart, kSignal, kReadLog, kRemove, kList };
+  enum class Step {
+    kResolve,
+    kCreate,
+    kAdopt,
+    kAttach,
+    kStart,
+    kSignal,
+    kReadLog,
+    kFetch,
+    kRemove,
+    kList
+  };
   enum class Way {
     kSucceed,
     kFail,            // ENGINE_UNAVAILABLE, nothing done
@@ -103,6 +114,13 @@ class FakeBackend final : public run::Backend {
   // The command is missing: Start succeeds, and the container has "exited" with 127.
   void CommandFails();
   void UseNetworks() { with_network_ = true; }
+  // It carries files; what came for an input is Carried's answer.
+  void CarryFiles(std::uint64_t max_input_bytes) {
+    carriage_ = {.carried = true, .max_input_bytes = max_input_bytes};
+  }
+  [[nodiscard]] std::string Carried(const std::string& input) const;
+  // What the container has left in that output, and what was left out of it.
+  void LeaveOutput(const std::string& name, std::string archive, run::Omissions omissions = {});
 
   // Waits for the `index`th container to be created.
   std::shared_ptr<FakeContainerState> WaitContainer(std::size_t index = 0);
@@ -126,6 +144,7 @@ class FakeBackend final : public run::Backend {
       const policy::EffectiveRun& /*effective*/) const override {
     return notes_;
   }
+  [[nodiscard]] run::FileCarriage Carriage() const override { return carriage_; }
   Result<run::ResolvedImage> Resolve(const policy::AdmittedRun& admitted,
                                      run::ImageProgressSink& progress,
                                      const run::Patience& patience) override;
@@ -155,6 +174,7 @@ class FakeBackend final : public run::Backend {
   };
   [[nodiscard]] bool HangsFor(const RunId& run_id) const;
   Played Play(Step step, const run::Patience& patience);
+  Result<void> TakeInputs(const Creation& creation, const run::Patience& patience);
 
   FakeTrace& trace_;
   mutable std::mutex mutex_;
@@ -166,6 +186,9 @@ class FakeBackend final : public run::Backend {
   bool released_ = false;
   RunId hanging_removals_;
   bool with_network_ = false;
+  run::FileCarriage carriage_;
+  std::map<std::string, std::string> carried_;                          // inputs, by name
+  std::map<std::string, std::pair<std::string, run::Omissions>> left_;  // outputs, by name
   bool command_fails_ = false;
   std::optional<std::int32_t> withheld_;
   std::set<int> ignored_signals_;

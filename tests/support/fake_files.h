@@ -47,12 +47,26 @@ class FakeFiles final : public run::RunFiles {
     return found == max_bytes_.end() ? 0 : found->second;
   }
 
-  Result<std::unique_ptr<run::InputReceiver>> Receive(const Owner& owner, const std::string& name,
-                                                      std::uint64_t max_bytes) override {
-    trace_.Add("files:receive " + name + " of " + owner.principal);
+  Result<std::unique_ptr<run::ArchiveReceiver>> Receive(const Owner& owner, const std::string& name,
+                                                        std::uint64_t max_bytes) override {
+    trace_.Add("files:receive " + name + " of " + owner.principal + (owner.user ? "" : " for us"));
     const std::lock_guard lock(mutex_);
     max_bytes_[name] = max_bytes;
-    return std::unique_ptr<run::InputReceiver>(std::make_unique<Receiver>(*this, name));
+    return std::unique_ptr<run::ArchiveReceiver>(std::make_unique<Receiver>(*this, name));
+  }
+  Result<void> SendInput(const RunId& /*run_id*/, const std::string& name,
+                         const run::ArchiveWriter& write,
+                         const run::Patience& /*patience*/) override {
+    trace_.Add("files:send input " + name);
+    return write(Input(name));
+  }
+  Result<std::unique_ptr<run::ArchiveReceiver>> ReceiveOutput(const RunId& /*run_id*/,
+                                                              const std::string& name,
+                                                              std::uint64_t max_bytes) override {
+    trace_.Add("files:receive output " + name);
+    const std::lock_guard lock(mutex_);
+    max_bytes_[name] = max_bytes;
+    return std::unique_ptr<run::ArchiveReceiver>(std::make_unique<Receiver>(*this, name, true));
   }
   Result<void> PrepareOutput(const Owner& /*owner*/, const std::string& name) override {
     trace_.Add("files:prepare " + name);
@@ -64,7 +78,7 @@ class FakeFiles final : public run::RunFiles {
     return Fail(ErrorCode::kResourceExhausted, "keep the disk free: full", "DISK_LOW");
   }
   Result<run::OutputSummary> Send(const RunId& /*run_id*/, const std::string& name,
-                                  std::uint64_t max_bytes, const Write& write,
+                                  std::uint64_t max_bytes, const run::ArchiveWriter& write,
                                   const run::Patience& patience) override {
     trace_.Add("files:send " + name);
     if (hang_outputs_) {
@@ -148,7 +162,8 @@ class FakeFiles final : public run::RunFiles {
                                                           const std::string& name) override {
     return std::unique_ptr<run::ArchiveKeeper>(std::make_unique<MemoryArchive>(*this, name));
   }
-  Result<void> SendArchive(const RunId& /*run_id*/, const std::string& name, const Write& write,
+  Result<void> SendArchive(const RunId& /*run_id*/, const std::string& name,
+                           const run::ArchiveWriter& write,
                            const run::Patience& /*patience*/) override {
     return write(Archive(name));
   }
@@ -224,9 +239,10 @@ class FakeFiles final : public run::RunFiles {
     const std::string name_;
     std::string got_;
   };
-  class Receiver final : public run::InputReceiver {
+  class Receiver final : public run::ArchiveReceiver {
    public:
-    Receiver(FakeFiles& files, std::string name) : files_(files), name_(std::move(name)) {}
+    Receiver(FakeFiles& files, std::string name, bool output = false)
+        : files_(files), name_(std::move(name)), output_(output) {}
     Result<void> Write(const SharedBytes& piece, const run::Patience& /*patience*/) override {
       got_ += piece.Joined();
       return Ok();
@@ -237,7 +253,11 @@ class FakeFiles final : public run::RunFiles {
                     "INPUT_REFUSED");
       }
       const std::lock_guard lock(files_.mutex_);
-      files_.inputs_[name_] = got_;
+      if (output_) {
+        files_.outputs_[name_] = {got_, {}};
+      } else {
+        files_.inputs_[name_] = got_;
+      }
       return run::ArchiveSummary{.entries = 1,
                                  .bytes = got_.size(),
                                  .archive_bytes = got_.size(),
@@ -249,6 +269,7 @@ class FakeFiles final : public run::RunFiles {
    private:
     FakeFiles& files_;
     const std::string name_;
+    const bool output_;
     std::string got_;
   };
 

@@ -74,7 +74,7 @@ class FakeObserver final : public run::RunObserver {
   }
   Result<void> OnOutputEnd(const std::string& name, const run::OutputSummary& summary,
                            std::string_view error) override {
-    told_.Add("end " + name + " " + std::to_string(summary.omitted) + std::string(error));
+    told_.Add("end " + name + " " + std::to_string(summary.omissions.count) + std::string(error));
     return Ok();
   }
   void OnOutcome(const run::Outcome& outcome) override {

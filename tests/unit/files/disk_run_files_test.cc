@@ -238,9 +238,9 @@ TEST_F(DiskRunFilesTest, AnOutputGoesOutWithWhatWasLeftBehind) {
   extract::RecordingSink sink;
   ASSERT_TRUE(extract::ExtractBytes(sent.archive, sink).has_value());
   EXPECT_THAT(sink.files, ElementsAre(std::pair<const std::string, std::string>("a", "text")));
-  EXPECT_THAT(sent.end->omissions, ElementsAre(run::Omission{"link", "symbolic-link"},
+  EXPECT_THAT(sent.end->omissions.listed, ElementsAre(run::Omission{"link", "symbolic-link"},
                                                run::Omission{"too-big", "too-many-bytes"}));
-  EXPECT_EQ(sent.end->omitted, 2U);
+  EXPECT_EQ(sent.end->omissions.count, 2U);
   EXPECT_EQ(sent.end->archive.bytes, 4U);
   EXPECT_EQ(sent.end->archive.archive_bytes, sent.archive.size());
 }
@@ -253,8 +253,8 @@ TEST_F(DiskRunFilesTest, OmissionsAreCountedBeyondWhatIsListed) {
   }
   const Sent sent = Send(*files);
   ASSERT_TRUE(sent.end.has_value());
-  EXPECT_EQ(sent.end->omissions.size(), 1000U);
-  EXPECT_EQ(sent.end->omitted, 1100U);
+  EXPECT_EQ(sent.end->omissions.listed.size(), 1000U);
+  EXPECT_EQ(sent.end->omissions.count, 1100U);
 }
 
 TEST_F(DiskRunFilesTest, AClientThatGoesAwayEndsTheReturnOfAnOutput) {

@@ -63,8 +63,7 @@ class KeptRunsTest : public ::testing::Test {
         {.name = "out",
          .summary =
              {.archive = {.entries = 2, .bytes = 3, .archive_bytes = 1024, .sha256 = "sha256:00"},
-              .omissions = {{.path = "a\\x0ab", .code = "symlink"}},
-              .omitted = 7},
+              .omissions = {.listed = {{.path = "a\\x0ab", .code = "symlink"}}, .count = 7}},
          .error = ""},
         {.name = "other", .summary = {}, .error = "too large"}};
     run.archive_bytes = 1024;
@@ -274,12 +273,12 @@ TEST_F(KeptRunsTest, TextsThatAreNoneAreWrittenAsTheyCanBe) {
   run.outcome.message = "\xff" + std::string(100'000, 'x');
   run.receipt.removals[0].error = "\xfe";
   for (int i = 0; i < 1000; ++i) {
-    run.outputs[0].summary.omissions.push_back({.path = std::string(4000, 'p'), .code = "c"});
+    run.outputs[0].summary.omissions.listed.push_back({.path = std::string(4000, 'p'), .code = "c"});
   }
   const auto kept = journal_->Keep(run, Deadline::Never());
   ASSERT_TRUE(kept.has_value()) << kept.error().message;
   EXPECT_THAT(kept->outcome.message, HasSubstr("\\xff"));
-  EXPECT_EQ(kept->outputs[0].summary.omitted, 7U);
+  EXPECT_EQ(kept->outputs[0].summary.omissions.count, 7U);
 }
 
 TEST_F(KeptRunsTest, KeepingTwiceIsKeepingOnce) {

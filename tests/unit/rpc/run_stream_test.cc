@@ -411,8 +411,7 @@ TEST_F(RunStreamTest, TheEndOfAnOutputSaysWhatWasLeftBehind) {
   run::OutputSummary summary;
   summary.archive.entries = 2;
   summary.archive.bytes = 5;
-  summary.omissions = {{"a/link", "symbolic-link"}};
-  summary.omitted = 7;
+  summary.omissions = {.listed = {{"a/link", "symbolic-link"}}, .count = 7};
   EXPECT_TRUE(stream_->OnOutputEnd("results", summary, ""));
   const v1::OutputEnd& end = port_.written.at(0).output_piece().end();
   EXPECT_EQ(end.entries(), 2U);

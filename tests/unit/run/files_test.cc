@@ -154,9 +154,59 @@ TEST_F(RunFilesTest, AClientThatVanishesAmidAnUploadLeavesNothing) {
   ExpectNothingLeft();
 }
 
+TEST_F(RunFilesTest, ABackendThatCarriesFilesGetsTheInputsAndGivesTheOutputs) {
+  engine.CarryFiles(1 << 20);
+  engine.LeaveOutput("first", "F", {.listed = {{"link", "symbolic-link"}}, .count = 1});
+  engine.LeaveOutput("second", "S");
+  policy::RunSpec spec = With({"code"}, {"first", "second"});
+  spec.limits.output_bytes = 100;
+  Client client = Launch(spec, Alice(), Send({{"code", SharedBytes("C"), true}}));
+  engine.WaitContainer()->Exit(0);
+  EXPECT_EQ(OutcomeOf(client).kind, Kind::kExited);
+  EXPECT_EQ(engine.Carried("code"), "C");
+  EXPECT_EQ(client->piece("first"), "F");
+  EXPECT_EQ(client->piece("second"), "S");
+  // What the carrier left out is told as what the packer here leaves out.
+  EXPECT_EQ(audit.Of(Type::kRunOutput)[0].archive->omitted, 1U);
+  EXPECT_THAT(trace.Of("engine:fetch"),
+              ElementsAre("engine:fetch first of 100", HasSubstr(", the last")));
+  EXPECT_LT(trace.Index("files:receive output first"), trace.Index("engine:fetch first"));
+  EXPECT_LT(trace.Index("engine:fetch second"), trace.Index("files:send second"));
+  // Nobody mounts them.
+  EXPECT_THAT(trace.Of("files:prepare"), IsEmpty());
+  EXPECT_THAT(trace.Of("files:receive code"), ElementsAre(HasSubstr("for us")));
+  ExpectNothingLeft();
+}
+
+TEST_F(RunFilesTest, InputsAreNoMoreThanTheBackendCarries) {
+  engine.CarryFiles(5);
+  policy::RunSpec spec = With({"code"}, {});
+  spec.limits.input_bytes = 10;
+  Client client = Launch(spec, Alice(), Send({{"code", SharedBytes("12"), true}}));
+  engine.WaitContainer()->Exit(0);
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(files.max_bytes("code"), 5U);
+}
+
+TEST_F(RunFilesTest, AnOutputThatCannotBeFetchedIsTheEndOfThatOneAlone) {
+  engine.CarryFiles(1 << 20);
+  engine.LeaveOutput("second", "S");
+  engine.FailNext(FakeBackend::Step::kFetch, 1);
+  Client client = Launch(With({}, {"first", "second"}));
+  engine.WaitContainer()->Exit(3);
+  EXPECT_EQ(OutcomeOf(client).exit_code, 3);
+  EXPECT_EQ(client->piece("first"), "");
+  EXPECT_EQ(client->piece("second"), "S");
+  const auto recorded = audit.Of(Type::kRunOutput);
+  ASSERT_EQ(recorded.size(), 2U);
+  EXPECT_EQ(recorded[0].archive->error, "ENGINE_UNAVAILABLE");
+  EXPECT_EQ(recorded[1].archive->error, "");
+  ExpectNothingLeft();
+}
+
 TEST_F(RunFilesTest, OutputsComeInTheOrderOfTheMountsBeforeTheResult) {
   files.Leave("first", "F",
-              {.archive = {}, .omissions = {{"link", "symbolic-link"}}, .omitted = 1});
+              {.archive = {}, .omissions = {.listed = {{"link", "symbolic-link"}}, .count = 1}});
   files.Leave("second", std::string(300'000, 's'));
   Client client = Launch(With({}, {"first", "second"}));
   engine.WaitContainer()->Exit(3);

@@ -1,5 +1,6 @@
-// One archive on its way into the folder of an input: fed to a worker without rights, hashed and
-// counted on the way, given to the run's user at its end. On the run's thread.
+// One archive on its way into the folder of an input, or of an output that was carried here: fed to
+// a worker without rights, hashed and counted on the way, given to the run's user at its end. On
+// the run's thread.
 #pragma once
 
 #include <cstdint>
@@ -14,28 +15,36 @@
 
 namespace tidewaiter::files {
 
-class InputUnpacking final : public run::InputReceiver {
+class ArchiveUnpacking final : public run::ArchiveReceiver {
  public:
   struct Hooks {
     std::function<Result<void>()> check_room;    // asked again and again; an error ends it
     std::function<void(std::uint64_t)> on_done;  // gets the bytes of content that it has come to
   };
-  // `inputs`: the open folder in which `name` is made.
-  static Result<std::unique_ptr<InputUnpacking>> Start(const std::string& worker, UniqueFd inputs,
-                                                       const std::string& name,
-                                                       const policy::UserId& user,
-                                                       const extract::Limits& limits, Hooks hooks);
+  // What errors call it, and how their reasons begin.
+  struct Words {
+    std::string noun;    // "input"
+    std::string reason;  // "INPUT"
+  };
+  // The folder `name` is made in `parent`, and is `user`'s in the end.
+  struct Place {
+    UniqueFd parent;
+    std::string name;
+    policy::UserId user;
+  };
+  static Result<std::unique_ptr<ArchiveUnpacking>> Start(const std::string& worker, Words words,
+                                                         Place place, const extract::Limits& limits,
+                                                         Hooks hooks);
 
   Result<void> Write(const SharedBytes& piece, const run::Patience& patience) override;
   Result<run::ArchiveSummary> Finish(const run::Patience& patience) override;
   [[nodiscard]] std::string code() const override { return code_; }
 
  private:
-  InputUnpacking(UniqueFd inputs, std::string name, const policy::UserId& user,
-                 const extract::Limits& limits, extract::WorkerProcess worker, Hooks hooks)
-      : inputs_(std::move(inputs)),
-        name_(std::move(name)),
-        user_(user),
+  ArchiveUnpacking(Words words, Place place, const extract::Limits& limits,
+                   extract::WorkerProcess worker, Hooks hooks)
+      : words_(std::move(words)),
+        place_(std::move(place)),
         limits_(limits),
         worker_(std::move(worker)),
         hooks_(std::move(hooks)) {
@@ -45,9 +54,8 @@ class InputUnpacking final : public run::InputReceiver {
 
   [[nodiscard]] Error Refused(const extract::Refusal& refusal, const run::Patience& patience);
 
-  const UniqueFd inputs_;
-  const std::string name_;
-  const policy::UserId user_;
+  const Words words_;
+  const Place place_;
   const extract::Limits limits_;
   extract::WorkerProcess worker_;
   const Hooks hooks_;
