@@ -2,7 +2,7 @@
 # sysusers.d and tmpfiles.d go where systemd looks under the prefix; the unit names the installed program.
 include(GNUInstallDirs)
 
-foreach(program IN ITEMS tidewaiterd tidewaiter tidewaiter-extract)
+foreach(program IN ITEMS tidewaiterd tidewaiter tidewaiter-extract tidewaiter-carrier)
   if(TARGET ${program})
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()

@@ -9,15 +9,14 @@
 #include "base/printable.h"
 #include "extract/modes.h"
 #include "extract/path_set.h"
-#include "extract/tar_reader.h"
 
 namespace tidewaiter::extract {
 namespace {
 
 class Extraction {
  public:
-  Extraction(int fd, const Limits& limits, Sink& sink)
-      : limits_(limits), reader_(fd, limits), sink_(sink) {}
+  Extraction(EntrySource& source, const Limits& limits, Sink& sink)
+      : limits_(limits), reader_(source), sink_(sink) {}
 
   Expected<Summary> Run(const std::function<void(const Summary&)>& on_progress) {
     while (true) {
@@ -123,7 +122,7 @@ class Extraction {
   }
 
   const Limits limits_;
-  TarReader reader_;
+  EntrySource& reader_;
   Sink& sink_;
   PathSet paths_;
   std::string parent_;
@@ -133,9 +132,9 @@ class Extraction {
 
 }  // namespace
 
-Expected<Summary> Extract(int fd, const Limits& limits, Sink& sink,
+Expected<Summary> Extract(EntrySource& source, const Limits& limits, Sink& sink,
                           const std::function<void(const Summary&)>& on_progress) {
-  return Extraction(fd, limits, sink).Run(on_progress);
+  return Extraction(source, limits, sink).Run(on_progress);
 }
 
 }  // namespace tidewaiter::extract

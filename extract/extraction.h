@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "extract/entry_source.h"
 #include "extract/limits.h"
 #include "extract/refusal.h"
 #include "extract/sink.h"
@@ -15,9 +16,10 @@ struct Summary {
   std::uint64_t bytes = 0;    // of the files' content
 };
 
-// Reads the archive from `fd` to its end. What a sink has been told of an archive that is refused
-// in the end is for the caller to remove. `on_progress` (may be empty) is called now and then.
-Expected<Summary> Extract(int fd, const Limits& limits, Sink& sink,
+// Reads the archive from `source` to its end. What a sink has been told of an archive that is
+// refused in the end is for the caller to remove. `on_progress` (may be empty) is called now and
+// then.
+Expected<Summary> Extract(EntrySource& source, const Limits& limits, Sink& sink,
                           const std::function<void(const Summary&)>& on_progress = {});
 
 }  // namespace tidewaiter::extract

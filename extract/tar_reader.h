@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "extract/entry_source.h"
 #include "extract/input.h"
 #include "extract/limits.h"
 #include "extract/refusal.h"
@@ -18,27 +19,16 @@ struct archive_entry;
 
 namespace tidewaiter::extract {
 
-struct Entry {
-  std::string path;       // as ToEntryPath gives it; empty for the destination itself
-  std::string_view name;  // as the archive has it: not safe to print; valid until the next entry
-  bool is_folder = false;
-  std::uint64_t size = 0;
-  std::uint32_t mode = 0;  // permission bits as the archive has them, twelve of them
-};
-
-class TarReader {
+class TarReader final : public EntrySource {
  public:
   // `fd` is borrowed.
   TarReader(int fd, const Limits& limits);
-  ~TarReader();
+  ~TarReader() override;
   TarReader(const TarReader&) = delete;
   TarReader& operator=(const TarReader&) = delete;
 
-  // The next entry; nothing at the end, when everything was read and found sound. What was not read
-  // of the entry before is skipped.
-  Expected<std::optional<Entry>> Next();
-  // The next piece of the entry's content, valid until the next call; empty at its end.
-  Expected<std::string_view> Read();
+  Expected<std::optional<Entry>> Next() override;
+  Expected<std::string_view> Read() override;
 
  private:
   static std::ptrdiff_t OnRead(archive* handle, void* self, const void** buffer);

@@ -28,6 +28,7 @@
 #include "extract/extraction.h"
 #include "extract/report.h"
 #include "extract/sandbox.h"
+#include "extract/tar_reader.h"
 #include "extract/worker/descriptors.h"
 #include "extract/write_behind.h"
 
@@ -75,7 +76,8 @@ Expected<Summary> Work(const Limits& limits, Sink& sink) {
   constexpr std::chrono::milliseconds kProgressInterval(100);
   Clock::time_point next = Clock::now() + kProgressInterval;
   try {
-    return Extract(STDIN_FILENO, limits, sink, [&](const Summary& summary) {
+    TarReader reader(STDIN_FILENO, limits);
+    return Extract(reader, limits, sink, [&](const Summary& summary) {
       if (Clock::now() < next) return;
       next = Clock::now() + kProgressInterval;
       Say(FormatProgress(summary), Urgency::kProgress);

@@ -12,6 +12,7 @@
 #include "base/unique_fd.h"
 #include "extract/extraction.h"
 #include "extract/sink.h"
+#include "extract/tar_reader.h"
 
 namespace {
 
@@ -67,7 +68,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ::lseek(file.get(), 0, SEEK_SET);
   const Limits limits{.max_bytes = 1 << 20, .max_entries = 100};
   StrictSink sink;
-  const auto end = Extract(file.get(), limits, sink);
+  tidewaiter::extract::TarReader reader(file.get(), limits);
+  const auto end = Extract(reader, limits, sink);
   if (end && (end->bytes > limits.max_bytes || end->entries > limits.max_entries)) std::abort();
   if (!end && end.error().message.empty()) std::abort();
   return 0;

@@ -9,6 +9,7 @@
 
 #include "extract/entry_path.h"
 #include "extract/modes.h"
+#include "extract/plain_reader.h"
 #include "extract/tar_sink.h"
 #include "tests/unit/extract/recording_sink.h"
 
@@ -111,5 +112,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   RecordingSink read;
   Must(ExtractBytes(archive, read).has_value());
   Must(read.files == told.files && read.folders == told.folders && read.modes == told.modes);
+  // As it is read in a pod.
+  RecordingSink plain;
+  const UniqueFd file = MemoryFile(archive);
+  PlainReader reader(file.get(), limits);
+  Must(Extract(reader, limits, plain).has_value());
+  Must(plain.files == told.files && plain.folders == told.folders && plain.modes == told.modes);
   return 0;
 }

@@ -24,6 +24,7 @@
 #include "base/unique_fd.h"
 #include "extract/directory_sink.h"
 #include "extract/extraction.h"
+#include "extract/tar_reader.h"
 #include "extract/worker_process.h"
 #include "tests/support/extraction.h"
 #include "tests/support/scratch_folder.h"
@@ -92,7 +93,8 @@ UniqueFd OpenReal(int stage, const char* path) {
 extract::Expected<extract::Summary> ExtractOnce(int archive, int stage, bool sandboxed) {
   if (!sandboxed) {
     extract::DirectorySink sink(stage);
-    return extract::Extract(archive, {}, sink);
+    extract::TarReader reader(archive, {});
+    return extract::Extract(reader, {}, sink);
   }
   auto worker =
       extract::WorkerProcess::Start(extract::WorkerBesideThisProgram(), archive, stage, {});

@@ -10,6 +10,7 @@
 #include "base/unique_fd.h"
 #include "extract/extraction.h"
 #include "extract/sink.h"
+#include "extract/tar_reader.h"
 
 namespace tidewaiter::extract {
 
@@ -64,7 +65,8 @@ inline UniqueFd MemoryFile(const std::string& bytes) {
 inline Expected<Summary> ExtractBytes(const std::string& bytes, Sink& sink,
                                       const Limits& limits = {}) {
   const UniqueFd file = MemoryFile(bytes);
-  return Extract(file.get(), limits, sink);
+  TarReader reader(file.get(), limits);
+  return Extract(reader, limits, sink);
 }
 
 // The code of the refusal, "accepted" where there is none.
