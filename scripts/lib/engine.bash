@@ -116,6 +116,13 @@ import_toolbox() {
     -H 'Content-Type: application/x-tar' -T - | answer >/dev/null
 }
 
+# import_program REPOSITORY TAG PROGRAM: makes an image that is this one program, at its root.
+import_program() {
+  tar --numeric-owner --owner 0 --group 0 --mtime @0 -C "$(dirname "$3")" -c "$(basename "$3")" |
+    engine POST "/images/create?fromSrc=-&repo=$registry/$1&tag=$2" \
+      -H 'Content-Type: application/x-tar' -T - | answer >/dev/null
+}
+
 # push REPOSITORY TAG: prints the digest that the registry gave. registry_auth may hold credentials, as the engine's
 # API wants them; "e30=" is none.
 push() {
