@@ -8,6 +8,7 @@
 
 #include "base/printable.h"
 #include "broker/config/toml_values.h"
+#include "policy/image_reference.h"
 
 namespace tidewaiter::config {
 namespace {
@@ -92,6 +93,18 @@ void ReadPlacement(TomlTable& table, KubernetesConfig& config) {
   }
 }
 
+void ReadImage(TomlTable& table, std::string& out) {
+  const auto text = table.String("carrier_image");
+  if (!text || text->empty()) return;
+  const auto image = policy::ParseImageReference(*text);
+  if (!image) return table.Problem("carrier_image", image.error().message);
+  if (image->digest.empty()) {
+    return table.Problem("carrier_image",
+                         fmt::format("{} has no digest: a tag can be moved", Quoted(*text)));
+  }
+  out = image->Name() + "@" + image->digest;
+}
+
 }  // namespace
 
 KubernetesConfig ReadKubernetes(TomlTable table) {
@@ -104,6 +117,7 @@ KubernetesConfig ReadKubernetes(TomlTable table) {
   config.network_policy_enforced = table.Bool("network_policy_enforced").value_or(false);
   config.pod_pids_limit = table.Int("pod_pids_limit", 1, std::int64_t{1} << 22U);
   ReadPlacement(table, config);
+  ReadImage(table, config.carrier_image);
   ReadSize(table, "max_input_bytes", 1, std::int64_t{256} << 20U, config.max_input_bytes);
   ReadDuration(table, "call_timeout", seconds(1), minutes(10), config.call_timeout);
   ReadDuration(table, "schedule_timeout", seconds(1), hours(6), config.schedule_timeout);
@@ -119,6 +133,7 @@ policy::KubernetesTarget ToTarget(const KubernetesConfig& config) {
   policy::KubernetesTarget target;
   target.pod_pids_limit = config.pod_pids_limit;
   target.network_policy_enforced = config.network_policy_enforced;
+  target.carries_files = !config.carrier_image.empty();
   target.max_input_bytes = config.max_input_bytes;
   return target;
 }

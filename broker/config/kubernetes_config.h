@@ -39,6 +39,8 @@ struct KubernetesConfig {
   std::string runtime_class;  // empty: the cluster's default
   std::vector<std::string> image_pull_secrets;
 
+  // Of tidewaiter-carrier, by digest: "HOST/NAME@sha256:HEX". Empty: no files are carried.
+  std::string carrier_image;
   // All inputs of a run together, as archives.
   std::int64_t max_input_bytes = std::int64_t{8} << 20U;
 

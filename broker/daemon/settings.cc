@@ -81,6 +81,8 @@ kubernetes::KubernetesSettings ToKubernetesSettings(const Preparation& preparati
   }
   settings.runtime_class = cluster.runtime_class;
   settings.image_pull_secrets = cluster.image_pull_secrets;
+  settings.carrier_image = cluster.carrier_image;
+  settings.max_input_bytes = cluster.max_input_bytes;
   settings.call_timeout = cluster.call_timeout;
   settings.schedule_timeout = cluster.schedule_timeout;
   settings.pull_failure_timeout = cluster.pull_failure_timeout;

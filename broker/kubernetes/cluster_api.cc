@@ -143,6 +143,34 @@ Result<void> ClusterApi::ReadLog(std::string_view pod, std::string_view containe
                         std::chrono::milliseconds(0), patience, receiver);
 }
 
+Result<void> ClusterApi::Exec(std::string_view pod, std::string_view container,
+                              const std::vector<std::string>& command, ExecChannels::Takers takers,
+                              const run::Patience& patience) {
+  std::string path =
+      Path(kPods, pod) + "/exec?stdout=true&stderr=true&container=" + io::UrlEncode(container);
+  for (const std::string& word : command) path += "&command=" + io::UrlEncode(word);
+  const ClusterCall call = Call("GET", std::move(path), Subject("run a command in", kPods, pod));
+  TW_ASSIGN(const auto socket, client_.OpenSocket(call, kChannelProtocol, patience));
+  ExecChannels channels(std::move(takers));
+  using Kind = io::WebSocket::Event::Kind;
+  for (;;) {
+    const Result<io::WebSocket::Event> event = socket->Receive(patience.stop, patience.deadline);
+    if (!event || event->kind == Kind::kClosed) {
+      // Some servers hang up right after the status.
+      if (const auto end = channels.end()) return *end;
+      if (!event) return event.error().Within(call.subject);
+      return Fail(ErrorCode::kUnavailable, call.subject + ": it was cut off", "EXEC_BROKEN");
+    }
+    if (event->kind != Kind::kData) continue;
+    const std::string_view piece(reinterpret_cast<const char*>(event->data.data()),
+                                 event->data.size());
+    TW_TRY(channels.Feed(piece, event->begins));
+    if (event->ends) {
+      if (const auto end = channels.end()) return *end;
+    }
+  }
+}
+
 Result<std::string> ClusterApi::Version(const run::Patience& patience) {
   const std::string subject = "ask the cluster's version";
   TW_ASSIGN(const Json version, client_.Do(Call("GET", "/version", subject), patience));

@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "broker/json/json.h"
 #include "broker/kubernetes/cluster_client.h"
+#include "broker/kubernetes/exec_channels.h"
 #include "broker/kubernetes/settings.h"
 #include "broker/run/backend.h"
 
@@ -72,6 +74,13 @@ class ClusterApi {
   // ends.
   Result<void> ReadLog(std::string_view pod, std::string_view container, bool follow,
                        const run::Patience& patience, const io::StreamReceiver& receiver);
+
+  // Runs a command in a container of a pod and gives on what it writes, until it has ended: nothing
+  // is read while a taker is at work. Errors besides Do's:
+  // EXEC_FAILED (its exit status), EXEC_BROKEN (cut off before it was known), on_stdout's.
+  Result<void> Exec(std::string_view pod, std::string_view container,
+                    const std::vector<std::string>& command, ExecChannels::Takers takers,
+                    const run::Patience& patience);
 
   // The server's version ("v1.20.2"). Error: CLUSTER_VERSION where it is older than 1.20.
   Result<std::string> Version(const run::Patience& patience);

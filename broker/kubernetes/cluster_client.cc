@@ -30,8 +30,11 @@ Error InvalidAnswer(std::string_view subject, std::string_view what) {
               "CLUSTER_INVALID_ANSWER");
 }
 
-ClusterClient::ClusterClient(io::HttpClient& http, ClusterAccess access)
-    : http_(http), access_(std::move(access)), tokens_(access_) {}
+ClusterClient::ClusterClient(io::HttpClient& http, ClusterAccess access, OpenWebSocket open_socket)
+    : http_(http),
+      open_socket_(std::move(open_socket)),
+      access_(std::move(access)),
+      tokens_(access_) {}
 
 io::HttpRequest ClusterClient::Request(const ClusterCall& call, const std::string& token) {
   io::HttpRequest request;
@@ -126,6 +129,26 @@ Result<void> ClusterClient::Stream(const ClusterCall& call, milliseconds silence
       }
     }
     return StatusError(answer->status, answer->body, call.subject);
+  }
+}
+
+Result<std::unique_ptr<io::WebSocket>> ClusterClient::OpenSocket(const ClusterCall& call,
+                                                                 std::string_view subprotocol,
+                                                                 const run::Patience& patience) {
+  const Deadline budget = patience.deadline.Sooner(Deadline::After(call.budget));
+  TW_ASSIGN(std::string token, tokens_.Current());
+  for (bool again = false;; again = true) {
+    auto opened = open_socket_(Request(call, token), subprotocol, patience.stop, budget);
+    if (!opened) return Unreached(opened.error(), call.subject, patience);
+    if (opened->socket) return std::move(opened->socket);
+    if (opened->refusal.status == 401 && !again) {
+      TW_ASSIGN(std::optional<std::string> fresh, FreshToken(token));
+      if (fresh) {
+        token = *std::move(fresh);
+        continue;
+      }
+    }
+    return StatusError(opened->refusal.status, opened->refusal.body, call.subject);
   }
 }
 

@@ -8,12 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "broker/io/http_client.h"
+#include "broker/io/websocket.h"
 #include "broker/json/json.h"
 #include "broker/kubernetes/kubeconfig.h"
 #include "broker/kubernetes/token_source.h"
@@ -38,8 +40,13 @@ struct ClusterCall {
 
 class ClusterClient {
  public:
+  // io::WebSocket::Open, or what stands in for it.
+  using OpenWebSocket = std::function<Result<io::WebSocket::Opened>(
+      const io::HttpRequest&, std::string_view subprotocol, const std::stop_token&, Deadline)>;
+
   // `http` must outlive it.
-  ClusterClient(io::HttpClient& http, ClusterAccess access);
+  ClusterClient(io::HttpClient& http, ClusterAccess access,
+                OpenWebSocket open_socket = io::WebSocket::Open);
 
   // The object in a 2xx answer. Errors: those of StatusError; ENGINE_UNAVAILABLE (not reached, or
   // silent for the call's budget), DEADLINE_EXCEEDED and CANCELLED (the caller's patience),
@@ -53,6 +60,11 @@ class ClusterClient {
   Result<void> Stream(const ClusterCall& call, std::chrono::milliseconds silence,
                       const run::Patience& patience, const io::StreamReceiver& receiver);
 
+  // A WebSocket to what the call names. Never retried, but for a fresh token. Errors as Do.
+  Result<std::unique_ptr<io::WebSocket>> OpenSocket(const ClusterCall& call,
+                                                    std::string_view subprotocol,
+                                                    const run::Patience& patience);
+
   [[nodiscard]] const std::string& server() const noexcept { return access_.server; }
   // How many requests were sent, attempts included. For tests and benchmarks.
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
@@ -65,6 +77,7 @@ class ClusterClient {
   Error Unreached(const Error& cause, std::string_view subject, const run::Patience& patience);
 
   io::HttpClient& http_;
+  const OpenWebSocket open_socket_;
   const ClusterAccess access_;
   TokenSource tokens_;
   std::atomic<std::uint64_t> sent_ = 0;

@@ -151,10 +151,12 @@ Result<void> NothingAdded(const Json& asked, const Json& found, const std::strin
     return Differs(field + "volumes");
   }
   TW_TRY(CheckSecurity(At(found, {"securityContext"}), field + "securityContext"));
-  const Json& containers = At(found, {"containers"});
-  for (std::size_t i = 0; i < containers.size(); ++i) {
-    TW_TRY(NothingAddedToContainer(At(asked, {"containers"})[i], containers[i],
-                                   field + "containers[" + std::to_string(i) + "]"));
+  for (const char* list : {"initContainers", "containers"}) {
+    const Json& containers = At(found, {list});
+    for (std::size_t i = 0; i < containers.size(); ++i) {
+      TW_TRY(NothingAddedToContainer(At(asked, {list})[i], containers[i],
+                                     field + list + "[" + std::to_string(i) + "]"));
+    }
   }
   return Ok();
 }

@@ -108,8 +108,8 @@ Result<void> JobContainer::CheckEvents(const run::Patience& patience) {
   std::string message;
   const std::string query =
       "fieldSelector=" + io::UrlEncode("involvedObject.uid=" + job_.uid + ",reason=FailedCreate");
-  const auto listed = cluster_.api.List(kEvents, query, patience,
-                                [&](const Json& event) { message = TextAt(event, "message"); });
+  const auto listed = cluster_.api.List(
+      kEvents, query, patience, [&](const Json& event) { message = TextAt(event, "message"); });
   // Events are told to help a person; the wait goes on without them.
   if (!listed || message.empty()) return Ok();
   const std::string text =
@@ -141,10 +141,10 @@ Result<bool> JobContainer::Signal(int signal_number, const run::Patience& patien
 Result<bool> JobContainer::KillPod(const run::Patience& patience) {
   const std::optional<PodView> pod = tracked_->pod();
   if (!pod) return false;
-  TW_ASSIGN(
-      const bool gone,
-      cluster_.api.Delete(kPods, pod->name,
-                  {.propagation = "Background", .uid = pod->uid, .grace_seconds = 1}, patience));
+  TW_ASSIGN(const bool gone,
+            cluster_.api.Delete(kPods, pod->name,
+                                {.propagation = "Background", .uid = pod->uid, .grace_seconds = 1},
+                                patience));
   return !gone;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "broker/kubernetes/cluster_api.h"
+#include "broker/kubernetes/output_fetch.h"
 #include "broker/kubernetes/run_watcher.h"
 #include "broker/kubernetes/settings.h"
 #include "broker/run/backend.h"
@@ -43,6 +44,11 @@ class JobContainer final : public run::Container {
   bool StreamsCutOff() override { return false; }
   Result<bool> ReadLog(run::LogPosition& position, const run::LogTaker& take,
                        const run::Patience& patience) override;
+  Result<run::Omissions> FetchOutput(const run::OutputRequest& request,
+                                     const run::ArchiveWriter& write,
+                                     const run::Patience& patience) override {
+    return kubernetes::FetchOutput(cluster_.api, *tracked_, request, write, patience);
+  }
 
  private:
   // Why the Job has no pod, where the cluster has told by an event.

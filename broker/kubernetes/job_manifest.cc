@@ -23,9 +23,9 @@ std::int64_t CeilSeconds(milliseconds time) {
 }
 
 // Plain integers: no suffix, so that nothing is rounded.
-Json Resources(const policy::EffectiveRun& run) {
+Json Resources(const policy::EffectiveRun& run, const KubernetesSettings& settings) {
   const policy::Limits& limits = run.limits;
-  std::int64_t storage = kNodeOverhead + 2 * limits.log_bytes;
+  std::int64_t storage = kNodeOverhead + 2 * limits.log_bytes + InputStorage(run, settings);
   // /tmp and the like are memory; a writable root is the node's disk.
   if (!run.read_only_rootfs) storage += limits.tmpfs_bytes;
   const Json amounts = {{"cpu", std::to_string(limits.cpu_millis) + "m"},
@@ -52,11 +52,12 @@ struct Volumes {
   Json mounts = Json::array();
 };
 
-// Kinds that are no tmpfs are refused before (policy::KubernetesViolations).
+// Other kinds are refused before (policy::KubernetesViolations).
 Volumes VolumesOf(const policy::EffectiveRun& run) {
   Volumes all;
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     const policy::Mount& mount = run.mounts[i];
+    if (Json file = FileMount(run, mount); !file.is_null()) all.mounts.push_back(std::move(file));
     const auto* memory = std::get_if<policy::TmpfsMount>(&mount.source);
     if (memory == nullptr) continue;
     const std::string name = "tmpfs-" + std::to_string(i);
@@ -76,7 +77,7 @@ Json Container(const JobRequest& request, Json mounts) {
   Json container = {{"name", kJobContainer},
                     {"image", request.image},
                     {"imagePullPolicy", "IfNotPresent"},  // by digest: it cannot be another one
-                    {"resources", Resources(run)},
+                    {"resources", Resources(run, request.settings)},
                     {"securityContext", ContainerSecurity(run)}};
   if (!run.command.empty()) {
     Json command = Json::array();
@@ -112,9 +113,14 @@ Json PodSpec(const JobRequest& request) {
   const policy::EffectiveRun& run = request.admitted.effective();
   const KubernetesSettings& settings = request.settings;
   Volumes volumes = VolumesOf(run);
+  FileVolumes files = FileVolumesOf(run, request.run_id, request.inputs, settings);
+  for (Json& volume : files.volumes) volumes.volumes.push_back(std::move(volume));
+  // First, so that its image is there before the job's container begins.
+  Json containers = std::move(files.containers);
+  containers.push_back(Container(request, std::move(volumes.mounts)));
   Json spec = {
       {"automountServiceAccountToken", false},
-      {"containers", Json::array({Container(request, std::move(volumes.mounts))})},
+      {"containers", std::move(containers)},
       // A resolver that is none: names must not be a way out where the network policy is not
       // enforced. TEST-NET-1 (RFC 5737).
       {"dnsPolicy", "None"},
@@ -129,6 +135,7 @@ Json PodSpec(const JobRequest& request) {
         {"seccompProfile", {{"type", "RuntimeDefault"}}}}},
       {"terminationGracePeriodSeconds", CeilSeconds(settings.stop_grace)},
   };
+  if (!files.init_containers.empty()) spec["initContainers"] = std::move(files.init_containers);
   if (!volumes.volumes.empty()) spec["volumes"] = std::move(volumes.volumes);
   if (!settings.node_selector.empty()) spec["nodeSelector"] = settings.node_selector;
   for (const Toleration& one : settings.tolerations) {

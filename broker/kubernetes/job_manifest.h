@@ -3,16 +3,18 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "base/strong_id.h"
 #include "broker/json/json.h"
+#include "broker/kubernetes/file_volumes.h"
 #include "broker/kubernetes/labels.h"
 #include "broker/kubernetes/settings.h"
 #include "policy/admitted_run.h"
 
 namespace tidewaiter::kubernetes {
 
-// Names of the pod's containers: fixed by us, so that no job can have output taken for another's.
+// The name of the job's container. Those of the others: file_volumes.h.
 inline constexpr std::string_view kJobContainer = "job";
 
 struct JobRequest {
@@ -20,6 +22,7 @@ struct JobRequest {
   const RunId& run_id;
   const ObjectLabels& labels;
   std::string_view image;  // "REPOSITORY@DIGEST"
+  const std::vector<InputParts>& inputs;
   const KubernetesSettings& settings;
 };
 

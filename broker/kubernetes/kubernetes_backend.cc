@@ -11,6 +11,8 @@
 #include "broker/kubernetes/cluster_api.h"
 #include "broker/kubernetes/cluster_client.h"
 #include "broker/kubernetes/conformity.h"
+#include "broker/kubernetes/file_volumes.h"
+#include "broker/kubernetes/input_secrets.h"
 #include "broker/kubernetes/job_container.h"
 #include "broker/kubernetes/job_manifest.h"
 #include "broker/kubernetes/labels.h"
@@ -83,6 +85,7 @@ struct KubernetesBackend::Parts {
                          const RunId& run_id, const run::Patience& patience);
   Result<void> CreateNetworkPolicy(std::vector<run::Resource>& resources, const Json& body,
                                    const RunId& run_id, const run::Patience& patience);
+  Result<void> CreateSecret(const Json& body, const RunId& run_id, const run::Patience& patience);
   // Of this broker and run. Errors as Backend::Adopt.
   Result<Json> ReadOld(const run::Resource& job, const RunId& run_id,
                        const run::Patience& patience);
@@ -123,13 +126,21 @@ Result<run::ResolvedImage> KubernetesBackend::Resolve(const policy::AdmittedRun&
   return run::ResolvedImage{.digest = image.digest, .image_id = {}};
 }
 
+run::FileCarriage KubernetesBackend::Carriage() const {
+  return {.carried = true,
+          .max_input_bytes = static_cast<std::uint64_t>(parts_->settings.max_input_bytes)};
+}
+
 // The pods before their Job: a removal goes backwards, and a Job would make another pod.
-std::vector<run::Resource> KubernetesBackend::Plan(const policy::AdmittedRun& /*admitted*/,
+std::vector<run::Resource> KubernetesBackend::Plan(const policy::AdmittedRun& admitted,
                                                    const RunId& run_id) const {
   std::vector<run::Resource> plan;
-  for (const Kind kind : {Kind::kNetworkPolicy, Kind::kPod, Kind::kJob}) {
-    static_cast<void>(Entry(plan, kind, run_id));
+  static_cast<void>(Entry(plan, Kind::kNetworkPolicy, run_id));
+  static_cast<void>(Entry(plan, Kind::kPod, run_id));
+  if (!InputsOf(admitted.effective()).empty()) {
+    static_cast<void>(Entry(plan, Kind::kSecrets, run_id));
   }
+  static_cast<void>(Entry(plan, Kind::kJob, run_id));
   return plan;
 }
 
@@ -174,6 +185,24 @@ Result<void> KubernetesBackend::Parts::CreateNetworkPolicy(std::vector<run::Reso
   return CheckNetworkPolicy(body, *read);
 }
 
+// What is left of it where the answer is lost goes with the Job, and is looked for by the run's
+// label.
+Result<void> KubernetesBackend::Parts::CreateSecret(const Json& body, const RunId& run_id,
+                                                    const run::Patience& patience) {
+  if (patience.stop.stop_requested()) {
+    return Fail(ErrorCode::kCancelled, "create the secrets of the inputs: cancelled");
+  }
+  const run::Patience unstoppable{.stop = {}, .deadline = patience.deadline};
+  const Deadline expected = Deadline::After(settings.call_timeout);
+  const Result<Json> made = api.Create(kSecrets, body, unstoppable);
+  if (made) return CheckSecret(body, *made);
+  if (!IsRefusal(made.error())) {
+    remover.ExpectLater({.kind = Kind::kSecrets, .name = ObjectName(run_id), .id = {}},
+                        expected.Passed() ? Deadline::After({}) : expected);
+  }
+  return made.error();
+}
+
 Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
     const Creation& creation, std::vector<run::Resource>& resources,
     const run::Patience& patience) {
@@ -189,6 +218,11 @@ Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
     return Fail(ErrorCode::kFailedPrecondition,
                 "create the run: the kubernetes backend carries no stdin", "UNSUPPORTED");
   }
+  std::vector<InputParts> inputs;
+  if (creation.read_input) {
+    TW_ASSIGN(inputs,
+              MeasureInputs(run, creation.read_input, Carriage().max_input_bytes, patience));
+  }
   TW_TRY(parts.CheckVersion(budget));
   TW_TRY(parts.watcher.WaitUntilFollowing(budget));
   const ObjectLabels labels = LabelsOf(parts.settings.broker_id, run_id, creation.principal, run);
@@ -200,17 +234,23 @@ Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
                              .run_id = run_id,
                              .labels = labels,
                              .image = image,
+                             .inputs = inputs,
                              .settings = parts.settings});
   auto tracked = parts.watcher.Track(
       run_id,
       [asked = At(body, {"spec", "template"})](const Json& pod) { return CheckPod(asked, pod); },
       creation.keeps_log);
   static_cast<void>(Entry(resources, Kind::kPod, run_id));
+  if (!inputs.empty()) static_cast<void>(Entry(resources, Kind::kSecrets, run_id));
   TW_ASSIGN(const Json made, parts.CreateOne(resources, Kind::kJob, body, run_id, patience));
   const run::Resource job = resources.back();
   TW_TRY(CheckJob(body, made));
   // From here on the Job takes everything with it, whoever deletes it.
   TW_TRY(parts.api.Patch(kNetworkPolicies, job.name, OwnerPatch(made), patience));
+  const auto create_secret = [&](std::size_t number, std::string_view bytes) {
+    return parts.CreateSecret(SecretBody(run_id, labels, number, bytes, made), run_id, patience);
+  };
+  TW_TRY(ForEachPart(inputs, creation.read_input, patience, create_secret));
   return parts.MakeContainer(run_id, job.name, job.id, std::move(tracked));
 }
 

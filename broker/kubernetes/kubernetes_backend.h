@@ -1,8 +1,9 @@
 // The port run::Backend on one Kubernetes cluster: each run is a Job. Thread-safe; every call
-// blocks its own thread. Eight requests make a run without inputs: create and read the network
+// blocks its own thread. Eight requests make a run without files: create and read the network
 // policy, create the Job, make it the policy's owner, start it, follow its log, delete the Job,
-// delete the policy; everything else comes by the two watches that all runs share. Never removes by
-// a label query.
+// delete the policy; everything else comes by the two watches that all runs share. Inputs take one
+// more for each Secret and one to see that all are gone, each output takes one. Never removes by a
+// label query.
 #pragma once
 
 #include <memory>
@@ -30,6 +31,7 @@ class KubernetesBackend final : public run::Backend {
   [[nodiscard]] std::string_view name() const override { return "kubernetes"; }
   [[nodiscard]] std::vector<policy::Violation> Unsupported(
       const policy::EffectiveRun& effective) const override;
+  [[nodiscard]] run::FileCarriage Carriage() const override;
   // Asks the registry alone; nodes pull by themselves. `image_id` stays empty.
   Result<run::ResolvedImage> Resolve(const policy::AdmittedRun& admitted,
                                      run::ImageProgressSink& progress,
@@ -37,7 +39,8 @@ class KubernetesBackend final : public run::Backend {
   [[nodiscard]] std::vector<run::Resource> Plan(const policy::AdmittedRun& admitted,
                                                 const RunId& run_id) const override;
   // Calls that create something are waited for even where `patience.stop` is stopped meanwhile (at
-  // most settings.call_timeout). Errors besides those of StatusError: CLUSTER_VERSION.
+  // most settings.call_timeout). Errors besides those of StatusError: CLUSTER_VERSION,
+  // INPUT_TOO_LARGE.
   Result<std::unique_ptr<run::Container>> Create(const Creation& creation,
                                                  std::vector<run::Resource>& resources,
                                                  const run::Patience& patience) override;

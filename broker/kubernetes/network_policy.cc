@@ -42,14 +42,17 @@ Result<void> CheckNetworkPolicy(const Json& body, const Json& read) {
   return Ok();
 }
 
+Json OwnerReference(const Json& job) {
+  return {{"apiVersion", "batch/v1"},
+          {"kind", "Job"},
+          {"name", TextAt(At(job, {"metadata"}), "name")},
+          {"uid", TextAt(At(job, {"metadata"}), "uid")},
+          {"controller", false},
+          {"blockOwnerDeletion", true}};
+}
+
 Json OwnerPatch(const Json& job) {
-  return {{"metadata",
-           {{"ownerReferences", Json::array({{{"apiVersion", "batch/v1"},
-                                              {"kind", "Job"},
-                                              {"name", TextAt(At(job, {"metadata"}), "name")},
-                                              {"uid", TextAt(At(job, {"metadata"}), "uid")},
-                                              {"controller", false},
-                                              {"blockOwnerDeletion", true}}})}}}};
+  return {{"metadata", {{"ownerReferences", Json::array({OwnerReference(job)})}}}};
 }
 
 }  // namespace tidewaiter::kubernetes

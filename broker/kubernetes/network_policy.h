@@ -16,8 +16,11 @@ Json NetworkPolicyBody(const RunId& run_id, const ObjectLabels& labels);
 // naming the field.
 Result<void> CheckNetworkPolicy(const Json& body, const Json& read);
 
-// A merge patch (RFC 7386) that makes the Job the object's owner: the garbage collector removes the
-// object with it, and a removal of the Job in the foreground waits for that.
+// An entry of metadata.ownerReferences that makes the Job the object's owner: the garbage collector
+// removes the object with it, and a removal of the Job in the foreground waits for that.
+Json OwnerReference(const Json& job);
+
+// A merge patch (RFC 7386) by which an object has that owner alone.
 Json OwnerPatch(const Json& job);
 
 }  // namespace tidewaiter::kubernetes

@@ -76,6 +76,24 @@ run::ContainerExit Terminated(const ContainerView& job) {
   return exit;
 }
 
+Hindrance HindranceOf(const ContainerView& container, std::string_view whose) {
+  using Kind = Hindrance::Kind;
+  if (container.state != State::kWaiting) return {};
+  const std::string told = std::string(whose) + ": " + Told(container.reason, container.message);
+  if (IsOneOf(container.reason, kImageReasons)) {
+    return {.kind = Kind::kImage,
+            .final = IsOneOf(container.reason, kFinalImageReasons),
+            .error = Fail(ErrorCode::kUnavailable, "pull the image" + told, "IMAGE_UNAVAILABLE")};
+  }
+  if (IsOneOf(container.reason, kConfigReasons)) {
+    return {.kind = Kind::kConfig,
+            .final = false,
+            .error = Fail(ErrorCode::kFailedPrecondition, "create the container" + told,
+                          "CONTAINER_CONFIG")};
+  }
+  return {};
+}
+
 // Whether the container had ended before anybody asked for the pod's deletion. Both are told in
 // whole seconds; within the same one a container that died by a kill's signal was killed.
 bool EndedBefore(const ContainerView& job, std::chrono::system_clock::time_point request) {
@@ -101,6 +119,11 @@ std::optional<run::ContainerExit> EndOf(const PodView& pod, bool kill_expected) 
       !EndedBefore(pod.job, *pod.deletion_requested_at)) {
     return Lost("CONTAINER_LOST", "the pod is being deleted behind the broker's back");
   }
+  if (pod.inputs.state == State::kTerminated && pod.inputs.exit_code != 0) {
+    return Lost("INPUTS_FAILED", "unpack the inputs in the pod: status " +
+                                     std::to_string(pod.inputs.exit_code) + ": " +
+                                     Told(pod.inputs.reason, pod.inputs.message));
+  }
   if (pod.job.state == State::kTerminated) return Terminated(pod.job);
   if (!pod.Ended()) return std::nullopt;
   return Lost("POD_FAILED",
@@ -116,18 +139,15 @@ Hindrance HindranceOf(const PodView& pod) {
             .error = Fail(ErrorCode::kResourceExhausted,
                           "no node takes the pod: " + pod.unschedulable, "UNSCHEDULABLE")};
   }
-  if (pod.job.state != State::kWaiting) return {};
-  const std::string told = Told(pod.job.reason, pod.job.message);
-  if (IsOneOf(pod.job.reason, kImageReasons)) {
-    return {.kind = Kind::kImage,
-            .final = IsOneOf(pod.job.reason, kFinalImageReasons),
-            .error = Fail(ErrorCode::kUnavailable, "pull the image: " + told, "IMAGE_UNAVAILABLE")};
-  }
-  if (IsOneOf(pod.job.reason, kConfigReasons)) {
-    return {.kind = Kind::kConfig,
-            .final = false,
-            .error = Fail(ErrorCode::kFailedPrecondition, "create the container: " + told,
-                          "CONTAINER_CONFIG")};
+  struct Named {
+    const ContainerView& container;
+    std::string_view whose;
+  };
+  for (const auto& [container, whose] :
+       {Named{pod.inputs, " of the carrier"}, Named{pod.outputs, " of the carrier"},
+        Named{pod.job, ""}}) {
+    Hindrance hindrance = HindranceOf(container, whose);
+    if (hindrance.kind != Kind::kNone) return hindrance;
   }
   return {};
 }

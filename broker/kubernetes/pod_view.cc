@@ -131,7 +131,10 @@ std::optional<PodView> ReadPod(const Json& pod) {
   view.message = Message(status);
   view.deletion_requested_at = DeletionRequest(metadata);
   ReadConditions(At(status, {"conditions"}), view);
-  view.job = FindContainer(At(status, {"containerStatuses"}), kJobContainer);
+  const Json& containers = At(status, {"containerStatuses"});
+  view.job = FindContainer(containers, kJobContainer);
+  view.outputs = FindContainer(containers, kOutputsContainer);
+  view.inputs = FindContainer(At(status, {"initContainerStatuses"}), kInputsContainer);
   return view;
 }
 

@@ -34,6 +34,9 @@ struct PodView {
   // When somebody asked for its deletion: the kubelet ends its containers from then on.
   std::optional<std::chrono::system_clock::time_point> deletion_requested_at;
   ContainerView job;
+  // The carrier's, where the run has files (file_volumes.h).
+  ContainerView inputs;
+  ContainerView outputs;
 
   // It has run its course, whatever of it is known.
   [[nodiscard]] bool Ended() const { return phase == "Succeeded" || phase == "Failed"; }

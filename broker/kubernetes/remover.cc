@@ -169,6 +169,12 @@ Result<void> Remover::RemoveAll(const ObjectKind& kind, const run::Resource& res
       if (!BelongsTo(object, settings_.broker_id, run_id)) return;
       found.emplace_back(TextAt(At(object, {"metadata"}), "name"), UidOf(object));
     }));
+    if (found.empty() && MayStillCome(resource)) {
+      return Fail(ErrorCode::kUnavailable,
+                  "remove " + std::string(kind.plural) + " of run " + Quoted(run_id.value()) +
+                      ": the cluster may still be creating one",
+                  "STILL_CREATING");
+    }
     if (found.empty()) return Ok();
     for (const auto& [name, uid] : found) {
       TW_TRY(api_.Delete(kind, name, DeletionOf(kind, uid), patience));

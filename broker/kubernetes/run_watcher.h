@@ -80,10 +80,11 @@ class RunWatcher {
   // `outlasts_cluster`: who waits for it has a time limit and can wait; a cluster that is away for
   // long has not lost it.
   std::unique_ptr<Tracked> Track(const RunId& run_id, PodCheck check, bool outlasts_cluster);
-  // Asks the cluster for the run's pods, as if the watch had told of each; after that a Job that has
-  // ended without one is the run's end: the watches tell of Jobs and pods in any order. `check`:
-  // see PodCheck; empty where Track was given one.
-  Result<void> AskForPods(const RunId& run_id, const PodCheck& check, const run::Patience& patience);
+  // Asks the cluster for the run's pods, as if the watch had told of each; after that a Job that
+  // has ended without one is the run's end: the watches tell of Jobs and pods in any order.
+  // `check`: see PodCheck; empty where Track was given one.
+  Result<void> AskForPods(const RunId& run_id, const PodCheck& check,
+                          const run::Patience& patience);
 
   // Waits until both watches are open. The error is the last attempt's.
   Result<void> WaitUntilFollowing(const run::Patience& patience);

@@ -33,6 +33,11 @@ struct KubernetesSettings {
   std::string runtime_class;  // empty: the cluster's default
   std::vector<std::string> image_pull_secrets;
 
+  // "REPOSITORY@DIGEST" of the image that is tidewaiter-carrier; empty: no files are carried.
+  std::string carrier_image;
+  // All inputs of a run together, as archives.
+  std::int64_t max_input_bytes = std::int64_t{8} << 20U;
+
   std::chrono::milliseconds call_timeout{std::chrono::seconds(30)};  // each plain call
   // How long a pod may stay without a node, and how long its image may fail to be pulled, before
   // the run fails. Kubernetes itself would try for ever.

@@ -125,4 +125,10 @@ inline constexpr const char* kPodAnswer = R"json(
 "reason":"ImagePullBackOff"}}}],"hostIP":"172.17.0.1","phase":"Pending","podIP":"172.17.0.2",
 "podIPs":[{"ip":"172.17.0.2"}],"qosClass":"Guaranteed","startTime":"2026-11-23T16:53:34Z"}})json";
 
+// What comes on the status channel of an exec, of a command that exits with 0, and with 3.
+inline constexpr const char* kExecSuccess = R"json({"metadata":{},"status":"Success"})json";
+inline constexpr const char* kExecFailure = R"json({"metadata":{},"status":"Failure",
+"message":"command terminated with non-zero exit code: exit status 3","reason":"NonZeroExitCode",
+"details":{"causes":[{"reason":"ExitCode","message":"3"}]}})json";
+
 }  // namespace tidewaiter::kubernetes

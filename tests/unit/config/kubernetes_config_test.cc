@@ -55,6 +55,7 @@ pod_pids_limit = 128
 tolerations = [{ key = "jobs", operator = "Equal", value = "yes", effect = "NoExecute", seconds = 5 }]
 runtime_class = "gvisor"
 image_pull_secrets = ["registry"]
+carrier_image = "r.example/carrier:1@sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
 max_input_bytes = "1MiB"
 call_timeout = "2s"
 schedule_timeout = "3s"
@@ -81,6 +82,7 @@ settle_time = "8s"
                                                                          .seconds = 5}));
   EXPECT_EQ(read.runtime_class, "gvisor");
   EXPECT_THAT(read.image_pull_secrets, ElementsAre("registry"));
+  EXPECT_EQ(read.carrier_image, "r.example/carrier@sha256:" + std::string(64, 'd'));
   EXPECT_EQ(read.max_input_bytes, 1 << 20);
   EXPECT_EQ(read.call_timeout, seconds(2));
   EXPECT_EQ(read.schedule_timeout, seconds(3));
@@ -101,6 +103,8 @@ TEST(KubernetesConfig, WhatCouldNotBeIsNamed) {
   EXPECT_THAT(ProblemOf("tolerations = [{ operator = \"In\" }]"), HasSubstr("Exists"));
   EXPECT_THAT(ProblemOf("tolerations = [{ effect = \"No\" }]"), HasSubstr("NoSchedule"));
   EXPECT_THAT(ProblemOf("finished_ttl = \"1s\""), HasSubstr("1m to 720h"));
+  EXPECT_THAT(ProblemOf("carrier_image = \"r.example/carrier:1\""), HasSubstr("no digest"));
+  EXPECT_THAT(ProblemOf("carrier_image = \"r.example/carrier@x\""), HasSubstr("digest 'x'"));
   EXPECT_THAT(ProblemOf("max_input_bytes = \"0\""), HasSubstr("1B to 256MiB"));
   EXPECT_THAT(ProblemOf("kubconfig = \"/x\""), HasSubstr("kubconfig"));
 }
@@ -122,8 +126,8 @@ TEST(KubernetesConfig, TheExampleHasEveryDefault) {
   EXPECT_EQ(*config->kubernetes, expected);
   for (const char* key :
        {"kubeconfig", "context", "namespace", "network_policy_enforced", "node_selector",
-        "tolerations", "runtime_class", "image_pull_secrets", "max_input_bytes", "call_timeout",
-        "schedule_timeout", "pull_failure_timeout", "finished_ttl", "watch_retry_max",
+        "tolerations", "runtime_class", "image_pull_secrets", "carrier_image", "max_input_bytes",
+        "call_timeout", "schedule_timeout", "pull_failure_timeout", "finished_ttl", "watch_retry_max",
         "watch_loss_limit", "settle_time"}) {
     EXPECT_THAT(table, HasSubstr(key));
   }

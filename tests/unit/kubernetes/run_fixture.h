@@ -46,14 +46,15 @@ inline KubernetesSettings TestSettings() {
   return settings;
 }
 
-inline Json BodyOf(const policy::RunSpec& spec,
-                   const KubernetesSettings& settings = TestSettings()) {
+inline Json BodyOf(const policy::RunSpec& spec, const KubernetesSettings& settings = TestSettings(),
+                   const std::vector<InputParts>& inputs = {}) {
   const policy::AdmittedRun admitted = AdmittedOf(spec);
   const ObjectLabels labels = LabelsOf(kBrokerId, kRunId, "validator", admitted.effective());
   return JobBody({.admitted = admitted,
                   .run_id = kRunId,
                   .labels = labels,
                   .image = kImage,
+                  .inputs = inputs,
                   .settings = settings});
 }
 

@@ -52,7 +52,13 @@ class ClusterTest : public ::testing::Test {
 
   testing::ScriptedCluster cluster_;
   KubernetesSettings settings_ = TestSettings();
-  ClusterClient client_{cluster_.http(), Access()};
+  // What opens sockets; nobody does in most tests.
+  ClusterClient::OpenWebSocket open_socket_;
+  ClusterClient client_{cluster_.http(), Access(),
+                        [this](const io::HttpRequest& request, std::string_view subprotocol,
+                               const std::stop_token& stop, Deadline deadline) {
+                          return open_socket_(request, subprotocol, stop, deadline);
+                        }};
   ClusterApi api_{client_, settings_};
 };
 
