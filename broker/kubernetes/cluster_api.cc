@@ -171,6 +171,15 @@ Result<void> ClusterApi::Exec(std::string_view pod, std::string_view container,
   }
 }
 
+Result<std::unique_ptr<io::WebSocket>> ClusterApi::AttachStdin(std::string_view pod,
+                                                               std::string_view container,
+                                                               const run::Patience& patience) {
+  const std::string path =
+      Path(kPods, pod) + "/attach?stdin=true&container=" + io::UrlEncode(container);
+  return client_.OpenSocket(Call("GET", path, Subject("attach to", kPods, pod)), kChannelProtocol,
+                            patience);
+}
+
 Result<std::string> ClusterApi::Version(const run::Patience& patience) {
   const std::string subject = "ask the cluster's version";
   TW_ASSIGN(const Json version, client_.Do(Call("GET", "/version", subject), patience));

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,6 +82,12 @@ class ClusterApi {
   Result<void> Exec(std::string_view pod, std::string_view container,
                     const std::vector<std::string>& command, ExecChannels::Takers takers,
                     const run::Patience& patience);
+
+  // Attaches to a container's stdin alone. What is sent has kStdinChannel before it; the end of the
+  // connection is the end of stdin.
+  Result<std::unique_ptr<io::WebSocket>> AttachStdin(std::string_view pod,
+                                                     std::string_view container,
+                                                     const run::Patience& patience);
 
   // The server's version ("v1.20.2"). Error: CLUSTER_VERSION where it is older than 1.20.
   Result<std::string> Version(const run::Patience& patience);

@@ -64,9 +64,10 @@ JobContainer::JobContainer(const Cluster& cluster, Job job,
     : cluster_(cluster), job_(std::move(job)), tracked_(std::move(tracked)) {}
 
 Result<std::unique_ptr<run::Attachment>> JobContainer::Attach(run::OutputSink& sink,
-                                                              bool /*with_stdin*/,
+                                                              bool with_stdin,
                                                               const run::Patience& /*patience*/) {
-  return std::make_unique<LogFollower>(cluster_.api, *tracked_, sink);
+  auto stdin_to = with_stdin ? std::make_unique<StdinFeeder>(cluster_.api, *tracked_) : nullptr;
+  return std::make_unique<LogFollower>(cluster_.api, *tracked_, sink, std::move(stdin_to));
 }
 
 Result<void> JobContainer::Start(const run::Patience& patience) {

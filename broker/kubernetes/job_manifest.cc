@@ -91,6 +91,11 @@ Json Container(const JobRequest& request, Json mounts) {
     }
     container["env"] = std::move(env);
   }
+  if (request.with_stdin) {
+    container["stdin"] = true;
+    // Whoever attaches first is the only one, and its end is that of stdin.
+    container["stdinOnce"] = true;
+  }
   if (!run.working_dir.empty()) container["workingDir"] = run.working_dir;
   if (!mounts.empty()) container["volumeMounts"] = std::move(mounts);
   return container;

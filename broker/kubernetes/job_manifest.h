@@ -24,6 +24,7 @@ struct JobRequest {
   std::string_view image;  // "REPOSITORY@DIGEST"
   const std::vector<InputParts>& inputs;
   const KubernetesSettings& settings;
+  bool with_stdin = false;
 };
 
 // With `parallelism` 0: the Job makes no pod before StartPatch has been applied to it, which is how

@@ -214,10 +214,6 @@ Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
       .deadline = patience.deadline.Sooner(Deadline::After(parts.settings.call_timeout))};
   // Until it is asked for there is nothing to remove.
   resources.clear();
-  if (creation.with_stdin) {
-    return Fail(ErrorCode::kFailedPrecondition,
-                "create the run: the kubernetes backend carries no stdin", "UNSUPPORTED");
-  }
   std::vector<InputParts> inputs;
   if (creation.read_input) {
     TW_ASSIGN(inputs,
@@ -235,7 +231,8 @@ Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
                              .labels = labels,
                              .image = image,
                              .inputs = inputs,
-                             .settings = parts.settings});
+                             .settings = parts.settings,
+                             .with_stdin = creation.with_stdin});
   auto tracked = parts.watcher.Track(
       run_id,
       [asked = At(body, {"spec", "template"})](const Json& pod) { return CheckPod(asked, pod); },

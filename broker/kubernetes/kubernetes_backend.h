@@ -2,8 +2,8 @@
 // blocks its own thread. Eight requests make a run without files: create and read the network
 // policy, create the Job, make it the policy's owner, start it, follow its log, delete the Job,
 // delete the policy; everything else comes by the two watches that all runs share. Inputs take one
-// more for each Secret and one to see that all are gone, each output takes one. Never removes by a
-// label query.
+// more for each Secret and one to see that all are gone, each output and stdin take one. Never
+// removes by a label query.
 #pragma once
 
 #include <memory>

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -60,8 +61,9 @@ bool LogPrefix::SameAs(const LogPrefix& other) const {
   return bytes_ == other.bytes_ && Digest() == other.Digest();
 }
 
-LogFollower::LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink)
-    : api_(api), tracked_(tracked), sink_(sink) {
+LogFollower::LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink,
+                         std::unique_ptr<StdinFeeder> stdin_to)
+    : api_(api), tracked_(tracked), sink_(sink), stdin_(std::move(stdin_to)) {
   sink_.SetResume([this] { control_.Resume(); });
   thread_ = std::jthread([this](const std::stop_token& stop) { Follow(stop); });
 }
@@ -70,22 +72,6 @@ LogFollower::~LogFollower() {
   thread_.request_stop();
   thread_.join();
   sink_.SetResume({});
-}
-
-bool LogFollower::AwaitStart(const std::stop_token& stop, std::string& pod) {
-  std::uint64_t seen = 0;
-  for (;;) {
-    // In this order: an end that comes in between has told of its pod before.
-    const bool exited = tracked_.exited().Peek().has_value();
-    const std::optional<PodView> view = tracked_.pod();
-    if (view && HasStarted(*view)) {
-      pod = view->name;
-      return true;
-    }
-    if (exited) return false;
-    static_cast<void>(tracked_.WaitForChange(seen, {.stop = stop, .deadline = Deadline::Never()}));
-    if (stop.stop_requested()) return false;
-  }
 }
 
 // On the loop's thread. `seen` is what this stream has brought so far.
@@ -122,11 +108,12 @@ Result<void> LogFollower::FollowOnce(const std::string& pod, bool follow,
 }
 
 void LogFollower::Follow(const std::stop_token& stop) {
-  std::string pod;
-  if (!AwaitStart(stop, pod)) {
+  const std::optional<std::string> started = AwaitStart(tracked_, stop);
+  if (!started) {
     ended_.Set(std::nullopt);
     return;
   }
+  const std::string& pod = *started;
   milliseconds wait = kFirstRetry;
   int failures = 0;
   bool ended = false;  // the container, before the log was last asked for

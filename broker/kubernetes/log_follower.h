@@ -11,11 +11,13 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "base/completion.h"
 #include "base/result.h"
 #include "broker/kubernetes/cluster_api.h"
 #include "broker/kubernetes/run_watcher.h"
+#include "broker/kubernetes/stdin_feeder.h"
 #include "broker/run/backend.h"
 
 namespace tidewaiter::kubernetes {
@@ -39,26 +41,32 @@ class LogPrefix {
 
 class LogFollower final : public run::Attachment {
  public:
-  // `tracked` and `sink` must outlive it. Begins once the run's container has started.
-  LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink);
+  // `tracked` and `sink` must outlive it. Begins once the run's container has started. `stdin_to`:
+  // null where it reads none.
+  LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink,
+              std::unique_ptr<StdinFeeder> stdin_to);
   ~LogFollower() override;
 
   Completion<std::optional<Error>>& ended() override { return ended_; }
-  // There is no stdin (kubernetes_backend.cc): what is written is taken and dropped.
-  std::size_t WriteStdin(std::span<const std::byte> data) override { return data.size(); }
-  void SetOnStdinRoom(std::function<void()>) override {}
-  void CloseStdin() override {}
+  std::size_t WriteStdin(std::span<const std::byte> data) override {
+    return stdin_ ? stdin_->Write(data) : data.size();
+  }
+  void SetOnStdinRoom(std::function<void()> on_room) override {
+    if (stdin_) stdin_->SetOnRoom(std::move(on_room));
+  }
+  void CloseStdin() override {
+    if (stdin_) stdin_->Close();
+  }
 
  private:
   void Follow(const std::stop_token& stop);
-  // Whether the container has ended by now.
-  bool AwaitStart(const std::stop_token& stop, std::string& pod);
   Result<void> FollowOnce(const std::string& pod, bool follow, const std::stop_token& stop);
   io::StreamNext OnData(std::string_view data, LogPrefix& seen);
 
   ClusterApi& api_;
   RunWatcher::Tracked& tracked_;
   run::OutputSink& sink_;
+  const std::unique_ptr<StdinFeeder> stdin_;
   io::StreamControl control_;
   LogPrefix handed_on_;
   bool differs_ = false;

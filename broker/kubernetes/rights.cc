@@ -28,6 +28,8 @@ constexpr std::array kNeeded{
     Right{"get", kCore, "pods", "log"},
     Right{"get", kCore, "pods", "exec"},
     Right{"create", kCore, "pods", "exec"},
+    Right{"get", kCore, "pods", "attach"},
+    Right{"create", kCore, "pods", "attach"},
     Right{"create", kCore, "secrets", ""},
     Right{"list", kCore, "secrets", ""},
     Right{"delete", kCore, "secrets", ""},

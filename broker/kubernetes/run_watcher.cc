@@ -316,6 +316,19 @@ void RunWatcher::LookAtJob(const Json& job) {
   OnObject(&Shared::jobs, job);
 }
 
+std::optional<std::string> AwaitStart(RunWatcher::Tracked& tracked, const std::stop_token& stop) {
+  std::uint64_t seen = 0;
+  for (;;) {
+    // In this order: an end that comes in between has told of its pod before.
+    const bool exited = tracked.exited().Peek().has_value();
+    const std::optional<PodView> view = tracked.pod();
+    if (view && HasStarted(*view)) return view->name;
+    if (exited) return std::nullopt;
+    static_cast<void>(tracked.WaitForChange(seen, {.stop = stop, .deadline = Deadline::Never()}));
+    if (stop.stop_requested()) return std::nullopt;
+  }
+}
+
 // Far more than removals can be under way; who asks after that lists.
 void RunWatcher::Shared::RememberGone(const std::string& run) {
   constexpr std::size_t kMost = 8192;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 
 #include "base/completion.h"
@@ -143,5 +144,9 @@ class RunWatcher {
   Watch jobs_;  // last: their threads use the others
   Watch pods_;
 };
+
+// Waits until the run's container has started: its pod's name. Nothing where it has ended without,
+// or the token is stopped.
+std::optional<std::string> AwaitStart(RunWatcher::Tracked& tracked, const std::stop_token& stop);
 
 }  // namespace tidewaiter::kubernetes

@@ -141,14 +141,14 @@ std::optional<Ending> Adoption::Watch() {
   // As of a run that was watched all the time: not of a container that may still write, nor to
   // somebody who has called the run off.
   const Kind kind = ending.outcome.kind;
-  if (ended_ &&
+  Container* const carried_by = backend_.Carriage().carried ? adopted.container.get() : nullptr;
+  if ((ended_ || carried_by != nullptr) &&
       (kind == Kind::kExited || kind == Kind::kTimedOut || kind == Kind::kCommandFailed)) {
     ending.outputs =
         SendOutputs(environment_, facts_,
                     {.names = detachment_.outputs,
                      .max_bytes = static_cast<std::uint64_t>(detachment_.output_bytes)},
-                    backend_.Carriage().carried ? adopted.container.get() : nullptr, watched_,
-                    run_.stop_token());
+                    carried_by, watched_, run_.stop_token());
     if (Leaves() && MissesOutputs(ending.outputs)) return std::nullopt;
   }
   ending.container_ended = ended_;

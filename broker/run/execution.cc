@@ -142,12 +142,13 @@ bool Execution::ShutsDownDetached() {
   return request_.detached && cause && cause->kind == StopCause::Kind::kShutdown;
 }
 
-// Not of a container that may still write, nor to somebody who has called the run off.
+// Not of a container that may still write, nor to somebody who has called the run off. A backend
+// that carries them knows for itself whether they are to be had.
 void Execution::ReturnOutputs(const Outcome& outcome, Container* carried_by) {
   using Kind = Outcome::Kind;
   const bool wanted = outcome.kind == Kind::kExited || outcome.kind == Kind::kTimedOut ||
                       outcome.kind == Kind::kCommandFailed;
-  if (!wanted || !ended_) return;
+  if (!wanted || (!ended_ && carried_by == nullptr)) return;
   outputs_ = SendOutputs(environment_, facts_, OutputsOf(admitted_.effective()), carried_by,
                          observer_, run_.stop_token());
 }

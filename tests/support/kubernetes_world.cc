@@ -79,6 +79,10 @@ void KubernetesWorld::Begin(const Changes& changes) {
   if (changes.enforced) {
     cluster += "network_policy_enforced = true\npod_pids_limit = " + std::to_string(kPids) + "\n";
   }
+  if (changes.carries_files) {
+    cluster += "carrier_image = \"" +
+               (changes.carrier.empty() ? cluster_->carrier : changes.carrier) + "\"\n";
+  }
   broker_ = std::make_unique<BrokerProcess>(BrokerProcess::Options{
       .docker_socket = lab_.docker_socket,
       .policy = policy,

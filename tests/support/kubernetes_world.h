@@ -33,6 +33,8 @@ class KubernetesWorld : public ::testing::Test {
     std::string token{};       // the broker's; empty: the lab's
     std::string name_space{};  // empty: the lab's
     bool enforced = true;      // whether the cluster is said to limit processes and networks
+    std::string carrier{};     // its image; empty: the lab's
+    bool carries_files = true;
   };
   // A kubelet of 1.20 lets a pod go when its next look at it finds everything of it gone: it looks
   // every 10 s, and needs several looks where it is busy.

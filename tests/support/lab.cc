@@ -39,9 +39,10 @@ std::optional<KubernetesLab> FindKubernetesLab() {
                       .admin_kubeconfig = Variable("TIDEWAITER_LAB_KUBERNETES_ADMIN"),
                       .name_space = Variable("TIDEWAITER_LAB_KUBERNETES_NAMESPACE"),
                       .server = Variable("TIDEWAITER_LAB_KUBERNETES_SERVER"),
-                      .kubectl = Variable("TIDEWAITER_LAB_KUBECTL")};
+                      .kubectl = Variable("TIDEWAITER_LAB_KUBECTL"),
+                      .carrier = Variable("TIDEWAITER_LAB_CARRIER")};
   for (const std::string* value : {&found.kubeconfig, &found.admin_kubeconfig, &found.name_space,
-                                   &found.server, &found.kubectl}) {
+                                   &found.server, &found.kubectl, &found.carrier}) {
     if (value->empty()) return std::nullopt;
   }
   return found;

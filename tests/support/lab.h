@@ -48,6 +48,7 @@ struct KubernetesLab {
   std::string name_space;        // TIDEWAITER_LAB_KUBERNETES_NAMESPACE
   std::string server;            // TIDEWAITER_LAB_KUBERNETES_SERVER: "https://127.0.0.1:PORT"
   std::string kubectl;           // TIDEWAITER_LAB_KUBECTL: of the cluster's version
+  std::string carrier;           // TIDEWAITER_LAB_CARRIER: the image of tidewaiter-carrier
 };
 
 std::optional<KubernetesLab> FindKubernetesLab();

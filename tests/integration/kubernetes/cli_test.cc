@@ -88,6 +88,23 @@ TEST_F(KubernetesCli, TheSameCommandLineSaysTheSameOnBothBackends) {
   }
 }
 
+TEST_F(KubernetesCli, StdinIsTheSameOnBothBackends) {
+  std::string lines;
+  for (int i = 0; i < 60'000; ++i) lines += "line " + std::to_string(i) + "\n";
+  for (const char* backend : {"kubernetes", "docker"}) {
+    const auto program = Launch(RunWords({"-i", "--backend", backend},
+                                         {"sh", "-c", "read first; echo $first; md5sum; exit 6"}));
+    program->Feed("first\n");
+    // It is there before the rest is sent.
+    ASSERT_TRUE(program->Prints("first\n")) << backend;
+    program->Feed(lines);
+    program->CloseStdin();
+    const Program::Ended ended = program->Wait(kWithin);
+    EXPECT_EQ(ended.status, 6) << backend << ended.err;
+    EXPECT_THAT(ended.out, HasSubstr("5f6670fdeef515e64245958dae7f90d4")) << backend;
+  }
+}
+
 TEST_F(KubernetesCli, ThePolicysBackendIsThatOfRunsThatNameNone) {
   const Program::Ended ended = Ask(RunWords({"--json"}, {"sh", "-c", "hostname; exit 4"}));
   EXPECT_EQ(ended.status, 4) << ended.err;

@@ -50,7 +50,7 @@ allow_root = true
 )";
 
 TEST_F(KubernetesPolicy, EveryFieldThatNoPodHasIsToldAtOnceAndNothingIsMade) {
-  Begin({.policy = kGenerous});
+  Begin({.policy = kGenerous, .carries_files = false});
   v1::RunSpec spec = Shell("true");
   v1::Mount* bind = spec.add_mounts();
   bind->set_target("/share");

@@ -120,13 +120,5 @@ TEST_F(KubernetesRefusal, ClusterThatIsNotReachedIsNamed) {
   EXPECT_EQ(Run(spec).Result().exit_code(), 3);
 }
 
-TEST_F(KubernetesRefusal, StdinIsRefusedByName) {
-  Begin();
-  const Transcript transcript = Run(Shell("cat"), {}, true);
-  EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::FAILED);
-  EXPECT_EQ(transcript.Result().reason(), "UNSUPPORTED");
-  EXPECT_TRUE(transcript.Receipt().complete());
-}
-
 }  // namespace
 }  // namespace tidewaiter::testing
