@@ -18,6 +18,8 @@ constexpr std::int64_t kNodeOverhead = std::int64_t{128} << 20U;
 // it.
 constexpr seconds kDeadlineSlack(60);
 
+constexpr const char* kStoppedMark = "io.tidewaiter.stopped";
+
 std::int64_t CeilSeconds(milliseconds time) {
   return std::chrono::ceil<seconds>(time).count();
 }
@@ -191,7 +193,12 @@ Json StartPatch() {
 }
 
 Json StopPatch() {
-  return {{"spec", {{"parallelism", 0}}}};
+  return {{"metadata", {{"annotations", {{kStoppedMark, "true"}}}}},
+          {"spec", {{"parallelism", 0}}}};
+}
+
+bool WasStopped(const Json& job) {
+  return TextAt(At(job, {"metadata", "annotations"}), kStoppedMark) == "true";
 }
 
 }  // namespace tidewaiter::kubernetes

@@ -35,8 +35,11 @@ Json JobBody(const JobRequest& request);
 Json StartPatch();
 
 // Another that makes it end its pod, with the pod's grace, and make no other one. What the Job owns
-// stays: its network policy, which a deletion in the foreground would take away first.
+// stays: its network policy, which a deletion in the foreground would take away first. It marks the
+// Job: once its pod is gone nothing else tells that it has run, and a broker that adopts it must
+// not run it again.
 Json StopPatch();
+bool WasStopped(const Json& job);
 
 // `text` as a command, argument or environment value that Kubernetes takes as it is: it expands
 // $(NAME) in them, and reads $$ as $ (core/v1 Container, "command").

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <optional>
 #include <string>
 #include <utility>
@@ -271,6 +272,8 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
   // First, so that no end is missed.
   auto tracked = parts.watcher.Track(run_id, {}, /*outlasts_cluster=*/true);
   TW_ASSIGN(const Json found, parts.ReadOld(job, run_id, patience));
+  const bool stopped = WasStopped(found);
+  tracked->ExpectKill(stopped);
   parts.watcher.LookAtJob(found);
   // The former broker may not have come to compare it. The Job itself was compared when it was
   // made, and its template cannot be changed since.
@@ -280,8 +283,15 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
   TW_TRY(parts.watcher.AskForPods(run_id, check, patience));
   run::Adopted adopted;
   const std::optional<PodView> pod = tracked->pod();
+  if (stopped && !pod) {
+    run::ContainerExit killed;
+    killed.exit_code = 128 + SIGKILL;
+    tracked->exited().Set(std::move(killed));
+  }
   if (tracked->exited().Peek()) {
     adopted.state = State::kEnded;
+  } else if (stopped) {
+    adopted.state = State::kRunning;  // its pod is about to go, and must not be made anew
   } else if (!pod || !HasStarted(*pod)) {
     // Where it has been let go already, to let it go again changes nothing; and whoever starts it
     // does not wait for ever for what hinders it.

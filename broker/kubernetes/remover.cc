@@ -21,6 +21,7 @@ constexpr milliseconds kFirstWait{50};
 constexpr milliseconds kLongestWait{1000};
 // How long the watch is waited for before the cluster is asked itself.
 constexpr milliseconds kWatchPatience{2000};
+constexpr milliseconds kPodNewsDelay{500};
 constexpr std::size_t kMaxUnsettled = 4096;  // lost answers are rare
 
 std::string KeyOf(const run::Resource& resource) {
@@ -136,6 +137,8 @@ Result<void> Remover::EndPods(const run::Resource& job, const RunId& run_id,
 Result<void> Remover::AwaitAbsence(const ObjectKind& kind, const std::string& name,
                                    const std::string& uid, const RunId& run_id,
                                    const run::Patience& patience) {
+  // The news may have come before the answer.
+  if (kind.plural == kJobs.plural && watcher_.SawGo(run_id, kind)) return Ok();
   for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {
     // The cluster tells of a Job's end by itself, if it has told of the Job; it is asked where it
     // does not.
@@ -160,8 +163,14 @@ Result<void> Remover::AwaitAbsence(const ObjectKind& kind, const std::string& na
 // Found by the run's label, removed by name and uid.
 Result<void> Remover::RemoveAll(const ObjectKind& kind, const run::Resource& resource,
                                 const RunId& run_id, const run::Patience& patience) {
-  // Its Job went first, and has waited for its pods.
-  if (resource.kind == Kind::kPod && watcher_.SawPodsGo(run_id)) return Ok();
+  // Its Job went first, and has waited for its pods; the watch of pods may be a moment behind that
+  // of Jobs, and to wait for it spares the cluster a list for every run.
+  if (resource.kind == Kind::kPod && watcher_.Shows(run_id, kPods)) {
+    const Deadline soon = Deadline::After(kPodNewsDelay);
+    static_cast<void>(watcher_.WaitUntilGone(
+        run_id, kPods, {.stop = patience.stop, .deadline = patience.deadline.Sooner(soon)}));
+  }
+  if (resource.kind == Kind::kPod && watcher_.SawGo(run_id, kPods)) return Ok();
   const std::string query = LabelQuery(kRunLabel, run_id.value());
   for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {
     std::vector<std::pair<std::string, std::string>> found;

@@ -229,7 +229,7 @@ void RunWatcher::OnGone(Kind Shared::*kind, const Json& object) {
       found->second.uids.erase(uid);
       if (found->second.uids.empty()) {
         all.by_run.erase(found);
-        if (kind == &Shared::pods) shared->RememberGone(run);
+        all.RememberGone(run);
       }
     }
   }
@@ -256,7 +256,7 @@ void RunWatcher::OnListEnd(Kind Shared::*kind) {
         uid = objects.uids.erase(uid);
       }
       const bool gone = objects.uids.empty();
-      if (gone && kind == &Shared::pods) shared->RememberGone(run->first);
+      if (gone) all.RememberGone(run->first);
       run = gone ? all.by_run.erase(run) : std::next(run);
     }
   }
@@ -290,9 +290,10 @@ bool RunWatcher::WaitUntilGone(const RunId& run_id, const ObjectKind& kind,
   });
 }
 
-bool RunWatcher::SawPodsGo(const RunId& run_id) {
+bool RunWatcher::SawGo(const RunId& run_id, const ObjectKind& kind) {
   auto shared = shared_.Lock();
-  return !shared->pods.by_run.contains(run_id.value()) && shared->gone.contains(run_id.value());
+  const Kind& all = kind.plural == kPods.plural ? shared->pods : shared->jobs;
+  return !all.by_run.contains(run_id.value()) && all.gone.contains(run_id.value());
 }
 
 bool RunWatcher::HasLivePods(const RunId& run_id) {
@@ -330,7 +331,7 @@ std::optional<std::string> AwaitStart(RunWatcher::Tracked& tracked, const std::s
 }
 
 // Far more than removals can be under way; who asks after that lists.
-void RunWatcher::Shared::RememberGone(const std::string& run) {
+void RunWatcher::Kind::RememberGone(const std::string& run) {
   constexpr std::size_t kMost = 8192;
   if (gone.size() >= kMost) gone.clear();
   gone.insert(run);

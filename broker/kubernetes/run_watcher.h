@@ -96,8 +96,9 @@ class RunWatcher {
   // After Shows: waits until the cluster has told that the Job, or every pod, of this run is gone.
   // False: not within the patience, or the watch is not open, so that nothing can be told.
   bool WaitUntilGone(const RunId& run_id, const ObjectKind& kind, const run::Patience& patience);
-  // Whether the cluster has told of a pod of the run, and that it and all others are gone.
-  bool SawPodsGo(const RunId& run_id);
+  // Whether the cluster has told of the run's Job, or of a pod of it, and that it and all others
+  // are gone.
+  bool SawGo(const RunId& run_id, const ObjectKind& kind);
   // Whether the cluster has told of a pod of the run that is neither gone nor has run its course.
   bool HasLivePods(const RunId& run_id);
   // Waits until there is none. False: the patience ended first.
@@ -115,14 +116,14 @@ class RunWatcher {
   };
   struct Kind {
     std::map<std::string, Objects> by_run;
-    std::uint64_t list = 0;  // counts the lists
+    std::uint64_t list = 0;      // counts the lists
+    std::set<std::string> gone;  // runs whose last object was seen to go
+    void RememberGone(const std::string& run);
   };
   struct Shared {
     Kind jobs;
     Kind pods;
     std::map<std::string, std::shared_ptr<Tracked::State>> tracked;
-    std::set<std::string> gone;  // runs whose last pod was seen to go
-    void RememberGone(const std::string& run);
     [[nodiscard]] bool HasLivePods(const RunId& run_id) const;
   };
 

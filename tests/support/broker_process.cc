@@ -101,6 +101,13 @@ std::string BrokerProcess::StandInPolicy(const std::string& extra) {
          extra + Principal();
 }
 
+std::string BrokerProcess::StandInClusterPolicy(const std::string& extra) {
+  std::string policy = StandInPolicy(extra);
+  const std::string mode = "\"production\"\n";
+  policy.replace(policy.find(mode), mode.size(), "\"development\"\nbackend = \"kubernetes\"\n");
+  return policy;
+}
+
 BrokerProcess::BrokerProcess(Options options) : options_(std::move(options)) {
   const std::string registry =
       options_.registry.empty() ? Environment("TIDEWAITER_LAB_REGISTRY") : options_.registry;

@@ -36,6 +36,8 @@ class BrokerProcess {
   static std::string LabPolicy(const std::string& extra = {});
   // The same for the stand-in engine: no registry is asked.
   static std::string StandInPolicy(const std::string& extra = {});
+  // And for the stand-in cluster, to which every run goes; plain HTTP is for development.
+  static std::string StandInClusterPolicy(const std::string& extra = {});
 
   // Starts it and waits until it serves; a test assertion fails where it does not within 20 s.
   explicit BrokerProcess(Options options);

@@ -75,12 +75,41 @@ ClientAnswer EventsCut(FaultWorld& world) {
   return Exit(world);
 }
 
-ClientAnswer EventsCutAmidTheRun(FaultWorld& world) {
+// Times out; `meanwhile`, once it has started.
+ClientAnswer TimeOutWhile(FaultWorld& world, const std::function<void(FaultWorld&)>& meanwhile) {
   v1::RunSpec spec = world.Spec(world.jobs().runs_for_ever);
   spec.mutable_limits()->mutable_timeout()->set_seconds(1);
   return {.transcript = world.Run(spec, [&](const v1::RunEvent& event, auto&, auto&) {
-    if (event.has_started()) world.faulty().CutEvents();
+    if (event.has_started()) meanwhile(world);
   })};
+}
+
+ClientAnswer EventsCutAmidTheRun(FaultWorld& world) {
+  return TimeOutWhile(world, [](FaultWorld& there) { there.faulty().CutEvents(); });
+}
+
+ClientAnswer WatchesDeniedAmidTheRun(FaultWorld& world) {
+  ClientAnswer answer = TimeOutWhile(world, [](FaultWorld& there) {
+    there.faulty().DenyEvents(true);
+    there.faulty().CutEvents();
+  });
+  world.faulty().DenyEvents(false);
+  return answer;
+}
+
+ClientAnswer WatchesTooOldAmidTheRun(FaultWorld& world) {
+  return TimeOutWhile(world, [](FaultWorld& there) {
+    there.cluster().ForgetChanges();
+    there.faulty().CutEvents();
+  });
+}
+
+ClientAnswer LogCutAmidTheRun(FaultWorld& world) {
+  return TimeOutWhile(world, [](FaultWorld& there) { there.faulty().CutOutputs(); });
+}
+
+ClientAnswer ServerRestartedAmidTheRun(FaultWorld& world) {
+  return TimeOutWhile(world, [](FaultWorld& there) { there.faulty().Restart(); });
 }
 
 ClientAnswer Shutdown(FaultWorld& world) {
@@ -143,7 +172,7 @@ ClientAnswer CancelDetachedAmidCreate(FaultWorld& world) {
   ClientAnswer answer{.transcript = world.BeginDetached(world.Spec(world.jobs().runs_for_ever))};
   Eventually(std::chrono::seconds(2), [&] {
     const std::vector<std::string> calls = world.faulty().Calls();
-    return std::find(calls.begin(), calls.end(), "POST /containers/create") != calls.end();
+    return std::find(calls.begin(), calls.end(), world.faulty().create()) != calls.end();
   });
   world.CancelDetached(answer.transcript);
   world.faulty().HoldCreates(false);
@@ -216,6 +245,24 @@ std::vector<ExitPath> DetachedPaths() {
       {"is detached and its broker is stopped", ShutdownAmidDetached,
        [](const ClientAnswer& answer) { return !answer.transcript.RunId().empty(); }, true},
       {"is detached and adopted", Adopted, EndsAs(Outcome::TIMED_OUT), true},
+  };
+}
+
+std::vector<ExitPath> ClusterPaths() {
+  return {
+      {"exits by itself", Exit, Exited},
+      {"times out", TimeOut, EndsAs(Outcome::TIMED_OUT)},
+      {"is cancelled", Cancel, EndsAs(Outcome::CANCELLED)},
+      {"its client vanishes", HangUp, [](const ClientAnswer& answer) { return answer.hung_up; }},
+      {"is refused by the cluster", RefusedByTheEngine, EndsAs(Outcome::FAILED)},
+      {"its command is not found", CommandNotFound, EndsAs(Outcome::COMMAND_FAILED)},
+      {"the watches broke before it", EventsCut, Exited},
+      {"the watches break amid it", EventsCutAmidTheRun, EndsAs(Outcome::TIMED_OUT)},
+      {"the watches are denied amid it", WatchesDeniedAmidTheRun, EndsAs(Outcome::TIMED_OUT)},
+      {"the watches are too old amid it", WatchesTooOldAmidTheRun, EndsAs(Outcome::TIMED_OUT)},
+      {"its log is cut amid it", LogCutAmidTheRun, EndsAs(Outcome::TIMED_OUT)},
+      {"the server restarts amid it", ServerRestartedAmidTheRun, EndsAs(Outcome::TIMED_OUT)},
+      {"the broker is stopped", Shutdown, EndsAs(Outcome::SHUTDOWN)},
   };
 }
 

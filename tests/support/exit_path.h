@@ -34,6 +34,9 @@ std::vector<ExitPath> DetachedPaths();
 // With the archive worker, which does not run under a sanitizer.
 std::vector<ExitPath> ArchivePaths();
 
+// On a cluster, where DetachedPaths can be taken as well.
+std::vector<ExitPath> ClusterPaths();
+
 // Those that the real engine can take as well.
 std::vector<ExitPath> EnginePaths();
 

@@ -7,6 +7,8 @@
 #include <sstream>
 #include <utility>
 
+#include "tests/support/cluster_access.h"
+
 namespace tidewaiter::testing {
 namespace {
 
@@ -25,6 +27,9 @@ constexpr const char* kDockerSettings =
     "start_timeout = \"1s\"\ncheck_timeout = \"1s\"\nping_interval = \"1s\"\n"
     "pull_silence = \"1s\"\nevent_retry_max = \"100ms\"\nevent_loss_limit = \"2s\"\n"
     "settle_time = \"1s\"\n";
+constexpr const char* kClusterSettings =
+    "call_timeout = \"1s\"\nschedule_timeout = \"1s\"\npull_failure_timeout = \"1s\"\n"
+    "watch_retry_max = \"100ms\"\nwatch_loss_limit = \"2s\"\nsettle_time = \"1s\"\n";
 // A real engine on a busy machine takes its time.
 constexpr const char* kLabDockerSettings =
     "event_retry_max = \"100ms\"\nsettle_time = \"1s\"\ncreate_timeout = \"20s\"\n";
@@ -38,9 +43,13 @@ FaultWorld::FaultWorld(const std::string& settings)
             .missing_program = {"missing", "program"}} {
   stand_in_ = std::make_unique<StandInEngine>(folder_ / "stand-in.sock");
   PlantForeign();
-  Begin(folder_ / "stand-in.sock", {.policy = BrokerProcess::StandInPolicy(),
-                                    .settings = kSettings + settings,
-                                    .docker_settings = kDockerSettings});
+  engine_socket_ = folder_ / "stand-in.sock";
+  auto faulty = std::make_unique<FaultyEngine>(folder_ / "engine.sock", engine_socket_);
+  const std::string socket = faulty->address();
+  Begin(std::move(faulty), {.docker_socket = socket,
+                            .policy = BrokerProcess::StandInPolicy(),
+                            .settings = kSettings + settings,
+                            .docker_settings = kDockerSettings});
 }
 
 FaultWorld::FaultWorld(const Lab& lab, const std::string& settings)
@@ -48,20 +57,39 @@ FaultWorld::FaultWorld(const Lab& lab, const std::string& settings)
       jobs_{.exits_with_7 = {"sh", "-c", "echo out; exit 7"},
             .runs_for_ever = {"sleep", "600"},
             .missing_program = {"/no/such/program"}} {
-  Begin(lab.docker_socket, {.settings = "stop_grace = \"100ms\"\ndrain_timeout = \"100ms\"\n"
+  engine_socket_ = lab.docker_socket;
+  auto faulty = std::make_unique<FaultyEngine>(folder_ / "engine.sock", engine_socket_);
+  const std::string socket = faulty->address();
+  Begin(std::move(faulty), {.docker_socket = socket,
+                            .settings = "stop_grace = \"100ms\"\ndrain_timeout = \"100ms\"\n"
                                         "reap_retry_min = \"100ms\"\nreap_retry_max = \"200ms\"\n" +
                                         settings,
                             .docker_settings = kLabDockerSettings});
 }
 
-void FaultWorld::Begin(const std::string& engine_socket, BrokerProcess::Options options) {
-  engine_socket_ = engine_socket;
-  faulty_ = std::make_unique<FaultyEngine>(folder_ / "engine.sock", engine_socket);
+FaultWorld::FaultWorld(const OnCluster& on, const std::string& settings)
+    : image_(std::string("127.0.0.1:5000/lab/toolbox:1.0.0@") + StandInEngine::kDigest),
+      jobs_{.exits_with_7 = {"exit", "7"},
+            .runs_for_ever = {"say", "something"},
+            .missing_program = {"missing", "program"}} {
+  stand_in_ = std::make_unique<StandInEngine>(folder_ / "stand-in.sock");
+  cluster_ = std::make_unique<StandInCluster>(on.pace);
+  PlantForeignInCluster();
+  auto faulty = std::make_unique<FaultyEngine>(StandInServer::kLoopback, cluster_->address(),
+                                               ClusterDialect());
+  const std::string table = ClusterTable(folder_, faulty->address()) + kClusterSettings;
+  Begin(std::move(faulty), {.docker_socket = folder_ / "stand-in.sock",
+                            .policy = BrokerProcess::StandInClusterPolicy(),
+                            .settings = kSettings + settings,
+                            .tables = table});
+}
+
+void FaultWorld::Begin(std::unique_ptr<FaultyEngine> faulty, BrokerProcess::Options options) {
+  faulty_ = std::move(faulty);
   faulty_->SetKill([this] {
     killed_ = true;
     if (const pid_t pid = pid_; pid > 0) ::kill(pid, SIGKILL);
   });
-  options.docker_socket = faulty_->socket_path();
   broker_ = std::make_unique<BrokerProcess>(std::move(options));
   pid_ = broker_->pid();
 }
@@ -76,7 +104,22 @@ void FaultWorld::PlantForeign() {
   stand_in_->PlantContainer("database", json{{"com.example", "1"}});
   stand_in_->PlantNetwork("tw-" + run, json::object());
   stand_in_->PlantNetwork("tw-" + std::string(26, 'd'), other);
-  foreign_ = stand_in_->Holdings();
+  foreign_ = Holdings();
+}
+
+void FaultWorld::PlantForeignInCluster() {
+  const std::string run(26, 'b');
+  const json other{{"io.tidewaiter.broker", std::string(26, 'c')}, {"io.tidewaiter.run", run}};
+  for (const char* plural : {"jobs", "pods", "secrets", "networkpolicies"}) {
+    cluster_->Plant(plural, "tw-" + run, json::object());
+    cluster_->Plant(plural, "tw-" + std::string(26, 'd'), other);
+    cluster_->Plant(plural, "database", json{{"com.example", "1"}});
+  }
+  foreign_ = Holdings();
+}
+
+std::vector<json> FaultWorld::Holdings() const {
+  return cluster_ ? cluster_->Holdings() : stand_in_->Holdings();
 }
 
 v1::RunSpec FaultWorld::Spec(const std::vector<std::string>& command) const {
@@ -211,7 +254,7 @@ std::vector<std::string> FaultWorld::Leftovers() const {
   const std::string broker_id = broker_->broker_id();
   if (!stand_in_) return LabelledLeftovers(engine_socket_, broker_id);
   std::vector<std::string> left;
-  for (const json& held : stand_in_->Holdings()) {
+  for (const json& held : Holdings()) {
     if (held["Labels"].value("io.tidewaiter.broker", "") == broker_id) {
       left.push_back(held["Kind"].get<std::string>() + " " + held["Name"].get<std::string>());
     }
@@ -263,13 +306,14 @@ std::vector<std::string> FaultWorld::WrongRecords() const {
 std::vector<std::string> FaultWorld::TouchedForeign() const {
   std::vector<std::string> wrong;
   if (!stand_in_) return wrong;
-  const std::vector<json> holdings = stand_in_->Holdings();
+  const std::vector<json> holdings = Holdings();
   for (const json& foreign : foreign_) {
     if (std::find(holdings.begin(), holdings.end(), foreign) == holdings.end()) {
       wrong.push_back("foreign and touched: " + foreign.dump());
     }
   }
   if (stand_in_->SecondStarts() != 0) wrong.emplace_back("a container was started twice");
+  if (cluster_ && cluster_->SecondPods() != 0) wrong.emplace_back("a Job had two pods");
   return wrong;
 }
 
@@ -283,7 +327,7 @@ std::vector<std::string> FaultWorld::Settle() {
   for (auto& more : {RunDirectories(), WrongRecords(), TouchedForeign()}) {
     wrong.insert(wrong.end(), more.begin(), more.end());
   }
-  if (!faulty_->Followed()) wrong.emplace_back("the engine's events are not followed");
+  if (!faulty_->Followed()) wrong.emplace_back("what happens there is not followed");
   if (!broker_->Running()) wrong.emplace_back("the broker has ended");
   return wrong;
 }

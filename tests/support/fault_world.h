@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "tests/support/gate_client.h"
 #include "tests/support/lab.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/stand_in_cluster.h"
 #include "tests/support/stand_in_engine.h"
 
 namespace tidewaiter::testing {
@@ -31,6 +33,9 @@ struct ClientAnswer {
 
 class FaultWorld {
  public:
+  struct OnCluster {
+    std::chrono::milliseconds pace{4};  // StandInCluster
+  };
   // What is the same on the stand-in and on the real engine, written differently.
   struct Jobs {
     std::vector<std::string> exits_with_7;
@@ -38,14 +43,17 @@ class FaultWorld {
     std::vector<std::string> missing_program;
   };
 
-  // In front of a stand-in of its own. `settings`: more keys of tidewaiter.toml.
+  // In front of a stand-in engine of its own. `settings`: more keys of tidewaiter.toml.
   explicit FaultWorld(const std::string& settings = {});
+  // In front of a stand-in cluster of its own, to which all runs go.
+  explicit FaultWorld(const OnCluster& on, const std::string& settings = {});
   // In front of the real engine. The job there runs for ever until it is stopped.
   explicit FaultWorld(const Lab& lab, const std::string& settings = {});
   FaultWorld(const FaultWorld&) = delete;
   FaultWorld& operator=(const FaultWorld&) = delete;
 
   [[nodiscard]] StandInEngine& stand_in() { return *stand_in_; }
+  [[nodiscard]] StandInCluster& cluster() { return *cluster_; }
   [[nodiscard]] FaultyEngine& faulty() { return *faulty_; }
   [[nodiscard]] BrokerProcess& broker() { return *broker_; }
   [[nodiscard]] const Jobs& jobs() const { return jobs_; }
@@ -84,8 +92,10 @@ class FaultWorld {
   [[nodiscard]] std::string LogTail() const;
 
  private:
-  void Begin(const std::string& engine_socket, BrokerProcess::Options options);
+  void Begin(std::unique_ptr<FaultyEngine> faulty, BrokerProcess::Options options);
   void PlantForeign();
+  void PlantForeignInCluster();
+  [[nodiscard]] std::vector<nlohmann::json> Holdings() const;
   [[nodiscard]] std::vector<std::string> Leftovers() const;
   void ReadAudit();
   [[nodiscard]] std::vector<std::string> WrongRecords() const;
@@ -93,6 +103,7 @@ class FaultWorld {
 
   ScratchFolder folder_;
   std::unique_ptr<StandInEngine> stand_in_;
+  std::unique_ptr<StandInCluster> cluster_;
   std::unique_ptr<FaultyEngine> faulty_;
   std::unique_ptr<BrokerProcess> broker_;
   std::string engine_socket_;

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 namespace tidewaiter::testing {
@@ -21,29 +20,6 @@ constexpr int kDribbleMillis = 5;
 
 void PauseFor(int millis) {
   ::poll(nullptr, 0, millis);
-}
-
-bool IsId(std::string_view part) {
-  return part.size() >= 26 || part.starts_with("tw-") || part.starts_with("sha256:");
-}
-
-// "/v1.41/containers/ID/json" as "/containers/*/json".
-std::string Shape(const std::string& path) {
-  std::string shape;
-  std::size_t at = path.starts_with("/v1.") ? path.find('/', 1) : 0;
-  if (path.find("/images/") == at && path.ends_with("/json")) return "/images/*/json";
-  while (at < path.size()) {
-    const std::size_t end = std::min(path.find('/', at + 1), path.size());
-    const std::string_view part = std::string_view(path).substr(at + 1, end - at - 1);
-    shape += "/" + std::string(IsId(part) ? "*" : part);
-    at = end;
-  }
-  return shape;
-}
-
-// Comes whenever it wants, whatever the runs do.
-bool IsBackground(const std::string& call) {
-  return call == "GET /containers/json" || call == "GET /networks" || call == "GET /_ping";
 }
 
 }  // namespace
@@ -81,9 +57,10 @@ std::vector<EngineFault> AllKills() {
   return {EngineFault::kKillBefore, EngineFault::kKillAfter, EngineFault::kKillLate};
 }
 
-FaultyEngine::FaultyEngine(std::string socket_path, std::string engine_socket)
-    : engine_socket_(std::move(engine_socket)),
-      server_(std::move(socket_path),
+FaultyEngine::FaultyEngine(std::string address, std::string engine, const EngineDialect& dialect)
+    : engine_(std::move(engine)),
+      dialect_(dialect),
+      server_(std::move(address),
               [this](const StandInRequest& request, StandInConnection& connection) {
                 Handle(request, connection);
               }) {}
@@ -124,14 +101,14 @@ void FaultyEngine::HoldCreates(bool hold) {
 }
 
 void FaultyEngine::WaitWhileHeld(const std::string& call) {
-  if (call != "POST /containers/create") return;
+  if (call != dialect_.create) return;
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, kHeldAtMost, [&] { return stopping_ || !creates_held_; });
 }
 
 bool FaultyEngine::Followed() const {
   const std::lock_guard lock(mutex_);
-  return !followers_.empty();
+  return followers_.size() >= dialect_.streams;
 }
 
 void FaultyEngine::CutEvents() {
@@ -139,8 +116,18 @@ void FaultyEngine::CutEvents() {
   for (const int fd : followers_) ::shutdown(fd, SHUT_RDWR);
 }
 
-EngineFault FaultyEngine::DecideOn(const std::string& call) {
-  if (IsBackground(call)) return EngineFault::kNone;
+void FaultyEngine::DenyEvents(bool deny) {
+  const std::lock_guard lock(mutex_);
+  events_denied_ = deny;
+}
+
+void FaultyEngine::CutOutputs() {
+  const std::lock_guard lock(mutex_);
+  for (const int fd : outputs_) ::shutdown(fd, SHUT_RDWR);
+}
+
+EngineFault FaultyEngine::DecideOn(const StandInRequest& request, const std::string& call) {
+  if (dialect_.is_background(request)) return EngineFault::kNone;
   const std::lock_guard lock(mutex_);
   const std::size_t index = calls_.size();
   calls_.push_back(call);
@@ -154,22 +141,17 @@ void FaultyEngine::Handle(const StandInRequest& request, StandInConnection& conn
   {
     const std::lock_guard lock(mutex_);
     if (outages_ > 0) return connection.Reset();
+    if (events_denied_ && dialect_.is_events(request)) return Deny(request, connection, 500);
   }
-  const std::string call = request.method + " " + Shape(request.path);
-  const EngineFault fault = DecideOn(call);
+  const std::string call = dialect_.call(request);
+  const EngineFault fault = DecideOn(request, call);
   WaitWhileHeld(call);
   switch (fault) {
     case EngineFault::kRefuse: return Refuse(connection);
     case EngineFault::kResetBefore: return connection.Reset();
-    case EngineFault::kError500:
-      connection.Answer(500, R"({"message":"fault: internal error"})");
-      return;
-    case EngineFault::kConflict409:
-      connection.Answer(409, R"({"message":"fault: conflict"})");
-      return;
-    case EngineFault::kNotFound404:
-      connection.Answer(404, R"({"message":"fault: not found"})");
-      return;
+    case EngineFault::kError500: return Deny(request, connection, 500);
+    case EngineFault::kConflict409: return Deny(request, connection, 409);
+    case EngineFault::kNotFound404: return Deny(request, connection, 404);
     case EngineFault::kHang: WaitUntilGone(connection); return connection.Reset();
     case EngineFault::kKillBefore: Kill(); return connection.Reset();
     case EngineFault::kResetAfter:
@@ -180,23 +162,36 @@ void FaultyEngine::Handle(const StandInRequest& request, StandInConnection& conn
   }
 }
 
+void FaultyEngine::Deny(const StandInRequest& request, StandInConnection& connection,
+                        int status) const {
+  connection.Answer(status, dialect_.refusal(request, status));
+}
+
 void FaultyEngine::WaitUntilGone(StandInConnection& connection) const {
   while (!stopping_ && !connection.PeerGone(1000)) {
   }
 }
 
-// As an engine that is being restarted: its socket is not there.
 void FaultyEngine::Refuse(StandInConnection& connection) {
-  const std::string away = socket_path() + ".away";
-  {
-    const std::lock_guard lock(mutex_);
-    if (outages_++ == 0) std::rename(socket_path().c_str(), away.c_str());
-  }
   CutEvents();
   connection.Reset();
+  BeAway();
+}
+
+void FaultyEngine::Restart() {
+  server_.HangUp();
+  BeAway();
+}
+
+// As an engine that is being restarted: its socket is not there.
+void FaultyEngine::BeAway() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (outages_++ == 0) server_.SetAway(true);
+  }
   PauseFor(kOutageMillis);
   const std::lock_guard lock(mutex_);
-  if (--outages_ == 0) std::rename(away.c_str(), socket_path().c_str());
+  if (--outages_ == 0) server_.SetAway(false);
 }
 
 void FaultyEngine::Kill() {
@@ -221,9 +216,9 @@ bool FaultyEngine::Owes() const {
 }
 
 // What the engine says to it; nobody hears of that where the broker is killed or has given up.
-HttpAnswer FaultyEngine::CarryOut(const StandInRequest& request, int engine) {
+HttpAnswer FaultyEngine::CarryOut(const StandInRequest& request, int engine) const {
   if (engine < 0 || !SendAll(engine, request.head + request.body)) return {};
-  return ReadAnswer(engine, request.path.ends_with("/events"));
+  return ReadAnswer(engine, dialect_.is_endless(request));
 }
 
 void FaultyEngine::CarryOutUnheard(const StandInRequest& request, StandInConnection& connection,
@@ -244,7 +239,7 @@ void FaultyEngine::CarryOutUnheard(const StandInRequest& request, StandInConnect
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stopping_ || released_ != before; });
   }
-  CarryOut(request, ConnectTo(engine_socket_).get());
+  CarryOut(request, ConnectTo(engine_).get());
   if (fault == EngineFault::kLate) {
     const std::lock_guard lock(mutex_);
     --late_;
@@ -260,10 +255,10 @@ void FaultyEngine::CarryOutUnheard(const StandInRequest& request, StandInConnect
 
 void FaultyEngine::Pass(const StandInRequest& request, StandInConnection& connection,
                         EngineFault fault) {
-  const UniqueFd engine = ConnectTo(engine_socket_);
+  const UniqueFd engine = ConnectTo(engine_);
   const HttpAnswer answer = CarryOut(request, engine.get());
   if (answer.status == 0) return connection.Reset();
-  if (answer.stream) return PassStream(connection, engine.get(), answer, fault);
+  if (answer.stream) return PassStream(request, connection, engine.get(), answer, fault);
   const std::string& body = answer.body;
   const auto length = static_cast<long>(body.size());
   switch (fault) {
@@ -293,10 +288,11 @@ void FaultyEngine::Pass(const StandInRequest& request, StandInConnection& connec
 }
 
 // Events and attached streams have no length: what is cut or false there is a chunk or a frame.
-void FaultyEngine::PassStream(StandInConnection& connection, int engine, const HttpAnswer& answer,
-                              EngineFault fault) {
+void FaultyEngine::PassStream(const StandInRequest& request, StandInConnection& connection,
+                              int engine, const HttpAnswer& answer, EngineFault fault) {
   connection.CloseAfterwards();
-  const bool events = answer.status != 101;
+  const bool chunked = answer.status != 101;
+  const bool events = dialect_.is_events(request);
   if (fault == EngineFault::kSlow) {
     for (std::size_t at = 0; at < answer.head.size() && !stopping_; at += kDribble) {
       if (connection.PeerGone(kDribbleMillis)) return connection.Reset();
@@ -308,25 +304,24 @@ void FaultyEngine::PassStream(StandInConnection& connection, int engine, const H
   }
   switch (fault) {
     case EngineFault::kTruncated:
-      connection.Raw(events ? "9\r\n{\"status\n\r\n" : std::string_view("\1\0\0\0", 4));
+      connection.Raw(chunked ? "9\r\n{\"status\n\r\n" : std::string_view("\1\0\0\0", 4));
       return connection.Reset();
     case EngineFault::kLongLength:
-      connection.Raw(events ? "ff\r\n{}" : std::string_view("\1\0\0\0\0\0\0\x09x", 9));
+      connection.Raw(chunked ? "ff\r\n{}" : std::string_view("\1\0\0\0\0\0\0\x09x", 9));
       return connection.Reset();
     case EngineFault::kShortLength:
-      connection.Raw(events ? "1\r\n{}{}{}\r\n" : std::string_view("\7\7\7\7\7\7\7\7\7", 9));
+      connection.Raw(chunked ? "1\r\n{}{}{}\r\n" : std::string_view("\7\7\7\7\7\7\7\7\7", 9));
       return connection.Reset();
     default: break;
   }
-  if (events) {
+  std::set<int>* const known = events ? &followers_ : &outputs_;
+  {
     const std::lock_guard lock(mutex_);
-    followers_.insert(connection.fd());
+    known->insert(connection.fd());
   }
   Splice(connection.fd(), engine);
-  if (events) {
-    const std::lock_guard lock(mutex_);
-    followers_.erase(connection.fd());
-  }
+  const std::lock_guard lock(mutex_);
+  known->erase(connection.fd());
 }
 
 }  // namespace tidewaiter::testing

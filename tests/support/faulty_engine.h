@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/engine_dialect.h"
 #include "tests/support/http_exchange.h"
 #include "tests/support/stand_in_server.h"
 
@@ -48,11 +49,12 @@ std::vector<EngineFault> AllKills();
 
 class FaultyEngine {
  public:
-  // Asked for each call that counts. `call`: "METHOD /path", without version and query, ids and
-  // names replaced by '*'.
+  // Asked for each call that counts. `call`: EngineDialect::call.
   using Decide = std::function<EngineFault(std::size_t index, const std::string& call)>;
 
-  FaultyEngine(std::string socket_path, std::string engine_socket);
+  // `address`: as StandInServer takes it. `engine`: as ConnectTo takes it.
+  FaultyEngine(std::string address, std::string engine,
+               const EngineDialect& dialect = DockerDialect());
   // The engine must be there until then.
   ~FaultyEngine();
   FaultyEngine(const FaultyEngine&) = delete;
@@ -61,8 +63,8 @@ class FaultyEngine {
   // Counts from 0 again. What is under way goes on as it was decided.
   void Arm(Decide decide);
   void Disarm() { Arm({}); }
-  // Every call since Arm, the comparisons of the reaper (lists) and pings apart, which come when
-  // they want: those are passed on and not counted.
+  // Every call since Arm but those that come when they want (EngineDialect::is_background): those
+  // are passed on and not counted.
   [[nodiscard]] std::vector<std::string> Calls() const;
   // Sends SIGKILL to the broker; called on a connection's thread.
   void SetKill(std::function<void()> kill);
@@ -74,33 +76,45 @@ class FaultyEngine {
   void Release();
   // While set, what is to be done with the creation of a container waits, for less than a second.
   void HoldCreates(bool hold);
+  [[nodiscard]] const std::string& create() const { return dialect_.create; }
   // Whether the broker follows the engine's events.
   [[nodiscard]] bool Followed() const;
   // Breaks the event streams, in the middle of a chunk.
   void CutEvents();
+  // While set, whoever asks for events is answered 500.
+  void DenyEvents(bool deny);
+  // Breaks the streams of what containers write.
+  void CutOutputs();
+  // Breaks everything, and is not there for a while. Returns when it is back.
+  void Restart();
 
-  [[nodiscard]] const std::string& socket_path() const { return server_.socket_path(); }
+  [[nodiscard]] const std::string& address() const { return server_.address(); }
 
  private:
   void Handle(const StandInRequest& request, StandInConnection& connection);
-  [[nodiscard]] EngineFault DecideOn(const std::string& call);
-  static HttpAnswer CarryOut(const StandInRequest& request, int engine);
+  [[nodiscard]] EngineFault DecideOn(const StandInRequest& request, const std::string& call);
+  void Deny(const StandInRequest& request, StandInConnection& connection, int status) const;
+  HttpAnswer CarryOut(const StandInRequest& request, int engine) const;
   void CarryOutUnheard(const StandInRequest& request, StandInConnection& connection,
                        EngineFault fault);
   void Pass(const StandInRequest& request, StandInConnection& connection, EngineFault fault);
-  void PassStream(StandInConnection& connection, int engine, const HttpAnswer& answer,
-                  EngineFault fault);
+  void PassStream(const StandInRequest& request, StandInConnection& connection, int engine,
+                  const HttpAnswer& answer, EngineFault fault);
   void Refuse(StandInConnection& connection);
+  void BeAway();
   void Kill();
   void WaitWhileHeld(const std::string& call);
   void WaitUntilGone(StandInConnection& connection) const;
 
-  const std::string engine_socket_;
+  const std::string engine_;
+  const EngineDialect& dialect_;
   mutable std::mutex mutex_;
   Decide decide_;
   std::vector<std::string> calls_;
   std::function<void()> kill_;
   std::set<int> followers_;  // descriptors of open event streams
+  std::set<int> outputs_;    // and of streams of containers' output
+  bool events_denied_ = false;
   int outages_ = 0;
   int kills_under_way_ = 0;
   std::uint64_t released_ = 0;

@@ -1,5 +1,6 @@
 #include "tests/support/http_exchange.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -31,6 +32,29 @@ bool ReadChunks(int fd, std::string rest, std::string& body) {
   }
 }
 
+UniqueFd ConnectToPath(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return {};
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // connect(2) takes the generic address type.
+  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  if (::connect(fd.get(), generic, sizeof(address)) != 0) return {};
+  return fd;
+}
+
+UniqueFd ConnectToPort(const std::string& name) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<std::uint16_t>(std::stoul(name.substr(name.find(':') + 1))));
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  if (::connect(fd.get(), generic, sizeof(address)) != 0) return {};
+  return fd;
+}
+
 }  // namespace
 
 bool ReceiveMore(int fd, std::string& buffer) {
@@ -51,16 +75,8 @@ std::string LowerCase(std::string_view text) {
   return lower;
 }
 
-UniqueFd ConnectTo(const std::string& socket_path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_path.size() >= sizeof(address.sun_path)) return {};
-  std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  // connect(2) takes the generic address type.
-  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  if (::connect(fd.get(), generic, sizeof(address)) != 0) return {};
-  return fd;
+UniqueFd ConnectTo(const std::string& address) {
+  return IsPath(address) ? ConnectToPath(address) : ConnectToPort(address);
 }
 
 bool SendAll(int fd, std::string_view data) {

@@ -16,8 +16,12 @@ struct HttpAnswer {
   bool stream = false;  // 101, or an answer that has no end: what follows is still unread
 };
 
+// An address is a Unix socket's path, or "127.0.0.1:PORT".
+inline bool IsPath(const std::string& address) {
+  return address.starts_with('/');
+}
 // Invalid where nobody listens.
-UniqueFd ConnectTo(const std::string& socket_path);
+UniqueFd ConnectTo(const std::string& address);
 
 // False where the peer is gone.
 bool SendAll(int fd, std::string_view data);

@@ -1,11 +1,14 @@
 #include "tests/support/stand_in_server.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 #include <array>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -90,6 +93,44 @@ bool ReadRequest(int fd, std::string& buffer, StandInRequest& request) {
   return true;
 }
 
+constexpr int kBacklog = 4096;
+constexpr int kAwayMillis = 5;  // between looks whether a server that is away is back
+
+UniqueFd BindPath(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) return {};
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  // bind(2) takes the generic address type.
+  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
+  if (::bind(fd.get(), generic, sizeof(address)) != 0) return {};
+  return fd;
+}
+
+UniqueFd BindPort(sockaddr_in& address) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  auto* generic = static_cast<sockaddr*>(static_cast<void*>(&address));
+  socklen_t size = sizeof(address);
+  if (::bind(fd.get(), generic, size) != 0) return {};
+  if (::getsockname(fd.get(), generic, &size) != 0) return {};
+  return fd;
+}
+
+// Twice: only a port that was asked for by its number stays one's own while nobody listens there
+// (Linux, SOCK_BINDPORT_LOCK).
+UniqueFd BindLoopback(std::string& name) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const UniqueFd any = BindPort(address);
+  UniqueFd fd = BindPort(address);
+  name = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  return fd;
+}
+
 }  // namespace
 
 bool StandInConnection::Answer(int status, std::string_view body, std::string_view content_type) {
@@ -103,9 +144,9 @@ bool StandInConnection::Answer(int status, std::string_view body, std::string_vi
 }
 
 bool StandInConnection::BeginChunks() {
-  return SendAll(
-      fd_,
-      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+  return SendAll(fd_, std::string("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n") +
+                          (keep_ ? "" : "Connection: close\r\n") +
+                          "Transfer-Encoding: chunked\r\n\r\n");
 }
 
 bool StandInConnection::Chunk(std::string_view data) {
@@ -141,18 +182,15 @@ void StandInConnection::Reset() {
   ::shutdown(fd_, SHUT_RDWR);
 }
 
-StandInServer::StandInServer(std::string socket_path, Handler handler)
-    : socket_path_(std::move(socket_path)), handler_(std::move(handler)) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket_path_.size() >= sizeof(address.sun_path)) std::abort();
-  std::memcpy(address.sun_path, socket_path_.c_str(), socket_path_.size() + 1);
-  listener_ = UniqueFd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ::unlink(socket_path_.c_str());
-  // bind(2) takes the generic address type.
-  const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&address));
-  if (::bind(listener_.get(), generic, sizeof(address)) != 0) std::abort();
-  if (::listen(listener_.get(), 4096) != 0) std::abort();
+StandInServer::StandInServer(std::string address, Handler handler)
+    : address_(std::move(address)), handler_(std::move(handler)) {
+  if (address_ == kLoopback) {
+    listener_ = BindLoopback(address_);
+  } else {
+    ::unlink(address_.c_str());
+    listener_ = BindPath(address_);
+  }
+  if (!listener_ || ::listen(listener_.get(), kBacklog) != 0) std::abort();
   acceptor_ = std::thread([this] { Accept(); });
 }
 
@@ -160,12 +198,26 @@ StandInServer::~StandInServer() {
   stopping_ = true;
   ::shutdown(listener_.get(), SHUT_RDWR);
   acceptor_.join();
-  {
-    const std::lock_guard lock(mutex_);
-    for (Peer& peer : peers_) ::shutdown(peer.fd.get(), SHUT_RDWR);
-  }
+  HangUp();
   for (Peer& peer : peers_) peer.thread.join();
-  ::unlink(socket_path_.c_str());
+  if (IsPath(address_)) ::unlink(address_.c_str());
+}
+
+// A TCP socket that is shut down while it listens refuses connections and keeps its port.
+void StandInServer::SetAway(bool away) {
+  if (IsPath(address_)) {
+    const std::string aside = address_ + ".away";
+    std::rename((away ? address_ : aside).c_str(), (away ? aside : address_).c_str());
+  } else if (away) {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+  } else if (::listen(listener_.get(), kBacklog) != 0) {
+    std::abort();
+  }
+}
+
+void StandInServer::HangUp() {
+  const std::lock_guard lock(mutex_);
+  for (Peer& peer : peers_) ::shutdown(peer.fd.get(), SHUT_RDWR);
 }
 
 void StandInServer::Accept() {
@@ -173,8 +225,12 @@ void StandInServer::Accept() {
     UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!fd) {
       if (stopping_) return;
+      ::poll(nullptr, 0, kAwayMillis);
       continue;
     }
+    // A last piece must not wait until the one before has been acknowledged. Of TCP alone.
+    const int on = 1;
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     const std::lock_guard lock(mutex_);
     peers_.remove_if([](Peer& peer) {
       if (!peer.done) return false;

@@ -1,6 +1,6 @@
-// A small HTTP/1.1 server on a Unix socket, one thread per connection, for tests only: what stands
-// in for an engine is built on it. It speaks just enough HTTP for the clients of this project and
-// for docker's own command line.
+// A small HTTP/1.1 server on a Unix socket or a loopback port, one thread per connection, for tests
+// only: what stands in for an engine or a cluster is built on it. It speaks just enough HTTP for
+// the clients of this project and for docker's own command line.
 #pragma once
 
 #include <atomic>
@@ -52,15 +52,23 @@ class StandInConnection {
 class StandInServer {
  public:
   using Handler = std::function<void(const StandInRequest&, StandInConnection&)>;
+  static constexpr const char* kLoopback = "127.0.0.1:0";  // a port that is free
 
-  // Listens at once. Aborts the test program where it cannot.
-  StandInServer(std::string socket_path, Handler handler);
+  // `address`: a Unix socket's path, or kLoopback. Listens at once. Aborts the test program where
+  // it cannot.
+  StandInServer(std::string address, Handler handler);
   // Hangs up on everyone and joins; handlers that wait must end when PeerGone says so.
   ~StandInServer();
   StandInServer(const StandInServer&) = delete;
   StandInServer& operator=(const StandInServer&) = delete;
 
-  [[nodiscard]] const std::string& socket_path() const { return socket_path_; }
+  // The socket's path, or "127.0.0.1:PORT".
+  [[nodiscard]] const std::string& address() const { return address_; }
+  // While away nobody can connect, as to a server that is being restarted; who is connected stays
+  // so.
+  void SetAway(bool away);
+  // On everyone who is connected now.
+  void HangUp();
 
  private:
   struct Peer {
@@ -71,7 +79,7 @@ class StandInServer {
   void Accept();
   void Serve(Peer& peer);
 
-  std::string socket_path_;
+  std::string address_;
   Handler handler_;
   UniqueFd listener_;
   std::atomic<bool> stopping_{false};

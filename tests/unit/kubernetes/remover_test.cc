@@ -117,6 +117,15 @@ TEST_F(RemoverTest, EndOfTheJobIsToldByTheWatchAndNotAskedFor) {
   EXPECT_EQ(cluster_.Count(kAJob), 0U);
 }
 
+TEST_F(RemoverTest, EndOfTheJobThatIsToldBeforeTheAnswerIsNotAskedFor) {
+  ASSERT_TRUE(WatchShowsTheJob());
+  cluster_.Say("jobs", Event("DELETED", Ours("j1", "8")));
+  ASSERT_TRUE(Eventually([&] { return watcher_.SawGo(kRunId, kJobs); }));
+  cluster_.SetAnswer(kDeleteJob, Answer(200, Ours("j1")));
+  EXPECT_TRUE(Remove(Kind::kJob, "j1").confirmed_absent);
+  EXPECT_EQ(cluster_.Count(kAJob), 0U);
+}
+
 // Right after its creation: that it is missing from what has been told says nothing.
 TEST_F(RemoverTest, JobThatTheWatchHasNotToldOfYetIsAskedFor) {
   cluster_.SetAnswer(kDeleteJob, Answer(200, Ours("j1")));
@@ -181,8 +190,20 @@ TEST_F(RemoverTest, PodsThatStayAreToldOf) {
 TEST_F(RemoverTest, PodsThatWereSeenToGoAreNotAskedFor) {
   cluster_.Say("pods", Event("ADDED", Ours("p1")));
   cluster_.Say("pods", Event("DELETED", Ours("p1", "8")));
-  ASSERT_TRUE(Eventually([&] { return watcher_.SawPodsGo(kRunId); }));
+  ASSERT_TRUE(Eventually([&] { return watcher_.SawGo(kRunId, kPods); }));
   const std::size_t before = cluster_.http().requests().size();
+  EXPECT_TRUE(Remove(Kind::kPod, "").confirmed_absent);
+  EXPECT_EQ(cluster_.http().requests().size(), before);
+}
+
+TEST_F(RemoverTest, NewsOfTheLastPodsEndIsWaitedForAndNotAskedFor) {
+  cluster_.Say("pods", Event("ADDED", Ours("p1")));
+  ASSERT_TRUE(Eventually([&] { return watcher_.Shows(kRunId, kPods); }));
+  const std::size_t before = cluster_.http().requests().size();
+  std::jthread cluster([this] {
+    std::this_thread::sleep_for(milliseconds(20));  // what is tested: news that come late
+    cluster_.Say("pods", Event("DELETED", Ours("p1", "8")));
+  });
   EXPECT_TRUE(Remove(Kind::kPod, "").confirmed_absent);
   EXPECT_EQ(cluster_.http().requests().size(), before);
 }

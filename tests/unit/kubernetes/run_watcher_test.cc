@@ -131,7 +131,7 @@ TEST_F(RunWatcherTest, PodThatIsMissingFromANewListIsGone) {
   cluster_.SetList("pods", "200", "");
   cluster_.Say("pods", Event("ERROR", kGone));
   EXPECT_EQ(LostAs(), "CONTAINER_LOST");
-  EXPECT_TRUE(watcher_->SawPodsGo(RunId("r")));
+  EXPECT_TRUE(watcher_->SawGo(RunId("r"), kPods));
 }
 
 TEST_F(RunWatcherTest, PodThatIsStillInANewListIsNot) {
@@ -142,7 +142,7 @@ TEST_F(RunWatcherTest, PodThatIsStillInANewListIsNot) {
   cluster_.Say("pods", Event("ERROR", kGone));
   ASSERT_NE(cluster_.WatchUrl("pods", 2), "");
   EXPECT_TRUE(StaysOpen());
-  EXPECT_FALSE(watcher_->SawPodsGo(RunId("r")));
+  EXPECT_FALSE(watcher_->SawGo(RunId("r"), kPods));
 }
 
 TEST_F(RunWatcherTest, EndMissedByACutWatchIsFoundInTheNewList) {
@@ -235,14 +235,14 @@ TEST_F(RunWatcherTest, JobsEndIsWaitedFor) {
 
 TEST_F(RunWatcherTest, PodsGoWithTheLastOne) {
   const RunId run("r");
-  EXPECT_FALSE(watcher_->SawPodsGo(run));
+  EXPECT_FALSE(watcher_->SawGo(run, kPods));
   cluster_.Say("pods", Event("ADDED", Object("r", "u1", "7")));
   cluster_.Say("pods", Event("ADDED", Object("r", "u2", "8")));
   cluster_.Say("pods", Event("DELETED", Object("r", "u1", "9")));
   ASSERT_TRUE(Eventually([&] { return watcher_->Shows(run, kPods); }));
-  EXPECT_FALSE(watcher_->SawPodsGo(run));
+  EXPECT_FALSE(watcher_->SawGo(run, kPods));
   cluster_.Say("pods", Event("DELETED", Object("r", "u2", "10")));
-  EXPECT_TRUE(Eventually([&] { return watcher_->SawPodsGo(run); }));
+  EXPECT_TRUE(Eventually([&] { return watcher_->SawGo(run, kPods); }));
 }
 
 // By its controller, after a drain of its node: the command runs a second time.
