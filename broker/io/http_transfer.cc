@@ -58,7 +58,14 @@ bool HttpTransfer::Prepare() {
          Set(curl, CURLOPT_WRITEFUNCTION, &HttpTransfer::OnBody) &&
          Set(curl, CURLOPT_WRITEDATA, self) &&
          Set(curl, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnSend) &&
-         Set(curl, CURLOPT_PREREQDATA, self) && PrepareMethod() && PrepareHeaders();
+         Set(curl, CURLOPT_PREREQDATA, self) && (receiver_ == nullptr || PrepareBuffer()) &&
+         PrepareMethod() && PrepareHeaders();
+}
+
+// A stream is open as long as what it tells of, and hundreds may be; libcurl's own buffer is 16 KiB.
+bool HttpTransfer::PrepareBuffer() {
+  constexpr long kStreamBufferBytes = 4096;
+  return Set(handle_.get(), CURLOPT_BUFFERSIZE, kStreamBufferBytes);
 }
 
 bool HttpTransfer::PrepareMethod() {

@@ -58,6 +58,7 @@ class HttpTransfer {
   HttpTransfer(const HttpRequest& request, const StreamReceiver* receiver, Deadline deadline);
 
   [[nodiscard]] bool Prepare();
+  [[nodiscard]] bool PrepareBuffer();
   [[nodiscard]] bool PrepareMethod();
   [[nodiscard]] bool PrepareHeaders();
   [[nodiscard]] Error Failure(CURLcode code) const;
