@@ -153,6 +153,11 @@ Result<bool> JobContainer::ReadLog(run::LogPosition& position, const run::LogTak
                                    const run::Patience& patience) {
   const std::optional<PodView> pod = tracked_->pod();
   if (!pod || !HasStarted(*pod)) return true;
+  if (tracked_->log_lost()) {
+    return Fail(ErrorCode::kResourceExhausted,
+                "read the log of pod " + Quoted(pod->name) + ": the node has rotated it",
+                "LOG_INCOMPLETE");
+  }
   return ReadLogFrom(cluster_.api, pod->name, position, take, patience);
 }
 

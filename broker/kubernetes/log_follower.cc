@@ -121,6 +121,7 @@ void LogFollower::Follow(const std::stop_token& stop) {
     const std::uint64_t before = handed_on_.bytes();
     const Result<void> read = FollowOnce(pod, !ended, stop);
     if (differs_) {
+      tracked_.LoseLog();
       ended_.Set(Fail(ErrorCode::kUnavailable,
                       "follow the log of pod " + Quoted(pod) +
                           ": it is another one than before: "

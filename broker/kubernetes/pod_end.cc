@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -64,6 +65,10 @@ run::ContainerExit Terminated(const ContainerView& job) {
   }
   run::ContainerExit exit;
   exit.exit_code = job.exit_code;
+  if (job.started_at && job.finished_at && *job.finished_at >= *job.started_at) {
+    exit.ran =
+        std::chrono::duration_cast<std::chrono::milliseconds>(*job.finished_at - *job.started_at);
+  }
   exit.oom_killed = job.reason == "OOMKilled";
   if (!IsOneOf(job.reason, kStartReasons)) return exit;
   const std::optional<int> failure = CommandFailure(job.message);

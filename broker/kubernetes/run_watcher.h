@@ -53,6 +53,9 @@ class RunWatcher {
     // It is being ended on purpose: a pod that goes has been killed, and is not lost.
     void ExpectKill(bool expected = true);
     [[nodiscard]] bool kill_expected() const noexcept { return state_->kill_expected; }
+    // Its log was found to be another one than before: what was read of it cannot be gone on with.
+    void LoseLog() noexcept { state_->log_lost = true; }
+    [[nodiscard]] bool log_lost() const noexcept { return state_->log_lost; }
 
    private:
     friend class RunWatcher;
@@ -64,6 +67,7 @@ class RunWatcher {
       std::optional<run::ContainerExit> job_end;  // by the Job; see AskForPods
       std::uint64_t changes = 0;
       std::atomic<bool> kill_expected = false;
+      std::atomic<bool> log_lost = false;
       bool outlasts_cluster = false;
     };
     RunWatcher& owner_;

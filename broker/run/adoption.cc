@@ -50,6 +50,12 @@ Error StillRuns() {
   return Fail(ErrorCode::kFailedPrecondition, "its container is not known to have ended");
 }
 
+// What an engine has no room for now, or does not take, is not a start that may have gone astray.
+bool IsFinal(const Error& error) {
+  return error.code == ErrorCode::kResourceExhausted ||
+         error.code == ErrorCode::kFailedPrecondition;
+}
+
 // Nothing more is to be learned by asking again.
 bool IsAnswer(const Result<Adopted>& adopted) {
   return adopted || adopted.error().code == ErrorCode::kNotFound ||
@@ -104,7 +110,7 @@ std::optional<Ending> Adoption::Watch() {
     return ending;
   }
   if (!*found) {
-    ending.outcome = Lost(found->error().message);
+    ending.outcome = start_failed_ ? FailedToStart(found->error()) : Lost(found->error().message);
     return ending;
   }
   Adopted& adopted = **found;
@@ -161,7 +167,8 @@ std::optional<Result<Adopted>> Adoption::FindStarted() {
   for (int starts = 0;; ++starts) {
     std::optional<Result<Adopted>> found = Find();
     if (!found || !*found || (*found)->state != Adopted::State::kCreated) return found;
-    if (!(*found)->start_error.empty() || starts == kStarts) {
+    if (start_failed_ && (starts == kStarts || IsFinal(*start_failed_))) return *start_failed_;
+    if (!(*found)->start_error.empty()) {
       return Fail(ErrorCode::kFailedPrecondition,
                   "its container could not be started: " + (*found)->start_error);
     }
@@ -180,6 +187,7 @@ std::optional<Result<Adopted>> Adoption::FindStarted() {
     if (started) return found;
     if (run_.stop_token().stop_requested()) return std::nullopt;
     // The engine is asked what has come of it.
+    start_failed_ = started.error();
     Write(LogLevel::kWarning, "start its container: " + started.error().message);
     Sleep(run_.stop_token(), environment_.settings.reap_retry_min);
   }
@@ -295,6 +303,15 @@ Outcome Adoption::Lost(const std::string& why) const {
   Outcome outcome;
   outcome.kind = Kind::kLost;
   outcome.message = "the broker ended before the run did: " + why;
+  return outcome;
+}
+
+// It has never run.
+Outcome Adoption::FailedToStart(const Error& error) {
+  Outcome outcome;
+  outcome.kind = Kind::kFailed;
+  outcome.message = error.message;
+  outcome.reason = error.Reason();
   return outcome;
 }
 

@@ -44,6 +44,7 @@ class Adoption {
   [[nodiscard]] bool Leaves();
   [[nodiscard]] Outcome Unanswered() const;
   [[nodiscard]] Outcome Lost(const std::string& why) const;
+  [[nodiscard]] static Outcome FailedToStart(const Error& error);
   void Write(LogLevel level, const std::string& message) const;
 
   const Environment& environment_;
@@ -55,7 +56,8 @@ class Adoption {
   DetachedRun& watched_;
   std::shared_ptr<CancelNote> note_;
   DiskWatch disk_;
-  bool ended_ = false;  // the container is known to run no more
+  bool ended_ = false;                 // the container is known to run no more
+  std::optional<Error> start_failed_;  // the last attempt, by this broker
 };
 
 }  // namespace tidewaiter::run

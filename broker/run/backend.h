@@ -95,6 +95,9 @@ struct ContainerExit {
   // (126).
   bool command_failed = false;
   std::string message;
+  // How long it ran by the engine's clock, where that tells more than the moment at which its start
+  // and its end became known: a cluster may tell of both at once.
+  std::optional<std::chrono::milliseconds> ran;
   // Set where the engine lost the container or stopped answering about it; exit_code means nothing
   // then.
   std::optional<Error> lost;

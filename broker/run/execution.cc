@@ -167,6 +167,7 @@ Result<void> Execution::NoteLaunch(JournalEntry& entry, const std::vector<Resour
 Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
                                 OutputLimiter& output, JournalEntry& entry,
                                 const Patience& patience) {
+  const Clock::time_point asked = Clock::now();
   if (auto started = container.Start(patience); !started) {
     // It may have been started all the same: the next broker finds out.
     left_ = ShutsDownDetached();
@@ -206,6 +207,11 @@ Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
   }
   ended_ = exit && !exit->lost;
   outcome.duration = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+  // Not more than there was: an engine's clock may be set.
+  if (exit && exit->ran) {
+    const auto most = std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - asked);
+    outcome.duration = std::max(*outcome.duration, std::min(*exit->ran, most));
+  }
   if (!log_) AwaitOutput(*attachment, output, exit);
   return outcome;
 }

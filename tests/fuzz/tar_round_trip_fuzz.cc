@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/unique_fd.h"
 #include "extract/entry_path.h"
 #include "extract/modes.h"
 #include "extract/plain_reader.h"
@@ -114,7 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Must(read.files == told.files && read.folders == told.folders && read.modes == told.modes);
   // As it is read in a pod.
   RecordingSink plain;
-  const UniqueFd file = MemoryFile(archive);
+  const tidewaiter::UniqueFd file = MemoryFile(archive);
   PlainReader reader(file.get(), limits);
   Must(Extract(reader, limits, plain).has_value());
   Must(plain.files == told.files && plain.folders == told.folders && plain.modes == told.modes);

@@ -234,6 +234,7 @@ TEST(ConformityTest, WhatClustersAddOfTheirOwnConforms) {
   pod["spec"]["securityContext"]["seLinuxOptions"] = {{"level", "s0:c26,c15"}};  // OpenShift
   pod["spec"]["tolerations"].push_back({{"operator", "Exists"}});
   pod["spec"]["containers"][0]["securityContext"]["procMount"] = "Default";
+  pod["spec"]["containers"][0]["imagePullPolicy"] = "Always";  // AlwaysPullImages
   const auto conforms = CheckPod(AskedPod(), pod);
   EXPECT_TRUE(conforms.has_value()) << conforms.error().message;
 }

@@ -57,6 +57,43 @@ TEST(PodEndTest, EndOfTheContainerIsNotWaitedForThePods) {
   EXPECT_EQ(EndOf(pod)->exit_code, 4);
 }
 
+TEST(PodEndTest, NodeSaysHowLongItRan) {
+  PodView pod = Terminated(0, "Completed");
+  EXPECT_FALSE(EndOf(pod)->ran.has_value());
+  pod.job.started_at = std::chrono::system_clock::time_point(std::chrono::seconds(100));
+  pod.job.finished_at = std::chrono::system_clock::time_point(std::chrono::seconds(103));
+  EXPECT_EQ(EndOf(pod)->ran, std::chrono::seconds(3));
+  // A clock that was set back meanwhile.
+  pod.job.finished_at = std::chrono::system_clock::time_point(std::chrono::seconds(99));
+  EXPECT_FALSE(EndOf(pod)->ran.has_value());
+}
+
+TEST(PodEndTest, InputsThatWereNotUnpackedAreTheEndInTheContainersWords) {
+  PodView pod = Waiting("PodInitializing");
+  pod.phase = "Failed";
+  pod.inputs.state = State::kTerminated;
+  pod.inputs.exit_code = 1;
+  pod.inputs.reason = "Error";
+  pod.inputs.message = "tidewaiter-carrier: unpack into /x: truncated";
+  EXPECT_EQ(LostAs(pod), "INPUTS_FAILED");
+  EXPECT_THAT(EndOf(pod)->lost->message, HasSubstr("status 1: Error: tidewaiter-carrier: unpack"));
+  pod.inputs.exit_code = 0;
+  EXPECT_EQ(LostAs(pod), "POD_FAILED");
+}
+
+TEST(PodEndTest, ImageOfTheCarrierMayBeWhatHinders) {
+  for (ContainerView PodView::*const carrier : {&PodView::inputs, &PodView::outputs}) {
+    PodView pod = Waiting("PodInitializing");
+    pod.scheduled = true;
+    (pod.*carrier).state = State::kWaiting;
+    (pod.*carrier).reason = "ImagePullBackOff";
+    (pod.*carrier).message = "Back-off";
+    const Hindrance hindrance = HindranceOf(pod);
+    EXPECT_EQ(hindrance.kind, Kind::kImage);
+    EXPECT_THAT(hindrance.error.message, HasSubstr("image of the carrier: ImagePullBackOff"));
+  }
+}
+
 TEST(PodEndTest, OutOfMemoryIsTold) {
   const auto end = EndOf(Terminated(137, "OOMKilled"));
   ASSERT_TRUE(end.has_value());

@@ -234,11 +234,13 @@ TEST_F(AdoptionEndTest, AnEngineThatIsAwayForLongTakesNoTimeFromIt) {
   EXPECT_EQ(Ended().outcome->exit_code, 7);
 }
 
-TEST_F(AdoptionEndTest, OneThatTheEngineNeverStartsIsLostAfterAFewTries) {
+TEST_F(AdoptionEndTest, OneThatTheEngineNeverStartsFailsAfterAFewTriesAndSaysWhy) {
   engine.Set(Step::kStart, Way::kFail);
   Leave(false);
   Recover();
-  EXPECT_EQ(Ended().outcome->kind, Kind::kLost);
+  const auto ended = Ended();
+  EXPECT_EQ(ended.outcome->kind, Kind::kFailed);
+  EXPECT_EQ(ended.outcome->reason, "ENGINE_UNAVAILABLE");
   EXPECT_EQ(trace.Count("engine:start"), 5U);
 }
 

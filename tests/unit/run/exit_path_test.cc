@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "tests/support/core_world.h"
 
@@ -27,6 +29,31 @@ TEST_F(ExitPath, ExitStatusIsTheContainersOwn) {
   EXPECT_TRUE(client->outcome()->duration.has_value());
   EXPECT_TRUE(client->receipt()->Complete());
   ExpectNothingLeft();
+}
+
+// As a cluster does, of a command that is over when its start is known.
+TEST_F(ExitPath, EngineThatTellsOfStartAndEndAtOnceSaysHowLongItRan) {
+  constexpr std::chrono::milliseconds kRan(40);
+  engine.Set(Step::kStart, Way::kBlock);
+  Client client = Launch();
+  const auto container = engine.WaitContainer();
+  ASSERT_TRUE(trace.WaitFor("engine:start"));
+  run::ContainerExit exit = ExitedWith(0);
+  exit.ran = kRan;
+  container->Exit(exit);
+  std::this_thread::sleep_for(kRan);
+  engine.Release();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_GE(client->outcome()->duration, kRan);
+}
+
+TEST_F(ExitPath, DurationIsNotMoreThanThereWas) {
+  Client client = Launch();
+  run::ContainerExit exit = ExitedWith(0);
+  exit.ran = std::chrono::hours(1);
+  engine.WaitContainer()->Exit(exit);
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_LT(client->outcome()->duration, std::chrono::minutes(10));
 }
 
 TEST_F(ExitPath, ClientIsToldInTheOrderOfTheContract) {
