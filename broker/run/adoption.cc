@@ -150,11 +150,11 @@ std::optional<Ending> Adoption::Watch() {
   Container* const carried_by = backend_.Carriage().carried ? adopted.container.get() : nullptr;
   if ((ended_ || carried_by != nullptr) &&
       (kind == Kind::kExited || kind == Kind::kTimedOut || kind == Kind::kCommandFailed)) {
-    ending.outputs =
-        SendOutputs(environment_, facts_,
-                    {.names = detachment_.outputs,
-                     .max_bytes = static_cast<std::uint64_t>(detachment_.output_bytes)},
-                    carried_by, watched_, run_.stop_token());
+    ending.outputs = SendOutputs(environment_, facts_,
+                                 {.names = detachment_.outputs,
+                                  .max_bytes = static_cast<std::uint64_t>(detachment_.output_bytes),
+                                  .again = true},
+                                 carried_by, watched_, run_.stop_token());
     if (Leaves() && MissesOutputs(ending.outputs)) return std::nullopt;
   }
   ending.container_ended = ended_;
@@ -255,7 +255,7 @@ std::optional<Outcome> Adoption::AwaitEnd(Adopted& adopted, LogIntake& intake) {
     // Nobody was there to stop it.
     if (outcome.kind == Kind::kExited && ran > timeout) {
       outcome.kind = Kind::kTimedOut;
-      outcome.message = "it ended by itself, after its timeout, while there was no broker";
+      outcome.message = "it ended after its timeout, while there was no broker";
     }
   }
   return outcome;

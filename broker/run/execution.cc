@@ -149,8 +149,9 @@ void Execution::ReturnOutputs(const Outcome& outcome, Container* carried_by) {
   const bool wanted = outcome.kind == Kind::kExited || outcome.kind == Kind::kTimedOut ||
                       outcome.kind == Kind::kCommandFailed;
   if (!wanted || (!ended_ && carried_by == nullptr)) return;
-  outputs_ = SendOutputs(environment_, facts_, OutputsOf(admitted_.effective()), carried_by,
-                         observer_, run_.stop_token());
+  RunOutputs outputs = OutputsOf(admitted_.effective());
+  outputs.again = request_.detached;
+  outputs_ = SendOutputs(environment_, facts_, outputs, carried_by, observer_, run_.stop_token());
 }
 
 // From here on the container may run, and the next broker, if this one dies, is to go on with it.

@@ -73,7 +73,8 @@ class ClientPipe {
 
 RunOutputs OutputsOf(const policy::EffectiveRun& effective) {
   RunOutputs outputs{.names = {},
-                     .max_bytes = static_cast<std::uint64_t>(effective.limits.output_bytes)};
+                     .max_bytes = static_cast<std::uint64_t>(effective.limits.output_bytes),
+                     .again = false};
   for (const policy::Mount& mount : effective.mounts) {
     if (const auto* output = std::get_if<policy::OutputMount>(&mount.source)) {
       outputs.names.push_back(output->name);
@@ -122,7 +123,7 @@ std::vector<KeptOutput> SendOutputs(const Environment& environment, const RunFac
     RunFiles& files = *environment.files;
     Result<Omissions> fetched = Omissions();
     if (carried_by != nullptr) {
-      const bool last = &name == &outputs.names.back();
+      const bool last = !outputs.again && &name == &outputs.names.back();
       fetched = FetchOutput(files, facts.run_id, *carried_by,
                             {.name = name, .max_bytes = left, .last = last}, patience);
     }

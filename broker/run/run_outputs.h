@@ -19,6 +19,9 @@ namespace tidewaiter::run {
 struct RunOutputs {
   std::vector<std::string> names;
   std::uint64_t max_bytes = 0;
+  // What a backend carries may be asked for once more, by the next broker: nothing of a detached
+  // run is safe before its end is.
+  bool again = false;
 };
 RunOutputs OutputsOf(const policy::EffectiveRun& effective);
 
