@@ -88,6 +88,7 @@ kubernetes::KubernetesSettings ToKubernetesSettings(const Preparation& preparati
   settings.pull_failure_timeout = cluster.pull_failure_timeout;
   settings.stop_grace = preparation.config.stop_grace;
   settings.prepare_timeout = preparation.config.prepare_timeout;
+  settings.output_timeout = preparation.config.output_timeout;
   settings.finished_ttl = cluster.finished_ttl;
   settings.watch_retry_max = cluster.watch_retry_max;
   settings.watch_loss_limit = cluster.watch_loss_limit;

@@ -106,13 +106,28 @@ Result<bool> ClusterApi::Delete(const ObjectKind& kind, std::string_view name,
 Result<std::string> ClusterApi::List(const ObjectKind& kind, std::string_view query,
                                      const run::Patience& patience,
                                      const std::function<void(const Json&)>& on_item) {
+  return ListAs({}, kind, query, patience, on_item);
+}
+
+Result<std::string> ClusterApi::ListMetadata(const ObjectKind& kind, std::string_view query,
+                                             const run::Patience& patience,
+                                             const std::function<void(const Json&)>& on_item) {
+  return ListAs("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", kind, query,
+                patience, on_item);
+}
+
+Result<std::string> ClusterApi::ListAs(std::string_view accept, const ObjectKind& kind,
+                                       std::string_view query, const run::Patience& patience,
+                                       const std::function<void(const Json&)>& on_item) {
   const std::string subject = "list " + std::string(kind.plural);
   std::string next;
   for (int page = 0; page < kMaxPages; ++page) {
     std::string path = Path(kind) + "?limit=" + std::to_string(kPage);
     path.append("&").append(query);
     if (!next.empty()) path += "&continue=" + io::UrlEncode(next);
-    TW_ASSIGN(const Json list, client_.Do(Call("GET", std::move(path), subject), patience));
+    ClusterCall call = Call("GET", std::move(path), subject);
+    call.accept = accept;
+    TW_ASSIGN(const Json list, client_.Do(call, patience));
     const Json& items = At(list, {"items"});
     if (!items.is_array() && !items.is_null()) return InvalidAnswer(subject, "no items");
     for (const Json& item : items) on_item(item);

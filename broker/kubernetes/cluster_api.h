@@ -65,6 +65,11 @@ class ClusterApi {
                            const run::Patience& patience,
                            const std::function<void(const Json&)>& on_item);
 
+  // The same of their metadata alone (meta/v1 PartialObjectMetadata): Secrets are large.
+  Result<std::string> ListMetadata(const ObjectKind& kind, std::string_view query,
+                                   const run::Patience& patience,
+                                   const std::function<void(const Json&)>& on_item);
+
   // The changes after `resource_version`, one JSON object a line; bookmarks among them. Until the
   // server ends it, after some minutes.
   Result<void> Watch(const ObjectKind& kind, std::string_view query,
@@ -102,6 +107,9 @@ class ClusterApi {
   Result<bool> May(const Right& right, const run::Patience& patience);
 
  private:
+  Result<std::string> ListAs(std::string_view accept, const ObjectKind& kind,
+                             std::string_view query, const run::Patience& patience,
+                             const std::function<void(const Json&)>& on_item);
   [[nodiscard]] std::string Path(const ObjectKind& kind, std::string_view name = {}) const;
   [[nodiscard]] ClusterCall Call(std::string method, std::string path, std::string subject) const;
 

@@ -43,7 +43,8 @@ io::HttpRequest ClusterClient::Request(const ClusterCall& call, const std::strin
   request.body = call.body;
   request.tls = &access_.tls;
   request.max_response_bytes = call.max_response_bytes;
-  request.headers.emplace_back("Accept", "application/json, */*");
+  request.headers.emplace_back("Accept",
+                               call.accept.empty() ? "application/json, */*" : call.accept);
   if (!call.body.empty()) {
     request.headers.emplace_back(
         "Content-Type", call.content_type.empty() ? "application/json" : call.content_type);

@@ -32,6 +32,7 @@ struct ClusterCall {
   std::string path{};          // from the server's root, percent-encoded, query included
   std::string body{};          // JSON
   std::string content_type{};  // empty: application/json
+  std::string accept{};        // likewise
   std::string subject{};       // for errors: "create job 'tw-...'", safe to print
   Retry retry = Retry::kSafe;
   std::chrono::milliseconds budget{std::chrono::seconds(30)};

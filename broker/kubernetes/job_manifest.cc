@@ -122,7 +122,7 @@ Json PodSpec(const JobRequest& request) {
   Volumes volumes = VolumesOf(run);
   FileVolumes files = FileVolumesOf(run, request.run_id, request.inputs, settings);
   for (Json& volume : files.volumes) volumes.volumes.push_back(std::move(volume));
-  // First, so that its image is there before the job's container begins.
+  // First: what starts them begins with it. It goes on with the job where it cannot.
   Json containers = std::move(files.containers);
   containers.push_back(Container(request, std::move(volumes.mounts)));
   Json spec = {
@@ -166,9 +166,11 @@ std::string WithoutExpansion(std::string_view text) {
 
 Json JobBody(const JobRequest& request) {
   const KubernetesSettings& settings = request.settings;
-  const milliseconds longest = settings.prepare_timeout +
-                               request.admitted.effective().limits.timeout +
-                               2 * settings.stop_grace + kDeadlineSlack;
+  const policy::EffectiveRun& run = request.admitted.effective();
+  milliseconds longest =
+      settings.prepare_timeout + run.limits.timeout + 2 * settings.stop_grace + kDeadlineSlack;
+  // Its pod lives until they have been read, where a broker is away: until the next one has.
+  if (!OutputsOf(run).empty()) longest += settings.output_timeout + settings.finished_ttl;
   const auto metadata = [](const ObjectLabels& labels) {
     return Json{{"labels", labels.labels}, {"annotations", labels.annotations}};
   };

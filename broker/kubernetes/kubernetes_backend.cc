@@ -269,6 +269,8 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
                                               const run::Patience& patience) {
   using State = run::Adopted::State;
   Parts& parts = *parts_;
+  // A list that is under way may be older than what is asked for here.
+  TW_TRY(parts.watcher.WaitUntilFollowing(patience));
   // First, so that no end is missed.
   auto tracked = parts.watcher.Track(run_id, {}, /*outlasts_cluster=*/true);
   TW_ASSIGN(const Json found, parts.ReadOld(job, run_id, patience));
@@ -287,6 +289,9 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
     run::ContainerExit killed;
     killed.exit_code = 128 + SIGKILL;
     tracked->exited().Set(std::move(killed));
+    // All that is known: whether that was within its timeout.
+    adopted.started_at = ParseTime(TextAt(At(found, {"metadata"}), "creationTimestamp"));
+    adopted.finished_at = std::chrono::system_clock::now();
   }
   if (tracked->exited().Peek()) {
     adopted.state = State::kEnded;
@@ -320,7 +325,7 @@ Result<std::vector<run::Backend::Labelled>> KubernetesBackend::Parts::List(
     const std::string& query, const run::Patience& patience) {
   std::vector<Labelled> found;
   for (const Kind kind : kKinds) {
-    TW_TRY(api.List(KindOf(kind), query, patience, [&](const Json& item) {
+    TW_TRY(api.ListMetadata(KindOf(kind), query, patience, [&](const Json& item) {
       const Json& labels = At(item, {"metadata", "labels"});
       std::string uid = UidOf(item);
       if (uid.empty() || !labels.is_object() || !labels.contains(kBrokerLabel)) return;

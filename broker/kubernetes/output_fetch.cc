@@ -20,6 +20,8 @@ using std::chrono::seconds;
 // For the carrier to be started beside a job that ended at once, and for a cluster that is away.
 constexpr seconds kReachable(60);
 constexpr milliseconds kPause(500);
+// For the carrier's end to be told of.
+constexpr seconds kEnding(3);
 
 Error Failed(const std::string& subject, const std::string& why) {
   return Fail(ErrorCode::kUnavailable, subject + ": " + why, "OUTPUT_FAILED");
@@ -35,6 +37,7 @@ class Fetch {
     for (;;) {
       TW_ASSIGN(const std::string pod, AwaitCarrier());
       Result<run::Omissions> fetched = Once(pod);
+      if (fetched && request_.last) AwaitEnd();
       if (fetched || begun_ || patience_.stop.stop_requested() || reachable_.Passed()) {
         return fetched;
       }
@@ -43,6 +46,17 @@ class Fetch {
   }
 
  private:
+  // The carrier has been told to end: where that is waited for, nobody has to stop the pod.
+  void AwaitEnd() {
+    const Deadline soon = patience_.deadline.Sooner(Deadline::After(kEnding));
+    std::uint64_t seen = 0;
+    while (!soon.Passed() && !patience_.stop.stop_requested()) {
+      const std::optional<PodView> pod = tracked_.pod();
+      if (!pod || pod->Ended() || tracked_.kill_expected()) return;
+      static_cast<void>(tracked_.WaitForChange(seen, {.stop = patience_.stop, .deadline = soon}));
+    }
+  }
+
   // The pod's name, once its carrier runs.
   Result<std::string> AwaitCarrier() {
     std::uint64_t seen = 0;

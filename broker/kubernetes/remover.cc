@@ -105,7 +105,11 @@ Result<void> Remover::RemoveNamed(const ObjectKind& kind, const run::Resource& r
     if (uid.empty()) return InvalidAnswer("look up " + Quoted(resource.name), "no uid");
   }
   if (resource.kind == Kind::kJob) TW_TRY(EndPods(resource, run_id, patience));
-  if (resource.kind == Kind::kNetworkPolicy && watcher_.HasLivePods(run_id)) {
+  bool live = false;
+  if (resource.kind == Kind::kNetworkPolicy) {
+    TW_ASSIGN(live, watcher_.MayHaveLivePods(run_id, patience));
+  }
+  if (live) {
     return Fail(
         ErrorCode::kUnavailable,
         "remove network policy " + Quoted(resource.name) + ": a pod of the run may still run",
@@ -119,7 +123,8 @@ Result<void> Remover::RemoveNamed(const ObjectKind& kind, const run::Resource& r
 // a pod its grace.
 Result<void> Remover::EndPods(const run::Resource& job, const RunId& run_id,
                               const run::Patience& patience) {
-  if (!watcher_.HasLivePods(run_id)) return Ok();
+  TW_ASSIGN(const bool live, watcher_.MayHaveLivePods(run_id, patience));
+  if (!live) return Ok();
   const Result<Json> stopped = api_.Patch(kJobs, job.name, StopPatch(), patience);
   if (!stopped && stopped.error().code != ErrorCode::kNotFound) return stopped.error();
   while (watcher_.HasLivePods(run_id)) {
@@ -174,10 +179,11 @@ Result<void> Remover::RemoveAll(const ObjectKind& kind, const run::Resource& res
   const std::string query = LabelQuery(kRunLabel, run_id.value());
   for (milliseconds wait = kFirstWait;; wait = std::min(wait * 2, kLongestWait)) {
     std::vector<std::pair<std::string, std::string>> found;
-    TW_ASSIGN(const std::string version, api_.List(kind, query, patience, [&](const Json& object) {
-      if (!BelongsTo(object, settings_.broker_id, run_id)) return;
-      found.emplace_back(TextAt(At(object, {"metadata"}), "name"), UidOf(object));
-    }));
+    TW_ASSIGN(const std::string version,
+              api_.ListMetadata(kind, query, patience, [&](const Json& object) {
+                if (!BelongsTo(object, settings_.broker_id, run_id)) return;
+                found.emplace_back(TextAt(At(object, {"metadata"}), "name"), UidOf(object));
+              }));
     if (found.empty() && MayStillCome(resource)) {
       return Fail(ErrorCode::kUnavailable,
                   "remove " + std::string(kind.plural) + " of run " + Quoted(run_id.value()) +

@@ -265,10 +265,15 @@ void RunWatcher::OnListEnd(Kind Shared::*kind) {
 
 void RunWatcher::OnSilence(std::chrono::milliseconds silent, const Error& error) {
   if (silent < settings_.watch_loss_limit) return;
-  auto shared = shared_.Lock();
-  for (const auto& [run, state] : shared->tracked) {
-    if (!state->outlasts_cluster) state->exited.Set(Lost(error.message, "ENGINE_UNAVAILABLE"));
+  {
+    auto shared = shared_.Lock();
+    for (const auto& [run, state] : shared->tracked) {
+      if (state->outlasts_cluster) continue;
+      ++state->changes;
+      state->exited.Set(Lost(error.message, "ENGINE_UNAVAILABLE"));
+    }
   }
+  changed_.notify_all();
 }
 
 bool RunWatcher::Shows(const RunId& run_id, const ObjectKind& kind) {
@@ -294,6 +299,11 @@ bool RunWatcher::SawGo(const RunId& run_id, const ObjectKind& kind) {
   auto shared = shared_.Lock();
   const Kind& all = kind.plural == kPods.plural ? shared->pods : shared->jobs;
   return !all.by_run.contains(run_id.value()) && all.gone.contains(run_id.value());
+}
+
+Result<bool> RunWatcher::MayHaveLivePods(const RunId& run_id, const run::Patience& patience) {
+  if (!pods_.Following()) TW_TRY(AskForPods(run_id, {}, patience));
+  return HasLivePods(run_id);
 }
 
 bool RunWatcher::HasLivePods(const RunId& run_id) {

@@ -105,6 +105,8 @@ class RunWatcher {
   bool SawGo(const RunId& run_id, const ObjectKind& kind);
   // Whether the cluster has told of a pod of the run that is neither gone nor has run its course.
   bool HasLivePods(const RunId& run_id);
+  // The same, and the cluster is asked where no watch would have told.
+  Result<bool> MayHaveLivePods(const RunId& run_id, const run::Patience& patience);
   // Waits until there is none. False: the patience ended first.
   bool WaitUntilEnded(const RunId& run_id, const run::Patience& patience);
   // As if the watch had told of it: for one that was there before its run was tracked.

@@ -47,6 +47,8 @@ struct KubernetesSettings {
   std::chrono::milliseconds stop_grace{std::chrono::seconds(5)};
   // From the Job's creation to the start of its container, for activeDeadlineSeconds.
   std::chrono::milliseconds prepare_timeout{std::chrono::minutes(10)};
+  // For all outputs of a run; for activeDeadlineSeconds.
+  std::chrono::milliseconds output_timeout{std::chrono::minutes(10)};
   // How long a Job that has ended stays where no broker removes it: ttlSecondsAfterFinished.
   std::chrono::milliseconds finished_ttl{std::chrono::hours(1)};
   // Between attempts to open a watch again: doubles from 100 ms up to this.

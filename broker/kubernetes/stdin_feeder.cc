@@ -20,8 +20,6 @@ constexpr std::size_t kMessageBytes = std::size_t{16} << 10U;
 // Attempts to attach, until something has been sent.
 constexpr int kAttempts = 20;
 constexpr milliseconds kPause(500);
-// For the last of it to be taken, and the connection closed in order.
-constexpr seconds kClosing(30);
 // From the end of the connection to the news that it was the container's.
 constexpr seconds kNewsDelay(5);
 
@@ -88,13 +86,24 @@ bool StdinFeeder::SendSome(io::WebSocket& socket) {
 
 // Nothing where all of it was sent.
 Result<void> StdinFeeder::FeedInto(io::WebSocket& socket, const std::stop_token& stop) {
+  using Kind = io::WebSocket::Event::Kind;
+  ExecChannels channels(
+      {.on_stdout = [](std::string_view) { return Ok(); }, .on_stderr = [](std::string_view) {}});
   while (!SendSome(socket)) {
     TW_ASSIGN(const io::WebSocket::Event event, socket.Receive(stop, Deadline::Never()));
-    if (event.kind == io::WebSocket::Event::Kind::kClosed) {
+    if (event.kind == Kind::kData) {
+      const std::string_view piece(reinterpret_cast<const char*>(event.data.data()),
+                                   event.data.size());
+      TW_TRY(channels.Feed(piece, event.begins));
+    }
+    // A command that has closed its stdin reads no more, which is no fault.
+    if (const auto end = channels.end()) return *end;
+    if (event.kind == Kind::kClosed) {
       return Fail(ErrorCode::kUnavailable, "the cluster has closed the connection");
     }
   }
-  return socket.Close(stop, Deadline::After(kClosing));
+  // As long as the command takes to read it.
+  return socket.Close(stop, Deadline::Never());
 }
 
 void StdinFeeder::Feed(const std::stop_token& stop) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "tests/support/cluster_recordings.h"
 #include "tests/support/eventually.h"
 #include "tests/unit/kubernetes/watch_fixture.h"
 
@@ -31,11 +32,17 @@ struct OtherEnd {
   bool full = false;
   bool woken = false;
   bool hangs_up = false;
+  std::string says;
   bool closed_in_order = false;
 
   std::string Got() {
     const std::lock_guard lock(mutex);
     return got;
+  }
+  void Say(std::string message) {
+    const std::lock_guard lock(mutex);
+    says = std::move(message);
+    changed.notify_all();
   }
   void HangUp() {
     const std::lock_guard lock(mutex);
@@ -50,9 +57,14 @@ class Socket final : public io::WebSocket {
 
   Result<Event> Receive(const std::stop_token& stop, Deadline /*deadline*/) override {
     std::unique_lock lock(end_.mutex);
-    end_.changed.wait(lock, stop,
-                      [&] { return end_.woken || end_.hangs_up || (end_.full && end_.takes); });
+    end_.changed.wait(lock, stop, [&] {
+      return end_.woken || end_.hangs_up || !end_.says.empty() || (end_.full && end_.takes);
+    });
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "stopped");
+    if (!end_.says.empty()) {
+      said_ = std::exchange(end_.says, {});
+      return Event{.data = std::as_bytes(std::span(said_)), .begins = true, .ends = true};
+    }
     if (end_.hangs_up) return Event{.kind = Event::Kind::kClosed, .code = 1000};
     if (std::exchange(end_.woken, false)) return Event{.kind = Event::Kind::kWoken};
     end_.full = false;
@@ -78,6 +90,7 @@ class Socket final : public io::WebSocket {
   }
 
  private:
+  std::string said_;
   OtherEnd& end_;
 };
 
@@ -166,6 +179,17 @@ TEST_F(StdinFeederTest, ContainerThatEndsWithoutReadingItAllHasEnded) {
   ASSERT_TRUE(exit.has_value());
   EXPECT_FALSE(exit->lost.has_value());
   EXPECT_EQ(exit->exit_code, 3);
+}
+
+TEST_F(StdinFeederTest, CommandThatClosesItsStdinGoesOn) {
+  SayPod(kRuns);
+  Write("some");
+  ASSERT_TRUE(Eventually([&] { return end_.Got() == "some"; }));
+  end_.Say(std::string(1, '\3') + kExecSuccess);
+  // Nobody takes any more, and nobody minds.
+  EXPECT_TRUE(Eventually([&] { return Write(std::string(100'000, 'x')) == 100'000; }));
+  feeder_.reset();
+  EXPECT_FALSE(tracked_->exited().Peek().has_value());
 }
 
 TEST_F(StdinFeederTest, RunThatNeverStartsIsNotWaitedFor) {
