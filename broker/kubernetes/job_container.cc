@@ -35,11 +35,19 @@ class HindranceClock {
     if (hindrance.kind != kind_) {
       kind_ = hindrance.kind;
       since_ = Clock::now();
+      error_ = hindrance.error;
+    }
+    // Why a pull failed is told in between, and for a moment: the wait for the next one says less.
+    if (hindrance.error.message.find("ImagePullBackOff") == std::string::npos) {
+      error_ = hindrance.error;
     }
     if (kind_ == Hindrance::Kind::kNone) return Deadline::Never();
     if (hindrance.final) return Deadline::At(Clock::now());
     return Deadline::At(since_ + Limit());
   }
+
+  // What hinders it, as it was told best.
+  [[nodiscard]] const Error& error() const { return error_; }
 
  private:
   [[nodiscard]] milliseconds Limit() const {
@@ -55,6 +63,7 @@ class HindranceClock {
   const KubernetesSettings& settings_;
   Hindrance::Kind kind_ = Hindrance::Kind::kNone;
   Clock::time_point since_;
+  Error error_;
 };
 
 }  // namespace
@@ -87,7 +96,7 @@ Result<void> JobContainer::Start(const run::Patience& patience) {
     if (pod && HasStarted(*pod)) return Ok();
     const Hindrance hindrance = pod ? HindranceOf(*pod) : Hindrance();
     const Deadline until = clock.Note(hindrance);
-    if (until.Passed()) return hindrance.error.Within("start job " + Quoted(job_.name));
+    if (until.Passed()) return clock.error().Within("start job " + Quoted(job_.name));
     if (!pod && ask.Passed()) {
       TW_TRY(CheckEvents(patience));
       ask = Deadline::After(kPodDelay);
