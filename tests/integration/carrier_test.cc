@@ -339,6 +339,9 @@ TEST_F(Hold, WaitsAtSigtermToo) {
       Program(kUnshare, Beside("kill -TERM 1; sleep 1; echo done >status")).Wait(kSoon);
   EXPECT_EQ(end.status, 0) << end.err;
   EXPECT_EQ(Read(folder_ / "status"), "done\n");
+  // And for a moment more, in which whoever asked gets its answer.
+  EXPECT_GE(fs::file_time_type::clock::now() - fs::last_write_time(folder_ / "status"),
+            std::chrono::milliseconds(290));
 }
 
 TEST_F(Hold, APackingThatFailsIsNotTheLast) {

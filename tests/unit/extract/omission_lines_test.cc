@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <string>
 #include <utility>
@@ -196,6 +197,22 @@ TEST(OmissionLines, TheMessageIsBoundedAndSafeToPrint) {
         Hear({"\x1b[31m\xff\u202e\xc2\x9b" + std::string(5000, '\x02') + end}).message;
     EXPECT_THAT(hostile, StartsWith("\\x1b[31m\\xff\\xe2\\x80\\xae\\xc2\\x9b\\x02"));
     EXPECT_LT(hostile.size(), 420U);
+  }
+}
+
+// What a reader holds is the broker's memory. (A sanitizer counts none, and so holds this.)
+TEST(OmissionLines, HoweverMuchIsSaidLittleIsHeld) {
+  const auto held = [] {
+    const struct mallinfo2 now = ::mallinfo2();
+    return now.uordblks + now.hblkhd;
+  };
+  const std::string one_line(100'000, 'x');
+  const std::string lines = std::string(400, 'y') + '\n';
+  for (const std::string& piece : {one_line, lines}) {
+    OmissionReader reader([](std::string_view, std::string_view) {});
+    const std::size_t before = held();
+    for (int i = 0; i < 5000; ++i) reader.Feed(piece);
+    EXPECT_LT(held(), before + 100'000);
   }
 }
 
