@@ -31,8 +31,15 @@ std::optional<std::uint64_t> Number(std::string_view word) {
 
 bool IsCode(std::string_view word) {
   return !word.empty() && word.size() <= 64 && std::all_of(word.begin(), word.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
+}
+
+// Whether it is as Printable leaves a path: what that has escaped is not escaped a second time.
+bool IsPrintable(std::string_view path) {
+  std::string plain(path);
+  std::replace(plain.begin(), plain.end(), '\\', '/');
+  return path.size() <= kMaxPath && Printable(plain, kMaxPath) == plain;
 }
 
 }  // namespace
@@ -64,10 +71,12 @@ void OmissionReader::TakeLine(std::string_view line) {
   if (verb == "omitted" && IsCode(first) && !rest.empty()) {
     if (omitted_ || listed_ == kMaxListedOmissions) return;
     ++listed_;
-    // It was made safe where it was packed; '\\' is not escaped a second time.
-    const std::string path = Printable(rest, kMaxPath);
-    const bool safe = rest.size() <= kMaxPath && IsUtf8(rest) && !HasControl(rest);
-    take_(first, safe ? rest : std::string_view(path));
+    // It was made so where it was packed, or somebody else wrote it.
+    if (IsPrintable(rest)) {
+      take_(first, rest);
+    } else {
+      take_(first, Printable(rest, kMaxPath));
+    }
     return;
   }
   const std::string_view bytes = NextWord(rest);

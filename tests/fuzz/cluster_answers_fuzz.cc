@@ -2,20 +2,26 @@
 // that are JSON are also laid over the Job and the pod that an API server makes of a hardened run:
 // what then still conforms is still hardened.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/printable.h"
 #include "broker/kubernetes/conformity.h"
+#include "broker/kubernetes/exec_channels.h"
 #include "broker/kubernetes/labels.h"
 #include "broker/kubernetes/network_policy.h"
 #include "broker/kubernetes/pod_end.h"
 #include "broker/kubernetes/pod_view.h"
 #include "broker/kubernetes/quantity.h"
 #include "broker/kubernetes/status.h"
+#include "extract/omission_lines.h"
 #include "tests/support/cluster_recordings.h"
 
 namespace {
@@ -98,12 +104,101 @@ void CheckConformity(const Json& patch) {
   CheckPodState(pod);
 }
 
+// What came of a command in a pod.
+struct Executed {
+  std::string out;
+  std::string err;
+  std::string refusal;             // the reason
+  std::optional<std::string> end;  // its message, empty for success
+  friend bool operator==(const Executed&, const Executed&) = default;
+};
+
+// Each message is a line of `text`, in pieces of at most `piece` bytes.
+Executed Execute(std::string_view text, std::size_t piece) {
+  Executed executed;
+  kubernetes::ExecChannels channels({.on_stdout = [&](std::string_view bytes) -> Result<void> {
+                                       Require(!bytes.empty());
+                                       executed.out += bytes;
+                                       return Ok();
+                                     },
+                                     .on_stderr =
+                                         [&](std::string_view bytes) {
+                                           Require(!bytes.empty());
+                                           executed.err += bytes;
+                                         }});
+  while (!text.empty() && executed.refusal.empty()) {
+    std::string_view message = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(message.size() + 1, text.size()));
+    bool begins = true;
+    do {
+      const auto fed = channels.Feed(message.substr(0, piece), std::exchange(begins, false));
+      if (!fed) {
+        RequirePrintable(fed.error().message);
+        executed.refusal = fed.error().Reason();
+        Require(executed.refusal == "CLUSTER_INVALID_ANSWER");
+      }
+      message.remove_prefix(std::min(piece, message.size()));
+    } while (!message.empty() && executed.refusal.empty());
+  }
+  if (const auto end = channels.end()) {
+    executed.end = *end ? "" : end->error().message;
+    RequirePrintable(*executed.end);
+    Require(*end || end->error().Reason() == "EXEC_FAILED");
+  }
+  return executed;
+}
+
+void CheckChannels(std::string_view text) {
+  const Executed whole = Execute(text, text.size());
+  Require(whole.out.size() + whole.err.size() <= text.size());
+  for (const std::size_t piece : {1U, 2U, 7U}) {
+    // Of a piece that is refused nothing is kept, of those before it something may be.
+    const Executed split = Execute(text, piece);
+    Require(split.refusal == whole.refusal && (!whole.refusal.empty() || split == whole));
+  }
+}
+
+// What the broker makes of a pod's stderr.
+struct Said {
+  std::vector<std::pair<std::string, std::string>> omissions;
+  std::optional<std::uint64_t> omitted;
+  std::string message;
+  friend bool operator==(const Said&, const Said&) = default;
+};
+
+Said Hear(std::string_view text, std::size_t piece) {
+  Said said;
+  extract::OmissionReader reader([&](std::string_view code, std::string_view path) {
+    RequirePrintable(code);
+    Require(!code.empty() && code.size() <= 64 && !path.empty() && path.size() < 4200);
+    // Printable has nothing to change, but for the escape, which it would escape again.
+    std::string plain(path);
+    std::replace(plain.begin(), plain.end(), '\\', '/');
+    Require(Printable(plain, plain.size()) == plain);
+    said.omissions.emplace_back(code, path);
+  });
+  for (std::size_t at = 0; at < text.size(); at += piece) reader.Feed(text.substr(at, piece));
+  said.omitted = reader.omitted();
+  said.message = reader.message();
+  Require(said.omissions.size() <= extract::kMaxListedOmissions);
+  RequirePrintable(said.message);
+  Require(said.message.size() < 420);
+  return said;
+}
+
+void CheckOmissions(std::string_view text) {
+  const Said whole = Hear(text, std::max<std::size_t>(text.size(), 1));
+  for (const std::size_t piece : {1U, 3U, 500U}) Require(Hear(text, piece) == whole);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // The text of bytes is what a char is for.
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   CheckStatus(text);
+  CheckChannels(text);
+  CheckOmissions(text);
   static_cast<void>(kubernetes::QuantityMillis(text));
   static_cast<void>(kubernetes::ParseTime(text));
   Require(kubernetes::LabelValue(text).size() <= 63);
