@@ -62,7 +62,8 @@ bool HttpTransfer::Prepare() {
          PrepareMethod() && PrepareHeaders();
 }
 
-// A stream is open as long as what it tells of, and hundreds may be; libcurl's own buffer is 16 KiB.
+// A stream is open as long as what it tells of, and hundreds may be; libcurl's own buffer is 16
+// KiB.
 bool HttpTransfer::PrepareBuffer() {
   constexpr long kStreamBufferBytes = 4096;
   return Set(handle_.get(), CURLOPT_BUFFERSIZE, kStreamBufferBytes);

@@ -127,8 +127,8 @@ TEST(KubernetesConfig, TheExampleHasEveryDefault) {
   for (const char* key :
        {"kubeconfig", "context", "namespace", "network_policy_enforced", "node_selector",
         "tolerations", "runtime_class", "image_pull_secrets", "carrier_image", "max_input_bytes",
-        "call_timeout", "schedule_timeout", "pull_failure_timeout", "finished_ttl", "watch_retry_max",
-        "watch_loss_limit", "settle_time"}) {
+        "call_timeout", "schedule_timeout", "pull_failure_timeout", "finished_ttl",
+        "watch_retry_max", "watch_loss_limit", "settle_time"}) {
     EXPECT_THAT(table, HasSubstr(key));
   }
 }

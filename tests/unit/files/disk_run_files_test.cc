@@ -239,7 +239,7 @@ TEST_F(DiskRunFilesTest, AnOutputGoesOutWithWhatWasLeftBehind) {
   ASSERT_TRUE(extract::ExtractBytes(sent.archive, sink).has_value());
   EXPECT_THAT(sink.files, ElementsAre(std::pair<const std::string, std::string>("a", "text")));
   EXPECT_THAT(sent.end->omissions.listed, ElementsAre(run::Omission{"link", "symbolic-link"},
-                                               run::Omission{"too-big", "too-many-bytes"}));
+                                                      run::Omission{"too-big", "too-many-bytes"}));
   EXPECT_EQ(sent.end->omissions.count, 2U);
   EXPECT_EQ(sent.end->archive.bytes, 4U);
   EXPECT_EQ(sent.end->archive.archive_bytes, sent.archive.size());

@@ -273,7 +273,8 @@ TEST_F(KeptRunsTest, TextsThatAreNoneAreWrittenAsTheyCanBe) {
   run.outcome.message = "\xff" + std::string(100'000, 'x');
   run.receipt.removals[0].error = "\xfe";
   for (int i = 0; i < 1000; ++i) {
-    run.outputs[0].summary.omissions.listed.push_back({.path = std::string(4000, 'p'), .code = "c"});
+    run.outputs[0].summary.omissions.listed.push_back(
+        {.path = std::string(4000, 'p'), .code = "c"});
   }
   const auto kept = journal_->Keep(run, Deadline::Never());
   ASSERT_TRUE(kept.has_value()) << kept.error().message;
