@@ -45,6 +45,8 @@ int Hold() {
   ::sigprocmask(SIG_BLOCK, &signals, nullptr);
   while (::sigwaitinfo(&signals, nullptr) < 0) {
   }
+  // Asked again and again: what runs here by pods/exec is no child of this process, and nothing
+  // tells of its end. For as long as that lasts; the pod's own grace and deadline bound it.
   do {
     while (!IsAlone()) std::this_thread::sleep_for(kLook);
     std::this_thread::sleep_for(kFarewell);

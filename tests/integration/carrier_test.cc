@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/eventually.h"
 #include "tests/support/extraction.h"
 #include "tests/support/program.h"
 #include "tests/support/required.h"
@@ -278,12 +279,7 @@ class Hold : public Carrier {
                         program + " hold");
   }
   [[nodiscard]] bool Appears(const std::string& name) const {
-    const auto until = std::chrono::steady_clock::now() + kSoon;
-    while (!fs::exists(folder_ / name)) {
-      if (std::chrono::steady_clock::now() > until) return false;
-      ::usleep(10'000);
-    }
-    return true;
+    return Eventually(kSoon, [&] { return fs::exists(folder_ / name); });
   }
 
   static constexpr char kUnshare[] = "/usr/bin/unshare";
