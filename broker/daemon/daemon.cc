@@ -107,6 +107,7 @@ struct Daemon::Parts {
   std::unique_ptr<io::EventLoop> loop;
   std::unique_ptr<io::HttpClient> http;
   std::unique_ptr<docker::DockerBackend> backend;
+  std::unique_ptr<io::EventLoop> cluster_steps;
   std::unique_ptr<kubernetes::KubernetesBackend> cluster;  // null: none is configured
   run::Environment environment;
   std::unique_ptr<run::RunRegistry> registry;
@@ -190,8 +191,10 @@ Result<void> Daemon::Parts::ConnectBackend() {
   environment.backends = {{std::string(backend->name()), backend.get()}};
   environment.default_backend = std::string(backend->name());
   if (preparation.cluster) {
+    TW_ASSIGN(cluster_steps, io::EventLoop::Start());
     cluster = std::make_unique<kubernetes::KubernetesBackend>(
-        *http, *preparation.cluster, ToKubernetesSettings(preparation, environment.broker_id),
+        *http, *cluster_steps, *preparation.cluster,
+        ToKubernetesSettings(preparation, environment.broker_id),
         config::ToTarget(*preparation.config.kubernetes));
     environment.backends.emplace(cluster->name(), cluster.get());
   }

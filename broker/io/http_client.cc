@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "base/completion.h"
@@ -41,6 +42,10 @@ class CurlHttpClient final : public HttpClient {
     return Run(request, &receiver, stop, deadline);
   }
 
+  Result<std::unique_ptr<HttpStream>> Begin(
+      HttpRequest request, Deadline deadline, StreamReceiver receiver,
+      std::function<void(Result<HttpResponse>)> on_end) override;
+
  private:
   Result<HttpResponse> Run(const HttpRequest& request, const StreamReceiver* receiver,
                            const std::stop_token& stop, Deadline deadline);
@@ -74,6 +79,61 @@ class BoundControl {
  private:
   StreamControl* const control_;
 };
+
+// Owns what its transfer refers to, and lets go of it only when the loop has.
+class CurlStream final : public HttpStream {
+ public:
+  using OnEnd = std::function<void(Result<HttpResponse>)>;
+
+  CurlStream(EventLoop& loop, HttpMulti& multi, HttpRequest request, StreamReceiver receiver,
+             OnEnd on_end)
+      : loop_(loop),
+        multi_(multi),
+        request_(std::move(request)),
+        receiver_(std::move(receiver)),
+        on_end_(std::move(on_end)) {}
+  CurlStream(const CurlStream&) = delete;
+  CurlStream& operator=(const CurlStream&) = delete;
+  ~CurlStream() override {
+    if (!transfer_) return;
+    unwanted_ = true;
+    loop_.Post([multi = &multi_, transfer = transfer_] {
+      if (!transfer->done()) multi->Abort(transfer, transfer->CancelError());
+    });
+    over_->Wait({}, Deadline::Never());
+  }
+
+  Result<void> Start(Deadline deadline) {
+    TW_ASSIGN(transfer_, HttpTransfer::Create(request_, &receiver_, deadline));
+    control_.emplace(loop_, multi_, transfer_, receiver_.control);
+    transfer_->SetOnDone([this, over = over_](Result<HttpResponse> result) {
+      if (!unwanted_) on_end_(std::move(result));
+      over->Set(true);  // the last: then this may be gone
+    });
+    loop_.Post([multi = &multi_, transfer = transfer_] { multi->Add(transfer); });
+    return Ok();
+  }
+
+ private:
+  EventLoop& loop_;
+  HttpMulti& multi_;
+  const HttpRequest request_;
+  const StreamReceiver receiver_;
+  const OnEnd on_end_;
+  std::atomic<bool> unwanted_ = false;
+  const std::shared_ptr<Completion<bool>> over_ = std::make_shared<Completion<bool>>();
+  std::shared_ptr<HttpTransfer> transfer_;
+  std::optional<BoundControl> control_;  // goes first: nobody resumes what is going
+};
+
+Result<std::unique_ptr<HttpStream>> CurlHttpClient::Begin(HttpRequest request, Deadline deadline,
+                                                          StreamReceiver receiver,
+                                                          CurlStream::OnEnd on_end) {
+  auto stream = std::make_unique<CurlStream>(loop_, *multi_, std::move(request),
+                                             std::move(receiver), std::move(on_end));
+  TW_TRY(stream->Start(deadline));
+  return std::unique_ptr<HttpStream>(std::move(stream));
+}
 
 CurlHttpClient::~CurlHttpClient() {
   if (loop_.OnLoopThread()) return;

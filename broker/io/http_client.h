@@ -53,6 +53,19 @@ struct HttpResponse {
   [[nodiscard]] std::string_view Header(std::string_view name) const noexcept;
 };
 
+// A stream that nobody waits for (HttpClient::Begin). Destroying it ends it: once that returns,
+// none of its functions is running or will be called. Neither on the loop's thread nor in one of
+// them.
+class HttpStream {
+ public:
+  HttpStream(const HttpStream&) = delete;
+  HttpStream& operator=(const HttpStream&) = delete;
+  virtual ~HttpStream() = default;
+
+ protected:
+  HttpStream() = default;
+};
+
 class HttpClient {
  public:
   static Result<std::unique_ptr<HttpClient>> Create(EventLoop& loop);
@@ -81,6 +94,12 @@ class HttpClient {
   // even then, after all bytes have been given.
   virtual Result<HttpResponse> StreamTo(const HttpRequest& request, const std::stop_token& stop,
                                         Deadline deadline, const StreamReceiver& receiver) = 0;
+
+  // As StreamTo, without waiting: `on_end` is called once, on the loop's thread, with what StreamTo
+  // would return, and must not block. Errors: those of a request that cannot be sent.
+  virtual Result<std::unique_ptr<HttpStream>> Begin(
+      HttpRequest request, Deadline deadline, StreamReceiver receiver,
+      std::function<void(Result<HttpResponse>)> on_end) = 0;
 
  protected:
   HttpClient() = default;

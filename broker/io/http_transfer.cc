@@ -159,6 +159,7 @@ void HttpTransfer::EndWith(Result<HttpResponse> result) {
   result_ = std::move(result);
   done_.Set(true);
   handle_.reset();
+  if (on_done_) std::exchange(on_done_, {})(std::move(result_));
 }
 
 Result<HttpResponse> HttpTransfer::Wait() {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/completion.h"
 #include "base/deadline.h"
@@ -51,8 +52,12 @@ class HttpTransfer {
   void Abort(Error error);
   [[nodiscard]] bool done() const { return done_.Peek().has_value(); }
 
-  // Blocks until done. Once, on the caller's thread.
+  // Blocks until done. Once, on the caller's thread; or, where nobody waits, what is told on the
+  // loop's thread when it is done. To be set before it is handed to the loop.
   Result<HttpResponse> Wait();
+  void SetOnDone(std::function<void(Result<HttpResponse>)> on_done) {
+    on_done_ = std::move(on_done);
+  }
 
  private:
   HttpTransfer(const HttpRequest& request, const StreamReceiver* receiver, Deadline deadline);
@@ -98,6 +103,7 @@ class HttpTransfer {
 
   Result<HttpResponse> result_;  // written before done_ is set, read after
   Completion<bool> done_;
+  std::function<void(Result<HttpResponse>)> on_done_;
   // The last member, so that it goes first: libcurl must not outlive what it points to.
   std::unique_ptr<CURL, HandleDeleter> handle_;
 };

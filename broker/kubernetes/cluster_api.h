@@ -81,6 +81,11 @@ class ClusterApi {
   Result<void> ReadLog(std::string_view pod, std::string_view container, bool follow,
                        const run::Patience& patience, const io::StreamReceiver& receiver);
 
+  // The same without waiting; see ClusterClient::BeginStream.
+  Result<std::unique_ptr<io::HttpStream>> BeginLog(std::string_view pod, std::string_view container,
+                                                   bool follow, io::StreamReceiver receiver,
+                                                   std::function<void(Result<void>)> on_end);
+
   // Runs a command in a container of a pod and gives on what it writes, until it has ended: nothing
   // is read while a taker is at work. Errors besides Do's:
   // EXEC_FAILED (its exit status), EXEC_BROKEN (cut off before it was known), on_stdout's.
@@ -107,6 +112,8 @@ class ClusterApi {
   Result<bool> May(const Right& right, const run::Patience& patience);
 
  private:
+  [[nodiscard]] ClusterCall LogCall(std::string_view pod, std::string_view container,
+                                    bool follow) const;
   Result<std::string> ListAs(std::string_view accept, const ObjectKind& kind,
                              std::string_view query, const run::Patience& patience,
                              const std::function<void(const Json&)>& on_item);

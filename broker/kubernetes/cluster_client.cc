@@ -133,6 +133,26 @@ Result<void> ClusterClient::Stream(const ClusterCall& call, milliseconds silence
   }
 }
 
+Result<std::unique_ptr<io::HttpStream>> ClusterClient::BeginStream(
+    const ClusterCall& call, io::StreamReceiver receiver,
+    std::function<void(Result<void>)> on_end) {
+  TW_ASSIGN(const std::string token, tokens_.Current());
+  io::HttpRequest request = Request(call, token);
+  request.head_within = call.budget;
+  const auto tell = [this, subject = call.subject,
+                     on_end = std::move(on_end)](const Result<io::HttpResponse>& answer) {
+    if (!answer) {
+      on_end(Unreached(answer.error(), subject, {.stop = {}, .deadline = Deadline::Never()}));
+    } else if (Is2xx(answer->status)) {
+      on_end(Ok());
+    } else {
+      if (answer->status == 401) tokens_.Invalidate();
+      on_end(StatusError(answer->status, answer->body, subject));
+    }
+  };
+  return http_.Begin(std::move(request), Deadline::Never(), std::move(receiver), tell);
+}
+
 Result<std::unique_ptr<io::WebSocket>> ClusterClient::OpenSocket(const ClusterCall& call,
                                                                  std::string_view subprotocol,
                                                                  const run::Patience& patience) {

@@ -61,6 +61,13 @@ class ClusterClient {
   Result<void> Stream(const ClusterCall& call, std::chrono::milliseconds silence,
                       const run::Patience& patience, const io::StreamReceiver& receiver);
 
+  // The same without waiting: `on_end` is called once, on the HTTP client's loop; see
+  // HttpClient::Begin. Reads the token's file, where it is due. A 401 is an error, after which the
+  // token is read anew.
+  Result<std::unique_ptr<io::HttpStream>> BeginStream(const ClusterCall& call,
+                                                      io::StreamReceiver receiver,
+                                                      std::function<void(Result<void>)> on_end);
+
   // A WebSocket to what the call names. Never retried, but for a fresh token. Errors as Do.
   Result<std::unique_ptr<io::WebSocket>> OpenSocket(const ClusterCall& call,
                                                     std::string_view subprotocol,

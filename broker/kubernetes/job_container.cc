@@ -76,7 +76,8 @@ Result<std::unique_ptr<run::Attachment>> JobContainer::Attach(run::OutputSink& s
                                                               bool with_stdin,
                                                               const run::Patience& /*patience*/) {
   auto stdin_to = with_stdin ? std::make_unique<StdinFeeder>(cluster_.api, *tracked_) : nullptr;
-  return std::make_unique<LogFollower>(cluster_.api, *tracked_, sink, std::move(stdin_to));
+  return std::make_unique<LogFollower>(cluster_.api, *tracked_, sink, cluster_.steps,
+                                       std::move(stdin_to));
 }
 
 Result<void> JobContainer::Start(const run::Patience& patience) {

@@ -18,6 +18,7 @@ class JobContainer final : public run::Container {
     ClusterApi& api;
     RunWatcher& watcher;
     const KubernetesSettings& settings;
+    io::EventLoop& steps;  // for LogFollower
   };
   struct Job {
     RunId run_id;

@@ -61,7 +61,7 @@ std::string UidOf(const Json& object) {
 }  // namespace
 
 struct KubernetesBackend::Parts {
-  Parts(io::HttpClient& http, ClusterAccess access, KubernetesSettings given,
+  Parts(io::HttpClient& http, io::EventLoop& loop, ClusterAccess access, KubernetesSettings given,
         policy::KubernetesTarget stated)
       : settings(std::move(given)),
         target(std::move(stated)),
@@ -69,7 +69,8 @@ struct KubernetesBackend::Parts {
         api(client, settings),
         tags(http, settings.registry),
         watcher(api, settings),
-        remover(api, watcher, settings) {}
+        remover(api, watcher, settings),
+        steps(loop) {}
 
   const KubernetesSettings settings;
   const policy::KubernetesTarget target;
@@ -78,6 +79,7 @@ struct KubernetesBackend::Parts {
   registry::TagCheck tags;
   RunWatcher watcher;
   Remover remover;
+  io::EventLoop& steps;
   Guarded<bool> version_suits{false};
 
   Result<void> CheckVersion(const run::Patience& patience);
@@ -95,15 +97,16 @@ struct KubernetesBackend::Parts {
                                                 std::string uid,
                                                 std::unique_ptr<RunWatcher::Tracked> tracked) {
     return std::make_unique<JobContainer>(
-        JobContainer::Cluster{.api = api, .watcher = watcher, .settings = settings},
+        JobContainer::Cluster{.api = api, .watcher = watcher, .settings = settings, .steps = steps},
         JobContainer::Job{.run_id = run_id, .name = std::move(name), .uid = std::move(uid)},
         std::move(tracked));
   }
 };
 
-KubernetesBackend::KubernetesBackend(io::HttpClient& http, ClusterAccess access,
-                                     KubernetesSettings settings, policy::KubernetesTarget target)
-    : parts_(std::make_unique<Parts>(http, std::move(access), std::move(settings),
+KubernetesBackend::KubernetesBackend(io::HttpClient& http, io::EventLoop& steps,
+                                     ClusterAccess access, KubernetesSettings settings,
+                                     policy::KubernetesTarget target)
+    : parts_(std::make_unique<Parts>(http, steps, std::move(access), std::move(settings),
                                      std::move(target))) {}
 
 KubernetesBackend::~KubernetesBackend() = default;

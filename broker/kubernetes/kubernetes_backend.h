@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "broker/io/event_loop.h"
 #include "broker/io/http_client.h"
 #include "broker/kubernetes/kubeconfig.h"
 #include "broker/kubernetes/settings.h"
@@ -21,9 +22,10 @@ namespace tidewaiter::kubernetes {
 
 class KubernetesBackend final : public run::Backend {
  public:
-  // The cluster need not be there yet. `http` must outlive it, and it every Container.
-  KubernetesBackend(io::HttpClient& http, ClusterAccess access, KubernetesSettings settings,
-                    policy::KubernetesTarget target);
+  // The cluster need not be there yet. `http` and `steps`, which is another loop than its own, must
+  // outlive it, and it every Container.
+  KubernetesBackend(io::HttpClient& http, io::EventLoop& steps, ClusterAccess access,
+                    KubernetesSettings settings, policy::KubernetesTarget target);
   ~KubernetesBackend() override;
   KubernetesBackend(const KubernetesBackend&) = delete;
   KubernetesBackend& operator=(const KubernetesBackend&) = delete;

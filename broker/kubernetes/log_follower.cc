@@ -1,16 +1,11 @@
 #include "broker/kubernetes/log_follower.h"
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstddef>
-#include <optional>
 #include <span>
-#include <utility>
 
 #include "base/printable.h"
 #include "broker/kubernetes/job_manifest.h"
-#include "broker/run/pause.h"
 
 namespace tidewaiter::kubernetes {
 namespace {
@@ -38,125 +33,144 @@ bool IsKubeletsOwn(std::string_view data) {
 
 }  // namespace
 
-LogPrefix::LogPrefix() : context_(EVP_MD_CTX_new()) {
-  EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
-}
-
-void LogPrefix::Add(std::string_view data) {
-  EVP_DigestUpdate(context_.get(), data.data(), data.size());
-  bytes_ += data.size();
-}
-
-std::string LogPrefix::Digest() const {
-  // Of a copy: more may be added to this one.
-  const std::unique_ptr<EVP_MD_CTX, ContextDeleter> copy(EVP_MD_CTX_new());
-  EVP_MD_CTX_copy_ex(copy.get(), context_.get());
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int length = 0;
-  EVP_DigestFinal_ex(copy.get(), digest.data(), &length);
-  return {digest.begin(), digest.begin() + length};
-}
-
-bool LogPrefix::SameAs(const LogPrefix& other) const {
-  return bytes_ == other.bytes_ && Digest() == other.Digest();
-}
-
 LogFollower::LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink,
-                         std::unique_ptr<StdinFeeder> stdin_to)
-    : api_(api), tracked_(tracked), sink_(sink), stdin_(std::move(stdin_to)) {
+                         io::EventLoop& steps, std::unique_ptr<StdinFeeder> stdin_to)
+    : api_(api),
+      tracked_(tracked),
+      sink_(sink),
+      steps_(steps),
+      stdin_(std::move(stdin_to)),
+      wait_(kFirstRetry) {
+  life_->self = this;  // nobody has it yet
   sink_.SetResume([this] { control_.Resume(); });
-  thread_ = std::jthread([this](const std::stop_token& stop) { Follow(stop); });
+  tracked_.SetOnChange([this] { Post([](LogFollower& self) { self.OnNews(); }); });
+  Post([](LogFollower& self) { self.OnNews(); });
 }
 
 LogFollower::~LogFollower() {
-  thread_.request_stop();
-  thread_.join();
+  tracked_.SetOnChange({});
+  const auto gone = std::make_shared<Completion<bool>>();
+  steps_.Post([this, gone] {
+    life_->self = nullptr;
+    if (timer_ != 0) steps_.CancelTimer(timer_);
+    stream_.reset();
+    gone->Set(true);
+  });
+  gone->Wait({}, Deadline::Never());
   sink_.SetResume({});
 }
 
-// On the loop's thread. `seen` is what this stream has brought so far.
-io::StreamNext LogFollower::OnData(std::string_view data, LogPrefix& seen) {
-  if (seen.bytes() < handed_on_.bytes()) {
-    const auto known = std::min<std::uint64_t>(handed_on_.bytes() - seen.bytes(), data.size());
-    seen.Add(data.substr(0, known));
+template <typename Task>
+void LogFollower::Post(Task task) {
+  steps_.Post([life = life_, task = std::move(task)] {
+    if (life->self != nullptr) task(*life->self);
+  });
+}
+
+void LogFollower::CallAt(Deadline when, void (LogFollower::*step)()) {
+  if (timer_ != 0) steps_.CancelTimer(timer_);
+  timer_ = steps_.CallAt(when, [this, step] {
+    timer_ = 0;
+    (this->*step)();
+  });
+}
+
+io::StreamNext LogFollower::OnData(std::string_view data) {
+  if (seen_.bytes() < handed_on_.bytes()) {
+    const auto known = std::min<std::uint64_t>(handed_on_.bytes() - seen_.bytes(), data.size());
+    seen_.Add(data.substr(0, known));
     data.remove_prefix(known);
-    if (seen.bytes() < handed_on_.bytes()) return io::StreamNext::kMore;
-    differs_ = !seen.SameAs(handed_on_);
+    if (seen_.bytes() < handed_on_.bytes()) return io::StreamNext::kMore;
+    differs_ = !seen_.SameAs(handed_on_);
     if (differs_) return io::StreamNext::kEnd;
   }
   if (data.empty()) return io::StreamNext::kMore;
   if (tracked_.kill_expected() && IsKubeletsOwn(data)) return io::StreamNext::kEnd;
-  seen.Add(data);
+  seen_.Add(data);
   handed_on_.Add(data);
   const bool room =
       sink_.Write(run::OutputStream::kStdout, std::as_bytes(std::span(data.data(), data.size())));
   return room ? io::StreamNext::kMore : io::StreamNext::kPause;
 }
 
-Result<void> LogFollower::FollowOnce(const std::string& pod, bool follow,
-                                     const std::stop_token& stop) {
-  LogPrefix seen;
-  const io::StreamReceiver receiver{
-      .on_open = {},
-      .on_data = [&](std::string_view data) { return OnData(data, seen); },
-      .control = &control_};
-  TW_TRY(api_.ReadLog(pod, kJobContainer, follow, {.stop = stop, .deadline = Deadline::Never()},
-                      receiver));
-  // It began anew, and is shorter now than it was.
-  differs_ = differs_ || seen.bytes() < handed_on_.bytes();
-  return Ok();
+void LogFollower::OnNews() {
+  if (phase_ == Phase::kAwaitsNews) return AwaitNews();
+  if (phase_ != Phase::kAwaitsStart) return;
+  // In this order: an end that comes in between has told of its pod before.
+  const bool exited = tracked_.exited().Peek().has_value();
+  const std::optional<PodView> view = tracked_.pod();
+  if (view && HasStarted(*view)) {
+    pod_ = view->name;
+    Read();
+  } else if (exited) {
+    End(std::nullopt);
+  }
 }
 
-void LogFollower::Follow(const std::stop_token& stop) {
-  const std::optional<std::string> started = AwaitStart(tracked_, stop);
-  if (!started) {
-    ended_.Set(std::nullopt);
-    return;
+void LogFollower::Read() {
+  phase_ = Phase::kReads;
+  before_ = handed_on_.bytes();
+  seen_ = LogPrefix();
+  io::StreamReceiver receiver{.on_open = {},
+                              .on_data = [this](std::string_view data) { return OnData(data); },
+                              .control = &control_};
+  auto stream = api_.BeginLog(
+      pod_, kJobContainer, !container_ended_, std::move(receiver),
+      [this](const Result<void>& read) { Post([read](LogFollower& self) { self.OnEnd(read); }); });
+  if (!stream) return OnEnd(stream.error());
+  stream_ = *std::move(stream);
+}
+
+void LogFollower::OnEnd(const Result<void>& read) {
+  stream_.reset();
+  // It began anew, and is shorter now than it was.
+  differs_ = differs_ || (read && seen_.bytes() < handed_on_.bytes());
+  if (differs_) {
+    tracked_.LoseLog();
+    return End(Fail(ErrorCode::kUnavailable,
+                    "follow the log of pod " + Quoted(pod_) +
+                        ": it is another one than before: the node has rotated it",
+                    "LOG_INCOMPLETE"));
   }
-  const std::string& pod = *started;
-  milliseconds wait = kFirstRetry;
-  int failures = 0;
-  bool ended = false;  // the container, before the log was last asked for
-  while (!stop.stop_requested()) {
-    const std::uint64_t before = handed_on_.bytes();
-    const Result<void> read = FollowOnce(pod, !ended, stop);
-    if (differs_) {
-      tracked_.LoseLog();
-      ended_.Set(Fail(ErrorCode::kUnavailable,
-                      "follow the log of pod " + Quoted(pod) +
-                          ": it is another one than before: "
-                          "the node has rotated it",
-                      "LOG_INCOMPLETE"));
-      return;
-    }
-    if (read && ended) break;
-    if (read) {
-      const Deadline soon = Deadline::After(kUsualDelay);
-      ended = tracked_.exited().Wait(stop, Deadline::After(kNewsDelay)).has_value();
-      // What came to an end with its container is whole. Where the news of that is late, something
-      // else may have ended the stream first: the rest is asked for once more.
-      if (ended && !soon.Passed()) break;
-    }
-    const bool progress = handed_on_.bytes() != before;
-    failures = read || progress ? 0 : failures + 1;
-    // A kubelet may not know a container yet that its status tells of; one that is being removed
-    // does not come back.
-    const bool none = !read && read.error().code == ErrorCode::kNotFound;
-    if (none && (tracked_.kill_expected() || failures >= kMostFailures)) {
-      ended_.Set(read.error());
-      return;
-    }
-    if (tracked_.exited().Peek()) {
-      ended = true;
-      if (failures >= kMostFailures) {
-        ended_.Set(read.error());
-        return;
-      }
-    }
-    wait = progress ? kFirstRetry : std::min(wait * 2, kLongestRetry);
-    static_cast<void>(run::Pause(wait, {.stop = stop, .deadline = Deadline::Never()}));
+  if (read && container_ended_) return End(std::nullopt);
+  if (!read) return Again(read);
+  phase_ = Phase::kAwaitsNews;
+  usual_ = Deadline::After(kUsualDelay);
+  news_until_ = Deadline::After(kNewsDelay);
+  AwaitNews();
+}
+
+void LogFollower::AwaitNews() {
+  container_ended_ = tracked_.exited().Peek().has_value();
+  if (!container_ended_ && !news_until_.Passed()) {
+    return CallAt(news_until_, &LogFollower::AwaitNews);
   }
-  ended_.Set(std::nullopt);
+  // What came to an end with its container is whole. Where the news of that is late, something else
+  // may have ended the stream first: the rest is asked for once more.
+  if (container_ended_ && !usual_.Passed()) return End(std::nullopt);
+  Again(Ok());
+}
+
+void LogFollower::Again(const Result<void>& read) {
+  const bool progress = handed_on_.bytes() != before_;
+  failures_ = read || progress ? 0 : failures_ + 1;
+  // A kubelet may not know a container yet that its status tells of; one that is being removed does
+  // not come back.
+  const bool none = !read && read.error().code == ErrorCode::kNotFound;
+  if (none && (tracked_.kill_expected() || failures_ >= kMostFailures)) return End(read.error());
+  if (tracked_.exited().Peek()) {
+    container_ended_ = true;
+    if (failures_ >= kMostFailures) return End(read.error());
+  }
+  wait_ = progress ? kFirstRetry : std::min(wait_ * 2, kLongestRetry);
+  phase_ = Phase::kPauses;
+  CallAt(Deadline::After(wait_), &LogFollower::Read);
+}
+
+void LogFollower::End(std::optional<Error> error) {
+  phase_ = Phase::kOver;
+  if (timer_ != 0) steps_.CancelTimer(std::exchange(timer_, 0));
+  ended_.Set(std::move(error));
 }
 
 }  // namespace tidewaiter::kubernetes

@@ -1,51 +1,41 @@
 // Hands a container's output on while it runs: the cluster's log of it, from its first byte. A
 // stream that is cut is taken up again, and what was handed on is passed over by counting, provided
 // that it is still the same: a log that was rotated meanwhile is told as a loss, never pieced
-// together wrongly. One thread of its own; the sink is written to on the loop's thread.
+// together wrongly. No thread of its own, since hundreds of runs may wait: the sink is written to
+// on the HTTP client's loop, and what comes next is decided on another one.
 #pragma once
 
-#include <openssl/evp.h>
-
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-#include <thread>
+#include <string_view>
 #include <utility>
 
 #include "base/completion.h"
+#include "base/deadline.h"
 #include "base/result.h"
+#include "broker/io/event_loop.h"
 #include "broker/kubernetes/cluster_api.h"
+#include "broker/kubernetes/log_prefix.h"
 #include "broker/kubernetes/run_watcher.h"
 #include "broker/kubernetes/stdin_feeder.h"
 #include "broker/run/backend.h"
 
 namespace tidewaiter::kubernetes {
 
-// Counts what was handed on, and hashes it.
-class LogPrefix {
- public:
-  LogPrefix();
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
-  void Add(std::string_view data);
-  [[nodiscard]] bool SameAs(const LogPrefix& other) const;
-
- private:
-  [[nodiscard]] std::string Digest() const;
-  struct ContextDeleter {
-    void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-  };
-  std::unique_ptr<EVP_MD_CTX, ContextDeleter> context_;
-  std::uint64_t bytes_ = 0;
-};
-
 class LogFollower final : public run::Attachment {
  public:
-  // `tracked` and `sink` must outlive it. Begins once the run's container has started. `stdin_to`:
-  // null where it reads none.
+  // `tracked`, `sink` and `steps` must outlive it. Begins once the run's container has started.
+  // `steps`: not the HTTP client's own loop, for a token's file may be read there. `stdin_to`: null
+  // where it reads none.
   LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink,
-              std::unique_ptr<StdinFeeder> stdin_to);
+              io::EventLoop& steps, std::unique_ptr<StdinFeeder> stdin_to);
+  // On neither loop.
   ~LogFollower() override;
+  LogFollower(const LogFollower&) = delete;
+  LogFollower& operator=(const LogFollower&) = delete;
 
   Completion<std::optional<Error>>& ended() override { return ended_; }
   std::size_t WriteStdin(std::span<const std::byte> data) override {
@@ -59,19 +49,51 @@ class LogFollower final : public run::Attachment {
   }
 
  private:
-  void Follow(const std::stop_token& stop);
-  Result<void> FollowOnce(const std::string& pod, bool follow, const std::stop_token& stop);
-  io::StreamNext OnData(std::string_view data, LogPrefix& seen);
+  enum class Phase { kAwaitsStart, kReads, kAwaitsNews, kPauses, kOver };
+  // What tasks hold that may run when this is gone.
+  struct Life {
+    LogFollower* self = nullptr;  // the steps' loop only
+  };
+
+  // On the HTTP client's loop.
+  io::StreamNext OnData(std::string_view data);
+  // The rest on the steps' loop.
+  void OnNews();
+  void Read();
+  void OnEnd(const Result<void>& read);
+  void AwaitNews();
+  void Again(const Result<void>& read);
+  void End(std::optional<Error> error);
+  // Posts a call of this object, as long as there is one.
+  template <typename Task>
+  void Post(Task task);
+  void CallAt(Deadline when, void (LogFollower::*step)());
 
   ClusterApi& api_;
   RunWatcher::Tracked& tracked_;
   run::OutputSink& sink_;
+  io::EventLoop& steps_;
   const std::unique_ptr<StdinFeeder> stdin_;
+  const std::shared_ptr<Life> life_ = std::make_shared<Life>();
   io::StreamControl control_;
+
+  Phase phase_ = Phase::kAwaitsStart;
+  std::string pod_;
+  std::unique_ptr<io::HttpStream> stream_;
+  io::EventLoop::TimerId timer_ = 0;
+  bool container_ended_ = false;  // before the log was last asked for
+  std::uint64_t before_ = 0;      // what had been handed on by then
+  int failures_ = 0;
+  std::chrono::milliseconds wait_;
+  Deadline usual_ = Deadline::Never();
+  Deadline news_until_ = Deadline::Never();
+
+  // While it reads of the HTTP client's loop, else of the steps'.
+  LogPrefix seen_;  // what this stream has brought so far
   LogPrefix handed_on_;
   bool differs_ = false;
+
   Completion<std::optional<Error>> ended_;
-  std::jthread thread_;  // last: it uses the others
 };
 
 }  // namespace tidewaiter::kubernetes

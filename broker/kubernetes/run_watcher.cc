@@ -68,6 +68,11 @@ bool RunWatcher::Tracked::WaitForChange(std::uint64_t& seen, const run::Patience
   return changed;
 }
 
+void RunWatcher::Tracked::SetOnChange(std::function<void()> on_change) {
+  const auto shared = owner_.shared_.Lock();
+  state_->on_change = std::move(on_change);
+}
+
 void RunWatcher::Tracked::ExpectKill(bool expected) {
   const auto shared = owner_.shared_.Lock();
   state_->kill_expected = expected;
@@ -120,7 +125,7 @@ void RunWatcher::Settle(const RunId& run_id) {
     if (found == shared->tracked.end()) return;
     Tracked::State& state = *found->second;
     if (!state.pod && state.job_end) state.exited.Set(*std::exchange(state.job_end, {}));
-    ++state.changes;
+    const Tracked::State::Change change{state};
   }
   changed_.notify_all();
 }
@@ -150,7 +155,7 @@ void RunWatcher::OnObject(Kind Shared::*kind, const Json& object) {
 void RunWatcher::OnPod(Tracked::State& state, const Json& pod) {
   std::optional<PodView> view = ReadPod(pod);
   if (!view) return;
-  ++state.changes;
+  const Tracked::State::Change change{state};
   if (state.pod && state.pod->uid != view->uid) {
     // The controller has made another one in its place, which runs the command again.
     state.exited.Set(
@@ -179,7 +184,7 @@ void RunWatcher::OnJob(Tracked::State& state, const Json& job) {
     const std::string reason = TextAt(condition, "reason");
     const std::string why =
         Printable(reason, 64) + ": " + Printable(TextAt(condition, "message"), 400);
-    ++state.changes;
+    const Tracked::State::Change change{state};
     state.job_end = Lost("the Job is " + type + ", and no pod of it is there to tell more: " + why,
                          reason == "DeadlineExceeded" ? "JOB_DEADLINE_EXCEEDED" : "JOB_FAILED");
   }
@@ -188,7 +193,7 @@ void RunWatcher::OnJob(Tracked::State& state, const Json& job) {
 // Its pods, if there are any, go with it, and tell how they ended.
 void RunWatcher::OnJobGone(Tracked::State& state) {
   if (state.pod) return;
-  ++state.changes;
+  const Tracked::State::Change change{state};
   if (state.kill_expected) {
     state.exited.Set(Killed());
     return;
@@ -201,7 +206,7 @@ void RunWatcher::OnJobGone(Tracked::State& state) {
 
 void RunWatcher::OnPodGone(Tracked::State& state, const std::string& uid) {
   if (!state.pod || state.pod->uid != uid) return;
-  ++state.changes;
+  const Tracked::State::Change change{state};
   if (state.kill_expected) {
     state.exited.Set(Killed());
   } else {
@@ -269,7 +274,7 @@ void RunWatcher::OnSilence(std::chrono::milliseconds silent, const Error& error)
     auto shared = shared_.Lock();
     for (const auto& [run, state] : shared->tracked) {
       if (state->outlasts_cluster) continue;
-      ++state->changes;
+      const Tracked::State::Change change{*state};
       state->exited.Set(Lost(error.message, "ENGINE_UNAVAILABLE"));
     }
   }

@@ -50,6 +50,9 @@ class RunWatcher {
     // Waits for a change of any of these since `seen`, which is moved along. False: the
     // patience ended first.
     bool WaitForChange(std::uint64_t& seen, const run::Patience& patience);
+    // Called at each such change, under the watcher's lock: it must neither block nor ask this.
+    // None comes after it has been taken away.
+    void SetOnChange(std::function<void()> on_change);
     // It is being ended on purpose: a pod that goes has been killed, and is not lost.
     void ExpectKill(bool expected = true);
     [[nodiscard]] bool kill_expected() const noexcept { return state_->kill_expected; }
@@ -66,6 +69,15 @@ class RunWatcher {
       std::optional<PodView> pod;
       std::optional<run::ContainerExit> job_end;  // by the Job; see AskForPods
       std::uint64_t changes = 0;
+      std::function<void()> on_change;
+      // Tells of a change when it is complete.
+      struct Change {
+        State& state;
+        ~Change() {
+          ++state.changes;
+          if (state.on_change) state.on_change();
+        }
+      };
       std::atomic<bool> kill_expected = false;
       std::atomic<bool> log_lost = false;
       bool outlasts_cluster = false;

@@ -3,8 +3,10 @@
 
 #include <condition_variable>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -68,6 +70,17 @@ class FakeHttp final : public io::HttpClient {
     return answer;
   }
 
+  // The same on a thread of its own.
+  Result<std::unique_ptr<io::HttpStream>> Begin(
+      io::HttpRequest request, Deadline deadline, io::StreamReceiver receiver,
+      std::function<void(Result<io::HttpResponse>)> on_end) override {
+    return std::unique_ptr<io::HttpStream>(std::make_unique<OwnThread>(
+        [=, this](const std::stop_token& stop) {
+          auto result = StreamTo(request, stop, deadline, receiver);
+          if (!stop.stop_requested()) on_end(std::move(result));
+        }));
+  }
+
   // "METHOD URL" of every Fetch so far.
   std::vector<std::string> Asked() {
     const std::lock_guard lock(mutex_);
@@ -83,6 +96,15 @@ class FakeHttp final : public io::HttpClient {
   }
 
  private:
+  class OwnThread final : public io::HttpStream {
+   public:
+    explicit OwnThread(std::function<void(const std::stop_token&)> work)
+        : thread_(std::move(work)) {}
+
+   private:
+    std::jthread thread_;
+  };
+
   const Handler handler_;
   const StreamHandler stream_;
   std::mutex mutex_;

@@ -16,7 +16,9 @@ using testing::Answer;
 
 class AdoptionTest : public ClusterTest {
  protected:
-  AdoptionTest() : backend_(cluster_.http(), Access(), settings_, {}) {}
+  AdoptionTest()
+      : steps_(*io::EventLoop::Start()),
+        backend_(cluster_.http(), *steps_, Access(), settings_, {}) {}
 
   // Of a Job with this annotation, and with these pods.
   Result<run::Adopted> Adopt(const std::string& annotations, const std::string& pods) {
@@ -29,6 +31,7 @@ class AdoptionTest : public ClusterTest {
                           Soon());
   }
 
+  std::unique_ptr<io::EventLoop> steps_;
   KubernetesBackend backend_;
 };
 
