@@ -65,7 +65,7 @@ bool HttpTransfer::Prepare() {
 // A stream is open as long as what it tells of, and hundreds may be; libcurl's own buffer is 16
 // KiB.
 bool HttpTransfer::PrepareBuffer() {
-  constexpr long kStreamBufferBytes = 4096;
+  constexpr long kStreamBufferBytes = 1024;
   return Set(handle_.get(), CURLOPT_BUFFERSIZE, kStreamBufferBytes);
 }
 

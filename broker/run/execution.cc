@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/printable.h"
+#include "base/stack_trim.h"
 #include "broker/run/run_inputs.h"
 #include "broker/run/run_outputs.h"
 #include "broker/run/stop_container.h"
@@ -182,6 +183,7 @@ Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
     observer_.OnStarted(image_, container_id_);
   }
 
+  TrimStack();
   exit = AwaitExit(container, attachment, output);
   Outcome outcome;
   if (exit) {

@@ -1,0 +1,11 @@
+// Gives the memory of a stack back that deeper calls have used, and that a thread which is about to
+// wait for hours does not need.
+#pragma once
+
+namespace tidewaiter {
+
+// Of the calling thread, where it is no SizedThread's either. Nothing that is in use is touched;
+// where the stack's bounds cannot be told, nothing happens.
+void TrimStack() noexcept;
+
+}  // namespace tidewaiter
