@@ -65,7 +65,8 @@ class FakeHttp final : public io::HttpClient {
       return changed.wait(lock, stop, [&] { return resumed; });
     };
     if (receiver.control != nullptr) receiver.control->Bind([&] { set_resumed(true); });
-    Result<io::HttpResponse> answer = stream_(request, receiver.on_open, on_data, stop);
+    const auto on_open = receiver.on_open ? receiver.on_open : [] {};
+    Result<io::HttpResponse> answer = stream_(request, on_open, on_data, stop);
     if (receiver.control != nullptr) receiver.control->Bind(nullptr);
     return answer;
   }

@@ -1,5 +1,5 @@
 // A cluster by script: lists and objects as the test sets them, and watches into which it speaks,
-// each until the test cuts it.
+// each until the test cuts it. A pod's log is spoken into likewise, as "log".
 #pragma once
 
 #include <chrono>
@@ -85,6 +85,7 @@ class ScriptedCluster {
            request.url.find(method_and_part.substr(space + 1)) != std::string::npos;
   }
   static std::string PluralOf(const std::string& url) {
+    if (url.find("/log?") != std::string::npos) return "log";
     for (const char* plural : {"jobs", "pods", "secrets", "networkpolicies", "events"}) {
       if (url.find(std::string("/") + plural) != std::string::npos) return plural;
     }
