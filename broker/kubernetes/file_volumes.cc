@@ -14,7 +14,7 @@ constexpr std::string_view kProgram = "/tidewaiter-carrier";
 constexpr std::string_view kPartsFolder = "/tidewaiter/parts";
 constexpr std::string_view kInputsFolder = "/tidewaiter/inputs";
 constexpr std::string_view kOutputsFolder = "/tidewaiter/outputs";
-// In an input's volume: the carrier makes it, so that it is the run's user's and not root's.
+// In a volume: the carrier makes it, so that it is the run's user's and not root's.
 constexpr std::string_view kFiles = "files";
 
 // Enough to pack and unpack; it holds names, and no content.
@@ -94,35 +94,47 @@ Json PartsVolume(const RunId& run_id, const std::vector<InputParts>& inputs) {
   return {{"name", "parts"}, {"projected", {{"sources", std::move(sources)}}}};
 }
 
-void AddInputs(FileVolumes& files, const policy::EffectiveRun& run, const RunId& run_id,
-               const std::vector<InputParts>& inputs, const KubernetesSettings& settings) {
+// What the carrier does before the job starts.
+struct Preparation {
+  std::vector<std::string> arguments{"prepare"};
+  Json mounts = Json::array();
+  std::int64_t storage = 0;
+};
+
+void AddInputs(FileVolumes& files, Preparation& preparation, const policy::EffectiveRun& run,
+               const RunId& run_id, const std::vector<InputParts>& inputs,
+               const KubernetesSettings& settings) {
   if (inputs.empty()) return;
-  const std::int64_t storage = InputStorage(run, settings);
-  std::vector<std::string> arguments{"unpack"};
-  Json mounts = Json::array({{{"name", "parts"}, {"mountPath", kPartsFolder}, {"readOnly", true}}});
+  preparation.storage += InputStorage(run, settings);
   files.volumes.push_back(PartsVolume(run_id, inputs));
+  preparation.mounts.push_back(
+      {{"name", "parts"}, {"mountPath", kPartsFolder}, {"readOnly", true}});
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::string folder = fmt::format("{}/{}", kInputsFolder, i);
-    files.volumes.push_back(DiskVolume(InputVolume(i), storage));
-    mounts.push_back({{"name", InputVolume(i)}, {"mountPath", folder}});
-    arguments.push_back(fmt::format("{}/{}", kPartsFolder, i));
-    arguments.push_back(fmt::format("{}/{}", folder, kFiles));
+    files.volumes.push_back(DiskVolume(InputVolume(i), InputStorage(run, settings)));
+    preparation.mounts.push_back({{"name", InputVolume(i)}, {"mountPath", folder}});
+    for (std::string word : {std::string("input"), fmt::format("{}/{}", kPartsFolder, i),
+                             fmt::format("{}/{}", folder, kFiles)}) {
+      preparation.arguments.push_back(std::move(word));
+    }
   }
-  files.init_containers.push_back(
-      Carrier(kInputsContainer, std::move(arguments), storage, std::move(mounts), run, settings));
 }
 
-void AddOutputs(FileVolumes& files, const policy::EffectiveRun& run,
+void AddOutputs(FileVolumes& files, Preparation& preparation, const policy::EffectiveRun& run,
                 const KubernetesSettings& settings) {
   const std::vector<std::string> outputs = OutputsOf(run);
   if (outputs.empty()) return;
   const std::int64_t storage = run.limits.output_bytes + kVolumeOverhead;
   Json mounts = Json::array();
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    files.volumes.push_back(DiskVolume(OutputVolume(i), storage));
     // A plain name (policy/plain_name.h).
-    mounts.push_back({{"name", OutputVolume(i)},
-                      {"mountPath", fmt::format("{}/{}", kOutputsFolder, outputs[i])}});
+    const std::string folder = fmt::format("{}/{}", kOutputsFolder, outputs[i]);
+    files.volumes.push_back(DiskVolume(OutputVolume(i), storage));
+    preparation.mounts.push_back({{"name", OutputVolume(i)}, {"mountPath", folder}});
+    for (std::string word : {std::string("output"), fmt::format("{}/{}", folder, kFiles)}) {
+      preparation.arguments.push_back(std::move(word));
+    }
+    mounts.push_back({{"name", OutputVolume(i)}, {"mountPath", folder}, {"subPath", kFiles}});
   }
   files.containers.push_back(
       Carrier(kOutputsContainer, {"hold"}, storage, std::move(mounts), run, settings));
@@ -151,8 +163,14 @@ FileVolumes FileVolumesOf(const policy::EffectiveRun& run, const RunId& run_id,
                           const std::vector<InputParts>& inputs,
                           const KubernetesSettings& settings) {
   FileVolumes files;
-  AddInputs(files, run, run_id, inputs, settings);
-  AddOutputs(files, run, settings);
+  Preparation preparation;
+  AddInputs(files, preparation, run, run_id, inputs, settings);
+  AddOutputs(files, preparation, run, settings);
+  if (files.volumes.empty()) return files;
+  // Of a run with outputs alone, too: a carrier that cannot be had ends it before its command runs.
+  files.init_containers.push_back(Carrier(kPrepareContainer, std::move(preparation.arguments),
+                                          std::max(preparation.storage, kVolumeOverhead),
+                                          std::move(preparation.mounts), run, settings));
   return files;
 }
 
@@ -164,7 +182,8 @@ Json FileMount(const policy::EffectiveRun& run, const policy::Mount& mount) {
              {"subPath", kFiles}};
   } else if (const auto* output = std::get_if<policy::OutputMount>(&mount.source)) {
     entry = {{"name", OutputVolume(IndexIn(OutputsOf(run), output->name))},
-             {"mountPath", mount.target}};
+             {"mountPath", mount.target},
+             {"subPath", kFiles}};
   }
   if (!entry.is_null() && mount.read_only) entry["readOnly"] = true;
   return entry;

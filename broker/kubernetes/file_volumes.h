@@ -1,5 +1,6 @@
 // How a run's files are in its pod: a volume for each input and each output, what unpacks the
-// inputs before the job's container starts, and what keeps the outputs after it has ended
+// inputs and makes the outputs' folders before the job's container starts, and what keeps the
+// outputs after it has ended
 // (extract/carrier). Pure.
 #pragma once
 
@@ -17,7 +18,7 @@
 namespace tidewaiter::kubernetes {
 
 // Names of the carrier's containers: fixed by us, so that no job's output can be taken for theirs.
-inline constexpr std::string_view kInputsContainer = "inputs";
+inline constexpr std::string_view kPrepareContainer = "prepare";
 inline constexpr std::string_view kOutputsContainer = "outputs";
 
 // An input on its way: in so many Secrets.

@@ -124,10 +124,11 @@ std::optional<run::ContainerExit> EndOf(const PodView& pod, bool kill_expected) 
       !EndedBefore(pod.job, *pod.deletion_requested_at)) {
     return Lost("CONTAINER_LOST", "the pod is being deleted behind the broker's back");
   }
-  if (pod.inputs.state == State::kTerminated && pod.inputs.exit_code != 0) {
-    return Lost("INPUTS_FAILED", "unpack the inputs in the pod: status " +
-                                     std::to_string(pod.inputs.exit_code) + ": " +
-                                     Told(pod.inputs.reason, pod.inputs.message));
+  const ContainerView& preparation = pod.preparation;
+  if (preparation.state == State::kTerminated && preparation.exit_code != 0) {
+    return Lost("PREPARE_FAILED", "prepare the run's files in the pod: status " +
+                                      std::to_string(preparation.exit_code) + ": " +
+                                      Told(preparation.reason, preparation.message));
   }
   if (pod.job.state == State::kTerminated) return Terminated(pod.job);
   if (!pod.Ended()) return std::nullopt;
@@ -149,7 +150,7 @@ Hindrance HindranceOf(const PodView& pod) {
     std::string_view whose;
   };
   for (const auto& [container, whose] :
-       {Named{pod.inputs, " of the carrier"}, Named{pod.outputs, " of the carrier"},
+       {Named{pod.preparation, " of the carrier"}, Named{pod.outputs, " of the carrier"},
         Named{pod.job, ""}}) {
     Hindrance hindrance = HindranceOf(container, whose);
     if (hindrance.kind != Kind::kNone) return hindrance;

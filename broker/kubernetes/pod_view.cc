@@ -134,7 +134,7 @@ std::optional<PodView> ReadPod(const Json& pod) {
   const Json& containers = At(status, {"containerStatuses"});
   view.job = FindContainer(containers, kJobContainer);
   view.outputs = FindContainer(containers, kOutputsContainer);
-  view.inputs = FindContainer(At(status, {"initContainerStatuses"}), kInputsContainer);
+  view.preparation = FindContainer(At(status, {"initContainerStatuses"}), kPrepareContainer);
   return view;
 }
 

@@ -35,7 +35,7 @@ struct PodView {
   std::optional<std::chrono::system_clock::time_point> deletion_requested_at;
   ContainerView job;
   // The carrier's, where the run has files (file_volumes.h).
-  ContainerView inputs;
+  ContainerView preparation;
   ContainerView outputs;
 
   // It has run its course, whatever of it is known.

@@ -65,7 +65,7 @@ class Carrier : public ::testing::Test {
     }
   }
   void RefusesToUnpack(const std::string& cause) const {
-    const auto end = Run({"unpack", parts_, to_});
+    const auto end = Run({"prepare", "input", parts_, to_});
     EXPECT_EQ(end.status, 1);
     EXPECT_EQ(end.out, "");
     EXPECT_THAT(end.err, HasSubstr("tidewaiter-carrier: "));
@@ -97,7 +97,7 @@ TEST_F(Carrier, ATreeThatIsPackedSplitAndUnpackedIsTheSame) {
   ASSERT_EQ(packed.status, 0) << packed.err;
   EXPECT_EQ(packed.err, "packed 11 " + std::to_string(big.size() + 4 + 4 + 2 + 4 + 0 + 1) + " 0\n");
   SplitInParts(packed.out, 100'000);
-  const auto unpacked = Run({"unpack", parts_, to_});
+  const auto unpacked = Run({"prepare", "input", parts_, to_});
   ASSERT_EQ(unpacked.status, 0) << unpacked.err;
   EXPECT_EQ(unpacked.out + unpacked.err, "");
   EXPECT_TRUE(TreeOf(to_) == TreeOf(from_));
@@ -110,16 +110,31 @@ TEST_F(Carrier, SeveralInputsAreUnpackedOneAfterAnother) {
   SplitInParts(TarBytes().File("a", "1").Ended(), 512);
   fs::create_directory(folder_ / "others");
   std::ofstream(folder_ / "others/0") << TarBytes().File("b", "2").Ended();
-  const auto end = Run({"unpack", parts_, to_, folder_ / "others", folder_ / "second"});
+  const auto end =
+      Run({"prepare", "input", parts_, to_, "input", folder_ / "others", folder_ / "second"});
   EXPECT_EQ(end.status, 0) << end.err;
   EXPECT_EQ(TreeOf(to_), (Tree{{"a", "100644 1"}}));
   EXPECT_EQ(TreeOf(folder_ / "second"), (Tree{{"b", "100644 2"}}));
 }
 
+// Of both kinds together, and what was made before stays.
+TEST_F(Carrier, AnOutputsFolderIsItsUsersOwn) {
+  SplitInParts(TarBytes().File("a", "1").Ended(), 512);
+  const std::string output = folder_ / "output";
+  const auto end = Run({"prepare", "input", parts_, to_, "output", output});
+  EXPECT_EQ(end.status, 0) << end.err;
+  EXPECT_EQ(end.out + end.err, "");
+  EXPECT_EQ(fs::status(output).permissions(), fs::perms::owner_all);
+  EXPECT_EQ(TreeOf(to_), (Tree{{"a", "100644 1"}}));
+  const auto again = Run({"prepare", "output", output});
+  EXPECT_EQ(again.status, 1);
+  EXPECT_EQ(again.err, "tidewaiter-carrier: make the output folder " + output + ": File exists\n");
+}
+
 TEST_F(Carrier, TheUmaskDoesNotCount) {
   SplitInParts(TarBytes().Folder("d/").File("d/f").Ended(), 512);
   const mode_t before = ::umask(077);
-  const auto end = Run({"unpack", parts_, to_});
+  const auto end = Run({"prepare", "input", parts_, to_});
   ::umask(before);
   EXPECT_EQ(end.status, 0) << end.err;
   EXPECT_EQ(TreeOf(to_), (Tree{{"d", "40755"}, {"d/f", "100644 x"}}));
@@ -137,7 +152,7 @@ TEST_F(Carrier, WhatCannotGoIsToldAndLeftOut) {
             "omitted symbolic-link link\nomitted fifo pipe\nomitted too-many-bytes too-big\n"
             "packed 1 5 3\n");
   SplitInParts(packed.out, 1'000'000);
-  ASSERT_EQ(Run({"unpack", parts_, to_}).status, 0);
+  ASSERT_EQ(Run({"prepare", "input", parts_, to_}).status, 0);
   EXPECT_EQ(TreeOf(to_), (Tree{{"fits", "100644 12345"}}));
 }
 
@@ -236,9 +251,12 @@ TEST_F(Carrier, UsageIsStatusTwo) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{},
                                              {"help"},
-                                             {"unpack"},
-                                             {"unpack", parts_},
-                                             {"unpack", parts_, to_, parts_},
+                                             {"prepare"},
+                                             {"prepare", "input", parts_},
+                                             {"prepare", "input", "", to_},
+                                             {"prepare", "input", parts_, to_, "input", parts_},
+                                             {"prepare", "output"},
+                                             {"prepare", "output", to_, parts_},
                                              {"pack", from_},
                                              {"pack", from_, kMuch, "first"},
                                              {"pack", from_, kMuch, "last", "more"},
@@ -311,7 +329,7 @@ TEST_F(Hold, EndsAfterTheLastPackingWhichIsWhole) {
   EXPECT_EQ(Read(folder_ / "status"), "0\n");
   EXPECT_EQ(Read(folder_ / "err"), "packed 1 3145728 0\n");
   SplitInParts(Read(folder_ / "a.tar"), 1'000'000);
-  ASSERT_EQ(Run({"unpack", parts_, to_}).status, 0);
+  ASSERT_EQ(Run({"prepare", "input", parts_, to_}).status, 0);
   EXPECT_TRUE(TreeOf(to_) == TreeOf(from_));
 }
 

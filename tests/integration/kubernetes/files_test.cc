@@ -81,7 +81,8 @@ TEST_F(KubernetesFiles, TheyAreTheSameOnBothBackends) {
   Begin();
   const std::string script =
       "cp -r /code/. /out && /code/sub/tool && cd /out && ln -s a link && mkfifo pipe && "
-      "mkdir closed && echo x > closed/y && chmod 0 closed && stat -c '%n %u %g %a' /code /code/a; "
+      "mkdir closed && echo x > closed/y && chmod 0 closed && stat -c '%n %u %g %a' /code /code/a "
+      "/out; "
       "touch /code/new 2>&1 || echo read-only; exit 5";
   const Program::Ended cluster = WithFiles("kubernetes", folder_ / "cluster", script);
   const Program::Ended engine = WithFiles("docker", folder_ / "engine", script);
@@ -165,16 +166,20 @@ TEST_F(KubernetesFiles, CarrierThatIsNoneIsToldInTheClustersWords) {
   const Program::Ended ended = WithFiles("kubernetes", folder_ / "result", "echo ran");
   EXPECT_EQ(ended.status, 125);
   EXPECT_EQ(ended.out, "");
-  EXPECT_THAT(ended.err,
-              AllOf(HasSubstr("unpack the inputs in the pod"), HasSubstr("/tidewaiter-carrier")));
+  EXPECT_THAT(ended.err, AllOf(HasSubstr("prepare the run's files in the pod"),
+                               HasSubstr("/tidewaiter-carrier")));
   EXPECT_EQ(RecordedOutcome(), "FAILED");
 }
 
-TEST_F(KubernetesFiles, CarrierThatCannotBePulledIsNamed) {
+// Nothing runs whose outputs could not be had.
+TEST_F(KubernetesFiles, CarrierThatCannotBePulledEndsTheRunBeforeItsCommandRuns) {
   Begin({.cluster = "pull_failure_timeout = \"2s\"\n",
          .carrier = lab_.registry + "/lab/carrier@sha256:" + std::string(64, '0')});
-  const Program::Ended ended = WithFiles("kubernetes", folder_ / "result", "echo ran");
+  const Program::Ended ended =
+      Ask(RunWords({"--backend", "kubernetes", "--output", "built=/out:" + (folder_ / "result")},
+                   {"sh", "-c", "echo ran"}));
   EXPECT_EQ(ended.status, 125);
+  EXPECT_EQ(ended.out, "");
   EXPECT_THAT(ended.err, HasSubstr("pull the image of the carrier"));
 }
 

@@ -45,15 +45,17 @@ class FileVolumesTest : public ::testing::Test {
   KubernetesSettings settings_ = TestSettings();
 };
 
-TEST_F(FileVolumesTest, EachInputIsUnpackedBeforeTheJobFromItsPartsInOrder) {
+TEST_F(FileVolumesTest, InputsAreUnpackedAndOutputsMadeBeforeTheJobInOrder) {
   const Json pod = Pod();
   ASSERT_EQ(pod.at("initContainers").size(), 1U);
   const Json& carrier = pod.at("initContainers").at(0);
-  EXPECT_EQ(carrier.at("name"), "inputs");
+  EXPECT_EQ(carrier.at("name"), "prepare");
   EXPECT_EQ(carrier.at("command"),
-            Json::parse(R"(["/tidewaiter-carrier","unpack",)"
-                        R"("/tidewaiter/parts/0","/tidewaiter/inputs/0/files",)"
-                        R"("/tidewaiter/parts/1","/tidewaiter/inputs/1/files"])"));
+            Json::parse(R"(["/tidewaiter-carrier","prepare",)"
+                        R"("input","/tidewaiter/parts/0","/tidewaiter/inputs/0/files",)"
+                        R"("input","/tidewaiter/parts/1","/tidewaiter/inputs/1/files",)"
+                        R"("output","/tidewaiter/outputs/results/files",)"
+                        R"("output","/tidewaiter/outputs/More_1.2/files"])"));
   std::vector<std::string> parts;
   for (const Json& source : At(Named(pod.at("volumes"), "parts"), {"projected", "sources"})) {
     const Json& secret = source.at("secret");
@@ -75,8 +77,8 @@ TEST_F(FileVolumesTest, TheJobSeesItsFilesWhereItsMountsSay) {
       {"name":"input-0","mountPath":"/src","subPath":"files","readOnly":true},
       {"name":"input-1","mountPath":"/data","subPath":"files","readOnly":true},
       {"name":"input-0","mountPath":"/again","subPath":"files","readOnly":true},
-      {"name":"output-0","mountPath":"/out"},
-      {"name":"output-1","mountPath":"/more"}])"));
+      {"name":"output-0","mountPath":"/out","subPath":"files"},
+      {"name":"output-1","mountPath":"/more","subPath":"files"}])"));
   // And nothing of how they come.
   EXPECT_EQ(mounts.dump().find("parts"), std::string::npos);
 }
@@ -86,13 +88,25 @@ TEST_F(FileVolumesTest, TheOutputsAreKeptBesideTheJobByNames) {
   const Json& keeper = Named(pod.at("containers"), "outputs");
   EXPECT_EQ(keeper.at("command"), Json::parse(R"(["/tidewaiter-carrier","hold"])"));
   EXPECT_EQ(keeper.at("volumeMounts"), Json::parse(R"([
-      {"name":"output-0","mountPath":"/tidewaiter/outputs/results"},
-      {"name":"output-1","mountPath":"/tidewaiter/outputs/More_1.2"}])"));
+      {"name":"output-0","mountPath":"/tidewaiter/outputs/results","subPath":"files"},
+      {"name":"output-1","mountPath":"/tidewaiter/outputs/More_1.2","subPath":"files"}])"));
   EXPECT_THAT(PackCommand("results", 12, false),
               ElementsAre("/tidewaiter-carrier", "pack", "/tidewaiter/outputs/results", "12"));
   EXPECT_THAT(
       PackCommand("results", 12, true),
       ElementsAre("/tidewaiter-carrier", "pack", "/tidewaiter/outputs/results", "12", "last"));
+}
+
+// So that a carrier that cannot be had is found before the command runs.
+TEST_F(FileVolumesTest, RunWithOutputsAloneIsPreparedToo) {
+  spec_.mounts = {OutputAt("/out", "results")};
+  const Json pod = At(BodyOf(spec_, settings_), {"spec", "template", "spec"});
+  ASSERT_EQ(pod.at("initContainers").size(), 1U);
+  const Json& carrier = pod.at("initContainers").at(0);
+  EXPECT_EQ(carrier.at("command"), Json::parse(R"(["/tidewaiter-carrier","prepare",)"
+                                               R"("output","/tidewaiter/outputs/results/files"])"));
+  EXPECT_EQ(carrier.at("volumeMounts"), Json::parse(R"([
+      {"name":"output-0","mountPath":"/tidewaiter/outputs/results"}])"));
 }
 
 // Pod Security Standards, restricted; and the user is the run's, whose the files are.

@@ -71,18 +71,18 @@ TEST(PodEndTest, NodeSaysHowLongItRan) {
 TEST(PodEndTest, InputsThatWereNotUnpackedAreTheEndInTheContainersWords) {
   PodView pod = Waiting("PodInitializing");
   pod.phase = "Failed";
-  pod.inputs.state = State::kTerminated;
-  pod.inputs.exit_code = 1;
-  pod.inputs.reason = "Error";
-  pod.inputs.message = "tidewaiter-carrier: unpack into /x: truncated";
-  EXPECT_EQ(LostAs(pod), "INPUTS_FAILED");
+  pod.preparation.state = State::kTerminated;
+  pod.preparation.exit_code = 1;
+  pod.preparation.reason = "Error";
+  pod.preparation.message = "tidewaiter-carrier: unpack into /x: truncated";
+  EXPECT_EQ(LostAs(pod), "PREPARE_FAILED");
   EXPECT_THAT(EndOf(pod)->lost->message, HasSubstr("status 1: Error: tidewaiter-carrier: unpack"));
-  pod.inputs.exit_code = 0;
+  pod.preparation.exit_code = 0;
   EXPECT_EQ(LostAs(pod), "POD_FAILED");
 }
 
 TEST(PodEndTest, ImageOfTheCarrierMayBeWhatHinders) {
-  for (ContainerView PodView::*const carrier : {&PodView::inputs, &PodView::outputs}) {
+  for (ContainerView PodView::*const carrier : {&PodView::preparation, &PodView::outputs}) {
     PodView pod = Waiting("PodInitializing");
     pod.scheduled = true;
     (pod.*carrier).state = State::kWaiting;
