@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -33,7 +34,7 @@ struct OtherEnd {
   bool woken = false;
   bool hangs_up = false;
   std::string says;
-  bool closed_in_order = false;
+  std::atomic<bool> closed_in_order = false;
 
   std::string Got() {
     const std::lock_guard lock(mutex);
