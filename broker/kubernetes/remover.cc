@@ -74,8 +74,8 @@ run::Removal Remover::Remove(const run::Resource& resource, const RunId& run_id,
   const ObjectKind& kind = KindOf(resource.kind);
   run::Removal removal;
   removal.kind = ToString(resource.kind);
-  std::string uid = resource.id;
-  const bool many = resource.kind == Kind::kPod || resource.kind == Kind::kSecrets;
+  const bool many = run::StandsForMany(resource.kind);
+  std::string uid = many ? std::string() : resource.id;  // which is one of them at most
   const Result<void> removed = many ? RemoveAll(kind, resource, run_id, patience)
                                     : RemoveNamed(kind, resource, run_id, uid, patience);
   removal.id = uid.empty() ? resource.name : uid;

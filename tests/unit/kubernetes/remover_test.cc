@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
 #include <thread>
 
 #include "tests/support/eventually.h"
@@ -171,6 +173,26 @@ TEST_F(RemoverTest, PodsAreDeletedByUidUntilNoneIsListed) {
   });
   EXPECT_TRUE(Remove(Kind::kPod, "").confirmed_absent);
   EXPECT_EQ(BodyOfLast("DELETE").at("preconditions").at("uid"), "p1");
+}
+
+// The one that runs the command; another one may have been made in its place.
+TEST_F(RemoverTest, PodsGoAllOfThemAlsoWhereOneIsKnown) {
+  cluster_.SetList("pods", "9", Ours("p2") + "," + Ours("p1"));
+  cluster_.SetAnswer(kDeletePod, Answer(200, R"({"kind":"Pod"})"));
+  std::jthread cluster([this] {
+    static_cast<void>(Eventually([&] { return cluster_.Count(kDeletePod) > 1; }));
+    cluster_.SetList("pods", "10", "");
+  });
+  const run::Removal removal = Remove(Kind::kPod, "p1");
+  EXPECT_TRUE(removal.confirmed_absent);
+  EXPECT_EQ(removal.id, kName);
+  std::set<std::string> uids;
+  for (const auto& request : cluster_.http().requests()) {
+    if (request.method == "DELETE") {
+      uids.insert(Json::parse(request.body).at("preconditions").at("uid").get<std::string>());
+    }
+  }
+  EXPECT_EQ(uids, (std::set<std::string>{"p1", "p2"}));
 }
 
 TEST_F(RemoverTest, PodsOfAnotherBrokerAreLeftAlone) {
