@@ -136,6 +136,12 @@ void StandInCluster::ForgetChanges() {
   store_.Forget();
 }
 
+void StandInCluster::LoseNodes() {
+  const std::lock_guard lock(mutex_);
+  controllers_.LoseNodes();
+  changed_.notify_all();
+}
+
 void StandInCluster::Plant(const std::string& plural, const std::string& name, const json& labels) {
   const std::lock_guard lock(mutex_);
   json object{{"metadata", {{"name", name}, {"namespace", "tidewaiter"}, {"labels", labels}}}};
