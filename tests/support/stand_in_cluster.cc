@@ -155,7 +155,8 @@ std::vector<json> StandInCluster::Holdings() const {
   const std::lock_guard lock(mutex_);
   std::vector<json> all;
   for (const char* plural : {"jobs", "pods", "secrets", "networkpolicies"}) {
-    for (const json& object : store_.List(plural, LabelSelector(""), 0, "")["items"]) {
+    const json list = store_.List(plural, LabelSelector(""), 0, "");
+    for (const json& object : list["items"]) {
       const json& metadata = object["metadata"];
       all.push_back({{"Kind", plural},
                      {"Name", metadata["name"]},
