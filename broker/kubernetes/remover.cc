@@ -32,10 +32,14 @@ std::string UidOf(const Json& object) {
   return TextAt(At(object, {"metadata"}), "uid");
 }
 
-// A Job in the foreground: deleted otherwise it leaves its running pod behind (seen with 1.20).
+// A Job in the foreground: deleted otherwise it leaves its running pod behind (seen with 1.20). It
+// would make another pod, so that it is gone is not left to one answer.
 ClusterApi::Deletion DeletionOf(const ObjectKind& kind, const std::string& uid) {
   const bool job = kind.plural == kJobs.plural;
-  return {.propagation = job ? "Foreground" : "Background", .uid = uid, .grace_seconds = {}};
+  return {.propagation = job ? "Foreground" : "Background",
+          .uid = uid,
+          .grace_seconds = {},
+          .doubt_absence = job};
 }
 
 }  // namespace

@@ -164,6 +164,14 @@ TEST_F(RemoverTest, RefusalIsToldAndNothingConfirmed) {
   EXPECT_THAT(removal.error, HasSubstr("no right"));
 }
 
+TEST_F(RemoverTest, JobThatIsDeniedOnceAndStillShownIsNotGone) {
+  cluster_.SetAnswer(kDeleteJob, Answer(404, NotFound()));
+  cluster_.SetAnswer(kAJob, Answer(200, Ours("j1")));
+  EXPECT_FALSE(Remove(Kind::kJob, "j1").confirmed_absent);
+  cluster_.SetAnswer(kAJob, Answer(200, Ours("j2")));
+  EXPECT_TRUE(Remove(Kind::kJob, "j1").confirmed_absent);
+}
+
 TEST_F(RemoverTest, PodsAreDeletedByUidUntilNoneIsListed) {
   cluster_.SetList("pods", "9", Ours("p1") + "," + Object("anotherrun", "p2", "7"));
   cluster_.SetAnswer(kDeletePod, Answer(200, R"({"kind":"Pod"})"));
