@@ -233,9 +233,10 @@ Result<Json> DockerBackend::Parts::InspectOld(const std::string& which, const Ru
   return *std::move(inspect);
 }
 
-Result<run::Adopted> DockerBackend::Adopt(const run::Resource& container, const RunId& run_id,
+Result<run::Adopted> DockerBackend::Adopt(const Former& former, const RunId& run_id,
                                           const run::Patience& patience) {
   Parts& parts = *parts_;
+  const run::Resource& container = former.container;
   std::string id = container.id;
   if (id.empty()) {
     TW_ASSIGN(const Json named, parts.InspectOld(container.name, run_id, patience));

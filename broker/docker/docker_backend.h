@@ -38,7 +38,7 @@ class DockerBackend final : public run::Backend {
   Result<std::unique_ptr<run::Container>> Create(const Creation& creation,
                                                  std::vector<run::Resource>& resources,
                                                  const run::Patience& patience) override;
-  Result<run::Adopted> Adopt(const run::Resource& container, const RunId& run_id,
+  Result<run::Adopted> Adopt(const Former& former, const RunId& run_id,
                              const run::Patience& patience) override;
   run::Removal Remove(const run::Resource& resource, const RunId& run_id,
                       Deadline deadline) override;

@@ -95,8 +95,9 @@ Result<bool> ClusterApi::Delete(const ObjectKind& kind, std::string_view name,
   const Result<Json> answer = client_.Do(call, patience);
   if (answer) return TextAt(*answer, "kind") == "Status";
   const Error& error = answer.error();
-  if (error.Reason() == "CLUSTER_NOT_FOUND") return true;
-  if (deletion.uid.empty() || error.Reason() != "CLUSTER_CONFLICT") return error;
+  const bool absent = error.Reason() == "CLUSTER_NOT_FOUND";
+  if (absent && !deletion.doubt_absence) return true;
+  if (deletion.uid.empty() || (!absent && error.Reason() != "CLUSTER_CONFLICT")) return error;
   // The uid is another one's by now, or so it is said: a webhook refuses as it likes.
   TW_ASSIGN(const std::optional<Json> found, Read(kind, name, patience));
   if (!found || TextAt(At(*found, {"metadata"}), "uid") != deletion.uid) return true;

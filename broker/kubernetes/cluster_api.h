@@ -54,6 +54,7 @@ class ClusterApi {
     std::string_view propagation = "Background";  // meta/v1 DeletionPropagation
     std::string uid;                              // of the object meant; empty: any of that name
     std::optional<std::int64_t> grace_seconds;    // pods; never 0, which forgets a running pod
+    bool doubt_absence = false;  // that there is none is believed once a look says so, too
   };
   // True: it is gone from the cluster's store, or was before; false: it is being deleted.
   Result<bool> Delete(const ObjectKind& kind, std::string_view name, const Deletion& deletion,

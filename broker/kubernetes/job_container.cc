@@ -114,6 +114,12 @@ Result<void> JobContainer::Start(const run::Patience& patience) {
   }
 }
 
+std::optional<run::Resource> JobContainer::Runner() {
+  const std::optional<PodView> pod = tracked_->pod();
+  if (!pod || !HasStarted(*pod)) return std::nullopt;
+  return run::Resource{.kind = run::Resource::Kind::kPod, .name = job_.name, .id = pod->uid};
+}
+
 // The controller says why it makes no pod by an event alone ("FailedCreate").
 Result<void> JobContainer::CheckEvents(const run::Patience& patience) {
   std::string message;

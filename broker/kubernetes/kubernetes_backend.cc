@@ -268,14 +268,15 @@ Result<Json> KubernetesBackend::Parts::ReadOld(const run::Resource& job, const R
   return *std::move(found);
 }
 
-Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const RunId& run_id,
+Result<run::Adopted> KubernetesBackend::Adopt(const Former& former, const RunId& run_id,
                                               const run::Patience& patience) {
   using State = run::Adopted::State;
   Parts& parts = *parts_;
+  const run::Resource& job = former.container;
   // A list that is under way may be older than what is asked for here.
   TW_TRY(parts.watcher.WaitUntilFollowing(patience));
   // First, so that no end is missed.
-  auto tracked = parts.watcher.Track(run_id, {}, /*outlasts_cluster=*/true);
+  auto tracked = parts.watcher.Track(run_id, {}, /*outlasts_cluster=*/true, former.runner);
   TW_ASSIGN(const Json found, parts.ReadOld(job, run_id, patience));
   const bool stopped = WasStopped(found);
   tracked->ExpectKill(stopped);
@@ -288,10 +289,9 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
   TW_TRY(parts.watcher.AskForPods(run_id, check, patience));
   run::Adopted adopted;
   const std::optional<PodView> pod = tracked->pod();
-  if (stopped && !pod) {
-    run::ContainerExit killed;
-    killed.exit_code = 128 + SIGKILL;
-    tracked->exited().Set(std::move(killed));
+  run::ContainerExit killed;
+  killed.exit_code = 128 + SIGKILL;
+  if (stopped && !pod && tracked->exited().Set(std::move(killed))) {
     // All that is known: whether that was within its timeout.
     adopted.started_at = ParseTime(TextAt(At(found, {"metadata"}), "creationTimestamp"));
     adopted.finished_at = std::chrono::system_clock::now();
@@ -300,7 +300,7 @@ Result<run::Adopted> KubernetesBackend::Adopt(const run::Resource& job, const Ru
     adopted.state = State::kEnded;
   } else if (stopped) {
     adopted.state = State::kRunning;  // its pod is about to go, and must not be made anew
-  } else if (!pod || !HasStarted(*pod)) {
+  } else if (former.runner.empty() && (!pod || !HasStarted(*pod))) {
     // Where it has been let go already, to let it go again changes nothing; and whoever starts it
     // does not wait for ever for what hinders it.
     adopted.state = State::kCreated;

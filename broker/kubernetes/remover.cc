@@ -32,10 +32,14 @@ std::string UidOf(const Json& object) {
   return TextAt(At(object, {"metadata"}), "uid");
 }
 
-// A Job in the foreground: deleted otherwise it leaves its running pod behind (seen with 1.20).
+// A Job in the foreground: deleted otherwise it leaves its running pod behind (seen with 1.20). It
+// would make another pod, so that it is gone is not left to one answer.
 ClusterApi::Deletion DeletionOf(const ObjectKind& kind, const std::string& uid) {
   const bool job = kind.plural == kJobs.plural;
-  return {.propagation = job ? "Foreground" : "Background", .uid = uid, .grace_seconds = {}};
+  return {.propagation = job ? "Foreground" : "Background",
+          .uid = uid,
+          .grace_seconds = {},
+          .doubt_absence = job};
 }
 
 }  // namespace
@@ -74,8 +78,8 @@ run::Removal Remover::Remove(const run::Resource& resource, const RunId& run_id,
   const ObjectKind& kind = KindOf(resource.kind);
   run::Removal removal;
   removal.kind = ToString(resource.kind);
-  std::string uid = resource.id;
-  const bool many = resource.kind == Kind::kPod || resource.kind == Kind::kSecrets;
+  const bool many = run::StandsForMany(resource.kind);
+  std::string uid = many ? std::string() : resource.id;  // which is one of them at most
   const Result<void> removed = many ? RemoveAll(kind, resource, run_id, patience)
                                     : RemoveNamed(kind, resource, run_id, uid, patience);
   removal.id = uid.empty() ? resource.name : uid;

@@ -40,9 +40,12 @@ std::string UidOf(const Json& object) {
 
 }  // namespace
 
-RunWatcher::Tracked::Tracked(RunWatcher& owner, RunId run_id, PodCheck check, bool outlasts)
+RunWatcher::Tracked::Tracked(RunWatcher& owner, RunId run_id, PodCheck check, bool outlasts,
+                             std::string expected_pod)
     : owner_(owner), run_id_(std::move(run_id)), state_(std::make_shared<State>()) {
   state_->check = std::move(check);
+  state_->awaits_pods = !expected_pod.empty();
+  state_->pod_uid = std::move(expected_pod);
   state_->outlasts_cluster = outlasts;
 }
 
@@ -96,8 +99,10 @@ Watch::Handlers RunWatcher::HandlersOf(Kind Shared::*kind) {
 }
 
 std::unique_ptr<RunWatcher::Tracked> RunWatcher::Track(const RunId& run_id, PodCheck check,
-                                                       bool outlasts_cluster) {
-  auto tracked = std::make_unique<Tracked>(*this, run_id, std::move(check), outlasts_cluster);
+                                                       bool outlasts_cluster,
+                                                       std::string expected_pod) {
+  auto tracked = std::make_unique<Tracked>(*this, run_id, std::move(check), outlasts_cluster,
+                                           std::move(expected_pod));
   shared_.Lock()->tracked.insert_or_assign(run_id.value(), tracked->state_);
   return tracked;
 }
@@ -124,10 +129,27 @@ void RunWatcher::Settle(const RunId& run_id) {
     const auto found = shared->tracked.find(run_id.value());
     if (found == shared->tracked.end()) return;
     Tracked::State& state = *found->second;
-    if (!state.pod && state.job_end) state.exited.Set(*std::exchange(state.job_end, {}));
+    if (!state.pod && !state.replaced && state.job_end) {
+      state.exited.Set(*std::exchange(state.job_end, {}));
+    }
+    if (std::exchange(state.awaits_pods, false)) SettleExpected(state);
     const Tracked::State::Change change{state};
   }
   changed_.notify_all();
+}
+
+// What the expected pod has told of itself goes first: it may be on its way out, and another one
+// have come already.
+void RunWatcher::SettleExpected(Tracked::State& state) {
+  if (state.replaced) {
+    state.exited.Set(
+        Lost("adopt the pod: it was replaced while no broker was there", "CONTAINER_LOST"));
+  } else if (!state.pod && !state.kill_expected) {
+    state.exited.Set(
+        Lost("adopt the pod: it went while no broker was there, and how it ended is "
+             "not known",
+             "CONTAINER_LOST"));
+  }
 }
 
 Result<void> RunWatcher::WaitUntilFollowing(const run::Patience& patience) {
@@ -156,8 +178,11 @@ void RunWatcher::OnPod(Tracked::State& state, const Json& pod) {
   std::optional<PodView> view = ReadPod(pod);
   if (!view) return;
   const Tracked::State::Change change{state};
-  if (state.pod && state.pod->uid != view->uid) {
+  if (state.pod_uid.empty()) state.pod_uid = view->uid;
+  if (state.pod_uid != view->uid) {
     // The controller has made another one in its place, which runs the command again.
+    state.replaced = true;
+    if (state.awaits_pods) return;
     state.exited.Set(
         Lost("watch the pod: it was replaced behind the broker's back", "CONTAINER_LOST"));
     return;

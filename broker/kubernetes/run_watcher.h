@@ -33,7 +33,8 @@ class RunWatcher {
   // One run under watch, until it is destroyed.
   class Tracked {
    public:
-    Tracked(RunWatcher& owner, RunId run_id, PodCheck check, bool outlasts_cluster);
+    Tracked(RunWatcher& owner, RunId run_id, PodCheck check, bool outlasts_cluster,
+            std::string expected_pod);
     ~Tracked();
     Tracked(const Tracked&) = delete;
     Tracked& operator=(const Tracked&) = delete;
@@ -42,7 +43,8 @@ class RunWatcher {
     // (CONTAINER_LOST), the Job failed without one (JOB_FAILED), the cluster has told nothing for
     // too long (ENGINE_UNAVAILABLE).
     Completion<run::ContainerExit>& exited() noexcept { return state_->exited; }
-    // Its pod as last seen; nothing where there has been none.
+    // Its pod as last seen; nothing where there has been none. Never another one than the first,
+    // or than the one that was expected.
     [[nodiscard]] std::optional<PodView> pod();
     // Whether the Job has ended, by what is told of it alone, and no pod is known that would say
     // more: exited() is set only by a pod that comes after all, or by AskForPods().
@@ -68,6 +70,10 @@ class RunWatcher {
       PodCheck check;
       std::optional<PodView> pod;
       std::optional<run::ContainerExit> job_end;  // by the Job; see AskForPods
+      std::string pod_uid;  // of the run's pod: as it was expected, or the first one's
+      // Whether, of a pod that was expected, nothing is known before it was asked for.
+      bool awaits_pods = false;
+      bool replaced = false;  // meanwhile, by another one
       std::uint64_t changes = 0;
       std::function<void()> on_change;
       // Tells of a change when it is complete.
@@ -96,9 +102,13 @@ class RunWatcher {
   // To be called before the Job is created, so that nothing of it is missed. `check` may be empty.
   // `outlasts_cluster`: who waits for it has a time limit and can wait; a cluster that is away for
   // long has not lost it.
-  std::unique_ptr<Tracked> Track(const RunId& run_id, PodCheck check, bool outlasts_cluster);
+  // `expected_pod`: the uid of the pod that has begun the command, of a run that is not new. The
+  // next AskForPods() tells what has become of it; another one is never the run's.
+  std::unique_ptr<Tracked> Track(const RunId& run_id, PodCheck check, bool outlasts_cluster,
+                                 std::string expected_pod = {});
   // Asks the cluster for the run's pods, as if the watch had told of each; after that a Job that
-  // has ended without one is the run's end: the watches tell of Jobs and pods in any order.
+  // has ended without one is the run's end: the watches tell of Jobs and pods in any order. So is
+  // it that the pod which was expected is gone, or that there is another one.
   // `check`: see PodCheck; empty where Track was given one.
   Result<void> AskForPods(const RunId& run_id, const PodCheck& check,
                           const run::Patience& patience);
@@ -152,6 +162,7 @@ class RunWatcher {
   void Settle(const RunId& run_id);
   void OnSilence(std::chrono::milliseconds silent, const Error& error);
   static void OnPod(Tracked::State& state, const Json& pod);
+  static void SettleExpected(Tracked::State& state);
   static void OnJob(Tracked::State& state, const Json& job);
   static void OnPodGone(Tracked::State& state, const std::string& uid);
   static void OnJobGone(Tracked::State& state);

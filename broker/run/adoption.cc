@@ -73,6 +73,7 @@ Adoption::Adoption(const Environment& environment, Backend& backend, JournalEntr
       facts_(FactsOf(entry_)),
       run_(run),
       watched_(watched),
+      notes_(std::make_shared<EntryNotes>(environment)),
       disk_(environment, true) {}
 
 void Adoption::Supervise(Reaper& reaper) {
@@ -82,7 +83,7 @@ void Adoption::Supervise(Reaper& reaper) {
     Write(LogLevel::kInfo, "goes on; the next broker adopts it");
     return;
   }
-  ending->note = std::move(note_);
+  ending->notes = std::move(notes_);
   EndRun(environment_, reaper, run_,
          {.backend = backend_,
           .facts = facts_,
@@ -115,6 +116,7 @@ std::optional<Ending> Adoption::Watch() {
   }
   Adopted& adopted = **found;
   ending.container_id = adopted.container->id();
+  notes_->NoteRunner(*adopted.container, entry_, run_.stop_token());
   run_.SetContainer(ending.container_id);
   environment_.audit->AppendEventually(AdoptedEvent(facts_, entry_.resolved, ending.container_id));
   watched_.OnStarted(entry_.resolved, ending.container_id);
@@ -203,8 +205,9 @@ std::optional<Result<Adopted>> Adoption::Find() {
       Deadline::After(TimeLeft() + kPatience * environment_.settings.teardown_timeout);
   milliseconds pause = environment_.settings.reap_retry_min;
   while (true) {
-    Result<Adopted> adopted = backend_.Adopt(*container, run_.run_id(),
-                                             {.stop = stop, .deadline = Deadline::After(kAsk)});
+    Result<Adopted> adopted =
+        backend_.Adopt({.container = *container, .runner = RunnerOf(entry_)}, run_.run_id(),
+                       {.stop = stop, .deadline = Deadline::After(kAsk)});
     if (IsAnswer(adopted)) return adopted;
     if (stop.stop_requested() || patience.Passed()) return std::nullopt;
     Write(LogLevel::kWarning, "adopt its container: " + adopted.error().message + "; trying again");
@@ -265,7 +268,7 @@ Outcome Adoption::Stop(Container& container) {
   // As it is now: it may get low meanwhile.
   const std::optional<Error> disk_low = disk_.error();
   const std::optional<StopCause> cause = CauseOfStop();
-  note_ = std::make_shared<CancelNote>(environment_, cause, entry_);
+  notes_->NoteCancel(cause, entry_);
   const Stopped stopped = StopContainer(container, environment_.settings.stop_grace, disk_);
   ended_ = stopped.exit && !stopped.exit->lost;
   if (stopped.exit && stopped.by_itself) return FromExit(*stopped.exit);

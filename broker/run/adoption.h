@@ -54,7 +54,7 @@ class Adoption {
   const RunFacts facts_;
   ActiveRun& run_;
   DetachedRun& watched_;
-  std::shared_ptr<CancelNote> note_;
+  std::shared_ptr<EntryNotes> notes_;
   DiskWatch disk_;
   bool ended_ = false;                 // the container is known to run no more
   std::optional<Error> start_failed_;  // the last attempt, by this broker

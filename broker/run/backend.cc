@@ -18,4 +18,8 @@ bool RunsCommand(Resource::Kind kind) noexcept {
   return kind == Resource::Kind::kContainer || kind == Resource::Kind::kJob;
 }
 
+bool StandsForMany(Resource::Kind kind) noexcept {
+  return kind == Resource::Kind::kPod || kind == Resource::Kind::kSecrets;
+}
+
 }  // namespace tidewaiter::run

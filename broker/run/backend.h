@@ -42,7 +42,9 @@ struct Resource {
     kNetwork,
     kContainer,
     kNetworkPolicy,
-    kPod,      // of a Job, which makes it: `name` is the Job's, and all its pods are meant
+    // Of a Job, which makes it: `name` is the Job's, and all its pods are meant. `id` only tells
+    // which of them runs the command (Container::Runner).
+    kPod,
     kSecrets,  // all of a run's: they have `name` and a number
     kJob,
   };
@@ -54,6 +56,9 @@ struct Resource {
 std::string_view ToString(Resource::Kind kind) noexcept;
 // Whether a thing of this kind runs the command: what is adopted, and removed before the others.
 bool RunsCommand(Resource::Kind kind) noexcept;
+// Whether a resource of this kind stands for any number of things, of which its id names one at
+// most.
+bool StandsForMany(Resource::Kind kind) noexcept;
 
 // Folders of the host, absolute, under which a run's inputs and outputs lie by their names.
 struct MountSources {
@@ -151,6 +156,9 @@ class Container {
   virtual Result<void> Start(const Patience& patience) = 0;
   // Set when the container has ended, by whatever cause, or was lost.
   virtual Completion<ContainerExit>& exited() = 0;
+  // What the engine itself has made to run the command, with its id, once that is known to have
+  // begun: a Job's pod. Nothing where the container alone is what runs it.
+  [[nodiscard]] virtual std::optional<Resource> Runner() { return std::nullopt; }
   // SIGTERM or SIGKILL. False: there was nothing left to signal, so the container had already ended
   // by itself, and `exited` is about to say how.
   virtual Result<bool> Signal(int signal_number, const Patience& patience) = 0;
@@ -251,11 +259,19 @@ class Backend {
                                                     std::vector<Resource>& resources,
                                                     const Patience& patience) = 0;
 
-  // Takes over a container that Create made in a former broker. `container`: as the journal has it;
-  // found by its id, or by its name where the id is not known. Changes nothing. Errors: NOT_FOUND
-  // where there is none (any more), FOREIGN_CONTAINER where its labels are not this broker's and
-  // this run's; others, as ENGINE_UNAVAILABLE, say nothing about it, and asking again may help.
-  virtual Result<Adopted> Adopt(const Resource& container, const RunId& run_id,
+  // What the journal has of a container that Create made in a former broker.
+  struct Former {
+    Resource container;
+    // The id of Container::Runner; empty where it was not written down: then nobody knows of a
+    // command that has begun. What an engine has made in its place runs the command a second time,
+    // and is never the run.
+    std::string runner{};
+  };
+  // Takes it over: found by its id, or by its name where the id is not known. Changes nothing.
+  // Errors: NOT_FOUND where there is none (any more), FOREIGN_CONTAINER where its labels are not
+  // this broker's and this run's; others, as ENGINE_UNAVAILABLE, say nothing about it, and asking
+  // again may help. Where its runner is there no more the container has ended, as lost.
+  virtual Result<Adopted> Adopt(const Former& former, const RunId& run_id,
                                 const Patience& patience) = 0;
 
   // Removes one resource, by id where known, else by its name after checking that its labels say

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "broker/run/backend.h"
-#include "broker/run/cancel_note.h"
+#include "broker/run/entry_notes.h"
 #include "broker/run/kept_run.h"
 #include "broker/run/outcome.h"
 
@@ -21,8 +21,8 @@ struct Ending {
   std::int64_t dropped_output_bytes = 0;
   std::string truncated;  // the first reason of v1.Truncated; empty where all of the output came
   std::vector<KeptOutput> outputs;
-  bool container_ended = false;        // it is known to run no more
-  std::shared_ptr<CancelNote> note{};  // on its way to the disk
+  bool container_ended = false;         // it is known to run no more
+  std::shared_ptr<EntryNotes> notes{};  // may be on their way to the disk
 };
 
 // Whether an output is missing that might have come.

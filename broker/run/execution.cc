@@ -51,7 +51,8 @@ Execution::Execution(const Environment& environment, Backend& backend, const Run
       run_(run),
       observer_(*request.observer),
       has_outputs_(!OutputsOf(admitted.effective()).names.empty()),
-      disk_(environment, has_outputs_ || request.detached) {}
+      disk_(environment, has_outputs_ || request.detached),
+      notes_(std::make_shared<EntryNotes>(environment)) {}
 
 Ending Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
   Outcome outcome = RunNow(entry, resources);
@@ -62,7 +63,7 @@ Ending Execution::Run(JournalEntry& entry, std::vector<Resource>& resources) {
           .truncated = std::string(truncated_),
           .outputs = std::move(outputs_),
           .container_ended = ended_,
-          .note = std::move(note_)};
+          .notes = std::move(notes_)};
 }
 
 Outcome Execution::RunNow(JournalEntry& entry, std::vector<Resource>& resources) {
@@ -176,6 +177,8 @@ Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
     return Failed(started.error());
   }
   const Clock::time_point begin = Clock::now();
+  // Before anybody is told that it has started: from here on it is never to run again.
+  notes_->NoteRunner(container, entry, run_.stop_token());
   std::optional<ContainerExit> exit = container.exited().Peek();
   if (!exit || !exit->command_failed) {
     RecordStart();
@@ -196,7 +199,7 @@ Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
     // An engine that withholds an exit neither tells of it nor takes a signal before this.
     if (output.ClientFull()) output.DropRest();
     const bool filled = disk_.error().has_value();
-    note_ = std::make_shared<CancelNote>(environment_, cause, entry);
+    notes_->NoteCancel(cause, entry);
     const Stopped stopped = StopContainer(container, settings_.stop_grace, disk_);
     exit = stopped.exit;
     if (exit && stopped.by_itself) {

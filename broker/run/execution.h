@@ -74,7 +74,7 @@ class Execution {
   ResolvedImage image_;
   std::string container_id_;
   std::int64_t dropped_output_bytes_ = 0;
-  std::shared_ptr<CancelNote> note_;
+  std::shared_ptr<EntryNotes> notes_;
   std::optional<LogIntake> log_;  // where the rest of the output comes from, once its stream broke
   std::string_view output_lost_;  // why some of it may be missing, besides what was counted
 };

@@ -79,12 +79,11 @@ bool EndRun(const Environment& environment, Reaper& reaper, ActiveRun& run, RunE
     if (concluded) end.observer.OnOutcome(end.ending.outcome);
   }
   const bool told = detached && concluded;
-  if (!concluded && !end.ending.note) {
-    end.ending.note = std::make_shared<CancelNote>(environment, run.stop_cause(), entry);
-  }
+  if (!end.ending.notes) end.ending.notes = std::make_shared<EntryNotes>(environment);
+  if (!concluded) end.ending.notes->NoteCancel(run.stop_cause(), entry);
   Receipt receipt = Teardown(end.backend, run.run_id(), end.resources,
                              Deadline::After(settings.teardown_timeout));
-  end.ending.note.reset();
+  end.ending.notes.reset();
   // Of one that never came to its turn nothing is kept: it may be tried again under its key.
   if (end.refused && std::exchange(entry.detachment, std::nullopt)) {
     static_cast<void>(environment.journal->Update(entry));

@@ -213,7 +213,7 @@ class RunRegistry::Impl {
       const bool asked = !entry.resolved.image_id.empty() || !entry.resolved.digest.empty();
       if (!asked || backend == environment_.backends.end()) continue;
       for (const Resource& resource : entry.resources) {
-        if (!resource.id.empty()) continue;
+        if (!resource.id.empty() && !StandsForMany(resource.kind)) continue;
         if (!entry.left_at) {
           entry.left_at = now;
           // The reaper, which writes it otherwise, has announced this one before.

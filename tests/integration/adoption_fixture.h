@@ -164,7 +164,7 @@ class OnEngine : public ::testing::Test {
         broker_->http->Fetch(request, {}, Deadline::After(std::chrono::seconds(60))).has_value());
   }
   Result<run::Adopted> Adopt(const Left& left) {
-    return backend().Adopt(left.container(), left.run_id, Soon());
+    return backend().Adopt({.container = left.container()}, left.run_id, Soon());
   }
 
   ::tidewaiter::testing::Lab lab_;

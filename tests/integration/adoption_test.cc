@@ -118,7 +118,8 @@ TEST_F(AdoptionTest, ContainerOfAnotherRunOrBrokerIsNotTouched) {
   for (const bool by_id : {true, false}) {
     if (!by_id) left.resources.back().id = other.resources.back().id = "";
     for (const auto& adopted :
-         {Adopt(other), stranger.backend->Adopt(left.container(), left.run_id, Soon())}) {
+         {Adopt(other),
+          stranger.backend->Adopt({.container = left.container()}, left.run_id, Soon())}) {
       ASSERT_FALSE(adopted.has_value());
       EXPECT_EQ(adopted.error().Reason(), "FOREIGN_CONTAINER") << adopted.error().message;
     }

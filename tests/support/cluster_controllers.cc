@@ -186,6 +186,18 @@ void ClusterControllers::RemovePod(json& pod) {
   });
 }
 
+void ClusterControllers::LoseNodes() {
+  std::vector<std::string> uids;
+  store_.ForEach("pods", [&](json& pod) {
+    if (!OwnerOf(pod).empty()) uids.push_back(UidOf(pod));
+  });
+  for (const std::string& uid : uids) {
+    json& pod = *store_.FindUid("pods", uid);
+    --made_[OwnerOf(pod)];
+    RemovePod(pod);
+  }
+}
+
 // Pods go first, in their own time; the Job goes with the last of them.
 void ClusterControllers::CollectForeground(const std::string& job_uid) {
   later_(pace_, [this, job_uid] {

@@ -35,7 +35,10 @@ class ClusterControllers {
   // What a thing that is gone owned.
   void CollectOrphans(const std::string& owner_uid);
 
-  // Pods of Jobs that had one before.
+  // Every Job's pods go at once, with their nodes, and others are made in their place.
+  void LoseNodes();
+
+  // Pods of Jobs that had one before, but for what LoseNodes has made necessary.
   [[nodiscard]] std::size_t second_pods() const { return second_pods_; }
 
  private:

@@ -88,6 +88,12 @@ class FakeContainer final : public run::Container {
     return running;
   }
 
+  [[nodiscard]] std::optional<Resource> Runner() override {
+    const std::lock_guard lock(state_->mutex_);
+    if (!backend_.with_pods_ || !state_->started_) return std::nullopt;
+    return Resource{.kind = Resource::Kind::kPod, .name = "pods", .id = FakeBackend::kPod};
+  }
+
   bool EndIsWithheld(const Patience& /*patience*/) override {
     backend_.trace_.Add("engine:ask whether it has ended");
     const std::lock_guard lock(state_->mutex_);
@@ -250,6 +256,9 @@ std::vector<Resource> FakeBackend::Plan(const policy::AdmittedRun& /*admitted*/,
     resources.push_back(
         {.kind = Resource::Kind::kNetwork, .name = "net-" + run_id.value(), .id = ""});
   }
+  if (with_pods_) {
+    resources.push_back({.kind = Resource::Kind::kPod, .name = "pods-" + run_id.value(), .id = ""});
+  }
   resources.push_back(
       {.kind = Resource::Kind::kContainer, .name = "tw-" + run_id.value(), .id = ""});
   return resources;
@@ -295,6 +304,7 @@ Result<std::unique_ptr<run::Container>> FakeBackend::Create(const Creation& crea
     {
       const std::lock_guard lock(mutex_);
       for (Resource& resource : resources) {
+        if (resource.kind == Resource::Kind::kPod) continue;  // it comes with the start
         const std::string id = "id-" + resource.name;
         existing_[resource.name] = Owned{
             .resource = {.kind = resource.kind, .name = resource.name, .id = id}, .run_id = run_id};
@@ -320,11 +330,13 @@ std::shared_ptr<FakeContainerState> FakeBackend::Leave(const Resource& container
   return state;
 }
 
-Result<run::Adopted> FakeBackend::Adopt(const Resource& container, const RunId& run_id,
+Result<run::Adopted> FakeBackend::Adopt(const Former& former, const RunId& run_id,
                                         const Patience& patience) {
+  const Resource& container = former.container;
   trace_.Add("engine:adopt");
   if (auto played = Play(Step::kAdopt, patience); played.error) return *played.error;
   const std::lock_guard lock(mutex_);
+  expected_runners_.push_back(former.runner);
   const auto found = existing_.find(container.name);
   const bool other = found != existing_.end() && !container.id.empty() &&
                      found->second.resource.id != container.id;
@@ -386,6 +398,11 @@ void FakeBackend::Forget(const std::string& name) {
 void FakeBackend::ExpectLate(const Resource& resource, std::chrono::milliseconds elapsed) {
   const std::lock_guard lock(mutex_);
   expected_[resource.name] = elapsed;
+}
+
+std::vector<std::string> FakeBackend::ExpectedRunners() const {
+  const std::lock_guard lock(mutex_);
+  return expected_runners_;
 }
 
 std::map<std::string, std::chrono::milliseconds> FakeBackend::Expected() const {

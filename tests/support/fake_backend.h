@@ -61,6 +61,12 @@ class FakeBackend final : public run::Backend {
   // The command is missing: Start succeeds, and the container has "exited" with 127.
   void CommandFails();
   void UseNetworks() { with_network_ = true; }
+  // As a cluster: what runs the command is made by the engine, at the start, and has its own id.
+  void MakePods() { with_pods_ = true; }
+  // What runs the commands of those that are started from now on, or were left.
+  static constexpr const char* kPod = "the first pod";
+  // What Adopt was told of it, each time.
+  [[nodiscard]] std::vector<std::string> ExpectedRunners() const;
   // It carries files; what came for an input is Carried's answer.
   void CarryFiles(std::uint64_t max_input_bytes) {
     carriage_ = {.carried = true, .max_input_bytes = max_input_bytes};
@@ -100,7 +106,7 @@ class FakeBackend final : public run::Backend {
   Result<std::unique_ptr<run::Container>> Create(const Creation& creation,
                                                  std::vector<run::Resource>& resources,
                                                  const run::Patience& patience) override;
-  Result<run::Adopted> Adopt(const run::Resource& container, const RunId& run_id,
+  Result<run::Adopted> Adopt(const Former& former, const RunId& run_id,
                              const run::Patience& patience) override;
   run::Removal Remove(const run::Resource& resource, const RunId& run_id,
                       Deadline deadline) override;
@@ -133,6 +139,8 @@ class FakeBackend final : public run::Backend {
   bool released_ = false;
   RunId hanging_removals_;
   bool with_network_ = false;
+  bool with_pods_ = false;
+  std::vector<std::string> expected_runners_;
   run::FileCarriage carriage_;
   std::map<std::string, std::string> carried_;                          // inputs, by name
   std::map<std::string, std::pair<std::string, run::Omissions>> left_;  // outputs, by name

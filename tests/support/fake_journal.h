@@ -1,12 +1,14 @@
 // Run directories in memory. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/completion.h"
 #include "broker/run/kept_run.h"
 #include "broker/run/run_journal.h"
 #include "tests/support/fake_trace.h"
@@ -31,6 +33,9 @@ class FakeJournal final : public run::RunJournal {
     const std::lock_guard lock(mutex_);
     failing_updates_ = times;
   }
+  // From now on no update is answered before the release: the disk hangs.
+  void HangUpdates() { hang_updates_ = true; }
+  void ReleaseUpdates() { released_.Set(true); }
   // Of what is kept, once it is marked.
   void FailRemovals(int times) {
     const std::lock_guard lock(mutex_);
@@ -82,6 +87,10 @@ class FakeJournal final : public run::RunJournal {
     return Ok();
   }
   Result<void> Update(const run::JournalEntry& entry) override {
+    if (hang_updates_) {
+      trace_.Add("journal:hang");
+      released_.Wait({}, Deadline::Never());
+    }
     if (Fails(failing_updates_)) return Fail(ErrorCode::kUnavailable, "write the entry: full");
     Leave(entry);
     trace_.Add("journal:update");
@@ -207,6 +216,8 @@ class FakeJournal final : public run::RunJournal {
 
   FakeTrace& trace_;
   bool fail_open_ = false;
+  std::atomic<bool> hang_updates_ = false;
+  Completion<bool> released_;
   std::vector<Found::SetAside> set_aside_;
   std::vector<Found::SetAside> kept_set_aside_;
   mutable std::mutex mutex_;

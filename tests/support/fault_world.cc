@@ -198,9 +198,10 @@ Transcript FaultWorld::RunDetached(const v1::RunSpec& spec) {
   return transcript;
 }
 
-void FaultWorld::ReplaceBroker() {
+void FaultWorld::ReplaceBroker(const std::function<void()>& meanwhile) {
   if (killed_) return;  // Revive's
   broker_->Kill();
+  if (meanwhile) meanwhile();
   broker_->Restart();
   pid_ = broker_->pid();
 }

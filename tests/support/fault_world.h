@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -71,8 +72,8 @@ class FaultWorld {
   void CancelDetached(const Transcript& transcript);
   // Adds result and receipt, where StartDetached was answered with OK.
   void WaitDetached(Transcript& transcript);
-  // SIGKILL, and another broker over the same folders.
-  void ReplaceBroker();
+  // SIGKILL, and another broker over the same folders; what happens while there is none.
+  void ReplaceBroker(const std::function<void()>& meanwhile = {});
   // SIGTERM, and the wait for it. What is wrong with that end, or "".
   std::string StopBroker();
   // Whether a fault has killed it since it was started.

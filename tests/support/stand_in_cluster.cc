@@ -136,6 +136,12 @@ void StandInCluster::ForgetChanges() {
   store_.Forget();
 }
 
+void StandInCluster::LoseNodes() {
+  const std::lock_guard lock(mutex_);
+  controllers_.LoseNodes();
+  changed_.notify_all();
+}
+
 void StandInCluster::Plant(const std::string& plural, const std::string& name, const json& labels) {
   const std::lock_guard lock(mutex_);
   json object{{"metadata", {{"name", name}, {"namespace", "tidewaiter"}, {"labels", labels}}}};
@@ -149,7 +155,8 @@ std::vector<json> StandInCluster::Holdings() const {
   const std::lock_guard lock(mutex_);
   std::vector<json> all;
   for (const char* plural : {"jobs", "pods", "secrets", "networkpolicies"}) {
-    for (const json& object : store_.List(plural, LabelSelector(""), 0, "")["items"]) {
+    const json list = store_.List(plural, LabelSelector(""), 0, "");
+    for (const json& object : list["items"]) {
       const json& metadata = object["metadata"];
       all.push_back({{"Kind", plural},
                      {"Name", metadata["name"]},

@@ -57,6 +57,8 @@ class StandInCluster {
   [[nodiscard]] std::size_t SecondPods() const;
   // Changes until now cannot be watched any more: 410, as after a compaction.
   void ForgetChanges();
+  // All nodes are gone: pods of Jobs go with them, and are made anew.
+  void LoseNodes();
 
  private:
   using Clock = std::chrono::steady_clock;

@@ -74,7 +74,9 @@ class AdoptionTest : public ::testing::Test {
     }
     Restart();
   }
-  Result<run::Adopted> Adopt() { return backend_->Adopt(resources_.back(), run_id_, Soon()); }
+  Result<run::Adopted> Adopt() {
+    return backend_->Adopt({.container = resources_.back()}, run_id_, Soon());
+  }
 
   ::tidewaiter::testing::ScratchFolder folder_;
   StandInEngine engine_;
@@ -171,7 +173,7 @@ TEST_F(AdoptionTest, ContainerThatEndsWhileItIsAskedAboutTellsItsExit) {
         return Answer(200);
       });
   DockerBackend backend(*loop_, http, settings_);
-  const auto adopted = backend.Adopt({.name = "", .id = id}, run_id_, Soon());
+  const auto adopted = backend.Adopt({.container = {.name = "", .id = id}}, run_id_, Soon());
   ASSERT_TRUE(adopted.has_value()) << adopted.error().message;
   const auto exit = adopted->container->exited().Wait({}, Deadline::After(seconds(20)));
   ASSERT_TRUE(exit.has_value());
@@ -227,7 +229,7 @@ TEST_F(AdoptionTest, NothingOnTheEngineIsChanged) {
   const std::size_t before = engine_.Calls().size();
   ASSERT_TRUE(Adopt().has_value());
   RunId other{RandomId()};
-  ASSERT_FALSE(backend_->Adopt(resources_.back(), other, Soon()).has_value());
+  ASSERT_FALSE(backend_->Adopt({.container = resources_.back()}, other, Soon()).has_value());
   const auto calls = engine_.Calls();
   EXPECT_TRUE(std::all_of(calls.begin() + static_cast<std::ptrdiff_t>(before), calls.end(),
                           [](const std::string& call) { return call.starts_with("GET "); }));

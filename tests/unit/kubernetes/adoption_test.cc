@@ -20,15 +20,26 @@ class AdoptionTest : public ClusterTest {
       : steps_(*io::EventLoop::Start()),
         backend_(cluster_.http(), *steps_, Access(), settings_, {}) {}
 
-  // Of a Job with this annotation, and with these pods.
-  Result<run::Adopted> Adopt(const std::string& annotations, const std::string& pods) {
+  // Of a Job with this annotation, and with these pods; `runner`: the uid of the one that the
+  // journal names.
+  Result<run::Adopted> Adopt(const std::string& annotations, const std::string& pods,
+                             const std::string& runner = "") {
     Json job = Json::parse(Object(kRunId.value(), "j1", "7"));
     job["metadata"]["annotations"] = Json::parse(annotations);
     job["spec"] = {{"template", {{"spec", Json::object()}}}};
     cluster_.SetAnswer("GET /jobs/" + kName, Answer(200, job.dump()));
     cluster_.SetList("pods", "9", pods);
-    return backend_.Adopt({.kind = run::Resource::Kind::kJob, .name = kName, .id = "j1"}, kRunId,
-                          Soon());
+    return backend_.Adopt(
+        {.container = {.kind = run::Resource::Kind::kJob, .name = kName, .id = "j1"},
+         .runner = runner},
+        kRunId, Soon());
+  }
+  // As what, where it has ended so; else "not ended" or "not lost".
+  static std::string LostAs(const Result<run::Adopted>& adopted) {
+    if (!adopted) return adopted.error().message;
+    const auto exit = adopted->container->exited().Peek();
+    if (adopted->state != State::kEnded || !exit) return "not ended";
+    return exit->lost ? std::string(exit->lost->Reason()) + ": " + exit->lost->message : "not lost";
   }
 
   std::unique_ptr<io::EventLoop> steps_;
@@ -58,6 +69,126 @@ TEST_F(AdoptionTest, PodOfAJobThatWasStoppedIsWaitedForAndNotMadeAnew) {
   const auto exit = adopted->container->exited().Wait({}, Soon().deadline);
   ASSERT_TRUE(exit.has_value());
   EXPECT_FALSE(exit->lost.has_value());
+}
+
+class RunnerTest : public AdoptionTest {
+ protected:
+  static std::string Pod(const std::string& uid, const std::string& status) {
+    return Object(kRunId.value(), uid, "8", status);
+  }
+  static std::string Stopped() {
+    return JsonText(At(StopPatch(), {"metadata", "annotations"})).value();
+  }
+  // Of a pod that somebody deletes.
+  static std::string Going(const std::string& uid, const std::string& status) {
+    Json pod = Json::parse(Pod(uid, status));
+    pod["metadata"]["deletionTimestamp"] = "2026-11-23T15:27:25Z";
+    pod["metadata"]["deletionGracePeriodSeconds"] = 30;
+    return pod.dump();
+  }
+  static constexpr const char* kRuns =
+      R"({"phase":"Running","containerStatuses":[{"name":"job","state":{"running":{}}}]})";
+  // Before it was asked to go.
+  static constexpr const char* kEndedWith5 =
+      R"({"phase":"Failed","containerStatuses":[{"name":"job","state":{"terminated":)"
+      R"({"exitCode":5,"finishedAt":"2026-11-23T15:26:00Z"}}}]})";
+};
+
+TEST_F(RunnerTest, IsKnownOnceThePodHasStarted) {
+  const auto pending = Adopt("{}", Pod("p1", R"({"phase":"Pending"})"));
+  ASSERT_TRUE(pending.has_value());
+  EXPECT_EQ(pending->state, State::kCreated);
+  EXPECT_EQ(pending->container->Runner(), std::nullopt);
+  const auto running = Adopt("{}", Pod("p1", kRuns));
+  ASSERT_TRUE(running.has_value());
+  EXPECT_EQ(running->state, State::kRunning);
+  ASSERT_TRUE(running->container->Runner().has_value());
+  EXPECT_EQ(running->container->Runner()->kind, run::Resource::Kind::kPod);
+  EXPECT_EQ(running->container->Runner()->id, "p1");
+}
+
+TEST_F(RunnerTest, ThatIsStillThereIsTheRun) {
+  const auto adopted = Adopt("{}", Pod("p1", kRuns), "p1");
+  ASSERT_TRUE(adopted.has_value());
+  EXPECT_EQ(adopted->state, State::kRunning);
+  cluster_.Say("pods", Event("MODIFIED", Pod("p1", Ended(5))));
+  const auto exit = adopted->container->exited().Wait({}, Soon().deadline);
+  ASSERT_TRUE(exit.has_value());
+  EXPECT_EQ(exit->exit_code, 5);
+}
+
+// The command has begun: to let the Job go would run it a second time.
+TEST_F(RunnerTest, WhoseStateIsNotTheContainersAnyMoreIsNotStartedAgain) {
+  const auto adopted = Adopt("{}", Pod("p1", R"({"phase":"Pending"})"), "p1");
+  ASSERT_TRUE(adopted.has_value());
+  EXPECT_EQ(adopted->state, State::kRunning);
+}
+
+TEST_F(RunnerTest, ThatWasReplacedWhileNoBrokerWasThereIsLost) {
+  const auto adopted = Adopt("{}", Pod("p2", kRuns), "p1");
+  EXPECT_THAT(LostAs(adopted), ::testing::HasSubstr("CONTAINER_LOST: adopt the pod: it was "
+                                                    "replaced while no broker was there"));
+}
+
+TEST_F(RunnerTest, ThatWasReplacedIsNotTheRunAlsoWhereTheOtherOneHasEnded) {
+  EXPECT_THAT(LostAs(Adopt("{}", Pod("p2", Ended(0)), "p1")), ::testing::HasSubstr("replaced"));
+}
+
+TEST_F(RunnerTest, ThatIsGoneIsLostAndItsJobNotStarted) {
+  EXPECT_THAT(LostAs(Adopt("{}", "", "p1")),
+              ::testing::HasSubstr("CONTAINER_LOST: adopt the pod: it went while no broker"));
+}
+
+TEST_F(RunnerTest, ThatTellsItsOwnEndIsBelievedBesideAnotherOne) {
+  const std::string ended = Going("p1", kEndedWith5);
+  const std::string other = Pod("p2", kRuns);
+  for (const std::string& pods : {ended + "," + other, other + "," + ended}) {
+    const auto adopted = Adopt("{}", pods, "p1");
+    ASSERT_EQ(LostAs(adopted), "not lost") << pods;
+    EXPECT_EQ(adopted->container->exited().Peek()->exit_code, 5);
+  }
+}
+
+TEST_F(RunnerTest, ThatIsGoingBesideAnotherOneIsLost) {
+  const std::string going = Going("p1", kRuns);
+  const std::string other = Pod("p2", kRuns);
+  for (const std::string& pods : {going + "," + other, other + "," + going}) {
+    EXPECT_THAT(LostAs(Adopt("{}", pods, "p1")), ::testing::HasSubstr("CONTAINER_LOST")) << pods;
+  }
+}
+
+TEST_F(RunnerTest, OfAJobThatWasStoppedHasBeenKilledWhereItIsGone) {
+  const auto adopted = Adopt(Stopped(), "", "p1");
+  ASSERT_EQ(LostAs(adopted), "not lost");
+  EXPECT_EQ(adopted->container->exited().Peek()->exit_code, 137);
+}
+
+TEST_F(RunnerTest, OfAJobThatWasStoppedIsLostWhereAnotherOneIsThere) {
+  EXPECT_THAT(LostAs(Adopt(Stopped(), Going("p2", kRuns), "p1")),
+              ::testing::HasSubstr("replaced while no broker was there"));
+}
+
+TEST_F(RunnerTest, ThatWasReplacedGivesNeitherLogNorOutputs) {
+  cluster_.SetAnswer("GET /log", Answer(200, "the second time"));
+  const auto adopted = Adopt("{}", Pod("p2", Ended(0)), "p1");
+  ASSERT_TRUE(adopted.has_value());
+  run::LogPosition position;
+  std::string read;
+  static_cast<void>(adopted->container->ReadLog(
+      position,
+      [&](run::OutputStream, std::span<const std::byte> data) {
+        read.append(reinterpret_cast<const char*>(data.data()), data.size());
+        return true;
+      },
+      Soon()));
+  EXPECT_EQ(read, "");
+  EXPECT_EQ(cluster_.Count("GET /log"), 0U);
+  EXPECT_FALSE(adopted->container
+                   ->FetchOutput(
+                       {.name = "results", .max_bytes = 1, .last = true},
+                       [](std::string_view) { return Ok(); }, Soon())
+                   .has_value());
+  EXPECT_EQ(adopted->container->Runner(), std::nullopt);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
 #include <thread>
 
 #include "tests/support/eventually.h"
@@ -162,6 +164,14 @@ TEST_F(RemoverTest, RefusalIsToldAndNothingConfirmed) {
   EXPECT_THAT(removal.error, HasSubstr("no right"));
 }
 
+TEST_F(RemoverTest, JobThatIsDeniedOnceAndStillShownIsNotGone) {
+  cluster_.SetAnswer(kDeleteJob, Answer(404, NotFound()));
+  cluster_.SetAnswer(kAJob, Answer(200, Ours("j1")));
+  EXPECT_FALSE(Remove(Kind::kJob, "j1").confirmed_absent);
+  cluster_.SetAnswer(kAJob, Answer(200, Ours("j2")));
+  EXPECT_TRUE(Remove(Kind::kJob, "j1").confirmed_absent);
+}
+
 TEST_F(RemoverTest, PodsAreDeletedByUidUntilNoneIsListed) {
   cluster_.SetList("pods", "9", Ours("p1") + "," + Object("anotherrun", "p2", "7"));
   cluster_.SetAnswer(kDeletePod, Answer(200, R"({"kind":"Pod"})"));
@@ -171,6 +181,26 @@ TEST_F(RemoverTest, PodsAreDeletedByUidUntilNoneIsListed) {
   });
   EXPECT_TRUE(Remove(Kind::kPod, "").confirmed_absent);
   EXPECT_EQ(BodyOfLast("DELETE").at("preconditions").at("uid"), "p1");
+}
+
+// The one that runs the command; another one may have been made in its place.
+TEST_F(RemoverTest, PodsGoAllOfThemAlsoWhereOneIsKnown) {
+  cluster_.SetList("pods", "9", Ours("p2") + "," + Ours("p1"));
+  cluster_.SetAnswer(kDeletePod, Answer(200, R"({"kind":"Pod"})"));
+  std::jthread cluster([this] {
+    static_cast<void>(Eventually([&] { return cluster_.Count(kDeletePod) > 1; }));
+    cluster_.SetList("pods", "10", "");
+  });
+  const run::Removal removal = Remove(Kind::kPod, "p1");
+  EXPECT_TRUE(removal.confirmed_absent);
+  EXPECT_EQ(removal.id, kName);
+  std::set<std::string> uids;
+  for (const auto& request : cluster_.http().requests()) {
+    if (request.method == "DELETE") {
+      uids.insert(Json::parse(request.body).at("preconditions").at("uid").get<std::string>());
+    }
+  }
+  EXPECT_EQ(uids, (std::set<std::string>{"p1", "p2"}));
 }
 
 TEST_F(RemoverTest, PodsOfAnotherBrokerAreLeftAlone) {

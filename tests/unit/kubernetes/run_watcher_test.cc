@@ -255,6 +255,42 @@ TEST_F(RunWatcherTest, PodThatIsReplacedIsLost) {
   EXPECT_EQ(tracked_->pod()->uid, "u1");
 }
 
+// The watch may tell of another one before the cluster was asked.
+TEST_F(RunWatcherTest, PodThatWasExpectedIsHeardBeforeAnotherOneCounts) {
+  tracked_ = watcher_->Track(RunId("r"), {}, true, "u1");
+  cluster_.Say("pods", Event("ADDED", Object("r", "u2", "300")));
+  EXPECT_TRUE(StaysOpen());
+  cluster_.SetList("pods", "400",
+                   Object("r", "u2", "300") + "," + Object("r", "u1", "301", Ended(5)));
+  ASSERT_TRUE(watcher_->AskForPods(RunId("r"), {}, Soon()).has_value());
+  EXPECT_EQ(Exit()->exit_code, 5);
+  EXPECT_EQ(tracked_->pod()->uid, "u1");
+}
+
+TEST_F(RunWatcherTest, PodThatIsNotTheExpectedOneIsNeverTheRuns) {
+  tracked_ = watcher_->Track(RunId("r"), {}, true, "u1");
+  cluster_.SetList("pods", "400", Object("r", "u2", "300", Ended(0)));
+  ASSERT_TRUE(watcher_->AskForPods(RunId("r"), {}, Soon()).has_value());
+  EXPECT_EQ(LostAs(), "CONTAINER_LOST");
+  EXPECT_FALSE(tracked_->pod().has_value());
+}
+
+TEST_F(RunWatcherTest, PodThatReplacesTheExpectedOneLaterEndsTheRun) {
+  tracked_ = watcher_->Track(RunId("r"), {}, true, "u1");
+  cluster_.SetList("pods", "400", Object("r", "u1", "300"));
+  ASSERT_TRUE(watcher_->AskForPods(RunId("r"), {}, Soon()).has_value());
+  EXPECT_FALSE(tracked_->exited().Peek().has_value());
+  cluster_.Say("pods", Event("ADDED", Object("r", "u2", "401")));
+  EXPECT_EQ(LostAs(), "CONTAINER_LOST");
+}
+
+// The deadline's end takes the pod away.
+TEST_F(RunWatcherTest, EndOfAJobSaysMoreThanThatTheExpectedPodIsGone) {
+  tracked_ = watcher_->Track(RunId("r"), {}, true, "u1");
+  SayJob(R"({"conditions":[{"type":"Failed","status":"True","reason":"DeadlineExceeded"}]})");
+  EXPECT_EQ(LostAsAsked(), "JOB_DEADLINE_EXCEEDED");
+}
+
 TEST_F(RunWatcherTest, JobThatGoesBeforeItHasAPodIsLost) {
   Track();
   cluster_.Say("jobs", Event("ADDED", Object("r", "j1", "300")));
