@@ -116,7 +116,9 @@ Result<void> Remover::RemoveNamed(const ObjectKind& kind, const run::Resource& r
         "POD_RUNS");
   }
   TW_ASSIGN(const bool gone, api_.Delete(kind, resource.name, DeletionOf(kind, uid), patience));
-  return gone ? Ok() : AwaitAbsence(kind, resource.name, uid, run_id, patience);
+  // An answer that denies what the watch shows is not believed until one of them has changed.
+  const bool shown = resource.kind == Kind::kJob && watcher_.Shows(run_id, kind);
+  return gone && !shown ? Ok() : AwaitAbsence(kind, resource.name, uid, run_id, patience);
 }
 
 // Before the Job: its deletion in the foreground takes the network policy away at once, and leaves

@@ -93,6 +93,16 @@ TEST_F(RemoverTest, AbsentJobIsAbsent) {
   EXPECT_TRUE(Remove(Kind::kJob, "j1").confirmed_absent);
 }
 
+TEST_F(RemoverTest, JobThatIsDeniedWhileTheWatchShowsItIsNotTakenForAbsent) {
+  ASSERT_TRUE(WatchShowsTheJob());
+  cluster_.SetAnswer(kDeleteJob, Answer(404, NotFound()));
+  cluster_.SetAnswer(kAJob, Answer(200, Ours("j1")));
+  EXPECT_FALSE(Remove(Kind::kJob, "j1", milliseconds(500)).confirmed_absent);
+  // Somebody else has deleted it.
+  cluster_.Say("jobs", Event("DELETED", Ours("j1", "8")));
+  EXPECT_TRUE(Remove(Kind::kJob, "j1").confirmed_absent);
+}
+
 TEST_F(RemoverTest, JobThatMayStillComeIsNotTakenForAbsent) {
   const run::Resource job{.kind = Kind::kJob, .name = kName, .id = {}};
   cluster_.SetAnswer(kAJob, Answer(404, NotFound()));
