@@ -41,10 +41,15 @@ bool All() {
 // about.
 std::optional<std::vector<std::string>> Baseline(FaultWorld& world, const ExitPath& path,
                                                  Tally& tally) {
+  std::string seen;
   for (int attempt = 0; attempt < kBaselineAttempts; ++attempt) {
     world.faulty().Disarm();
     const ClientAnswer answer = path.run(world);
     tally.wrong = world.CheckAnswer(answer);
+    seen = answer.transcript.status.error_message();
+    for (const v1::RunEvent& event : answer.transcript.events) {
+      seen += "\n" + event.ShortDebugString();
+    }
     // What the next broker asks is no part of a path that ends with this one.
     const bool over = !world.broker().Running();
     std::vector<std::string> calls = world.faulty().Calls();
@@ -54,7 +59,7 @@ std::optional<std::vector<std::string>> Baseline(FaultWorld& world, const ExitPa
     if (!over) calls = world.faulty().Calls();
     if (path.reached(answer) && attempt > 0) return calls;
   }
-  tally.wrong.push_back("the path does not end so where nothing fails");
+  tally.wrong.push_back("the path does not end so where nothing fails: " + seen);
   return std::nullopt;
 }
 
