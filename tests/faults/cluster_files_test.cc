@@ -31,18 +31,36 @@ std::vector<EngineFault> LastingFaults() {
   return faults;
 }
 
+// What is adopted from a cluster that stays away is tried for half a minute, with files or without:
+// ClusterFaults has that.
 TEST_P(ClusterFileFaults, AtAnyCallLeaveNothingBehind) {
-  const std::string interval = GetParam().changes_broker ? "1s" : "1h";
+  const bool adopted = GetParam().changes_broker;
+  const std::string interval = adopted ? "1s" : "1h";
   RunMatrix(GetParam(), {.world = [&] { return World(interval); },
                          .faults = AllClusterFaults(),
-                         .lasting = LastingFaults()});
-}
-
-TEST_P(ClusterFileFaults, KillsAtAnyCallLeaveNothingBehindAfterTheRestart) {
-  RunMatrix(GetParam(), {.world = [] { return World("1s"); }, .faults = AllKills()});
+                         .lasting = adopted ? std::vector<EngineFault>() : LastingFaults(),
+                         .sample = 24});
 }
 
 INSTANTIATE_TEST_SUITE_P(Run, ClusterFileFaults, ::testing::ValuesIn(ClusterFilePaths()), Name);
+
+// A run that is stopped is killed at the same calls as one without files, but for those at which it
+// begins.
+std::vector<ExitPath> PathsOfKills() {
+  std::vector<ExitPath> paths = ClusterFilePaths();
+  std::erase_if(paths, [](const ExitPath& path) {
+    return path.name == "has files and times out" || path.name == "has files and is cancelled";
+  });
+  return paths;
+}
+
+class ClusterFileKills : public ::testing::TestWithParam<ExitPath> {};
+
+TEST_P(ClusterFileKills, AtAnyCallLeaveNothingBehindAfterTheRestart) {
+  RunMatrix(GetParam(), {.world = [] { return World("1s"); }, .faults = AllKills()});
+}
+
+INSTANTIATE_TEST_SUITE_P(Run, ClusterFileKills, ::testing::ValuesIn(PathsOfKills()), Name);
 
 }  // namespace
 }  // namespace tidewaiter::testing

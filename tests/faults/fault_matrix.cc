@@ -103,7 +103,15 @@ std::vector<Case> Cases(std::size_t calls, const MatrixOptions& options) {
   if (All() || cases.size() <= options.sample) return cases;
   std::mt19937 random(SeedOr(1));
   std::shuffle(cases.begin(), cases.end(), random);
-  cases.resize(options.sample);
+  // Each call once before any is taken a second time.
+  std::vector<std::size_t> taken(calls);
+  std::vector<std::pair<std::size_t, Case>> ranked;
+  for (const Case& one : cases) ranked.emplace_back(taken[one.index]++, one);
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  ranked.resize(options.sample);
+  cases.clear();
+  for (const auto& [rank, one] : ranked) cases.push_back(one);
   return cases;
 }
 
