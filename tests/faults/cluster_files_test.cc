@@ -44,8 +44,7 @@ TEST_P(ClusterFileFaults, AtAnyCallLeaveNothingBehind) {
 
 INSTANTIATE_TEST_SUITE_P(Run, ClusterFileFaults, ::testing::ValuesIn(ClusterFilePaths()), Name);
 
-// A run that is stopped is killed at the same calls as one without files, but for those at which it
-// begins.
+// What those that are stopped ask for is among what the others do, or runs without files.
 std::vector<ExitPath> PathsOfKills() {
   std::vector<ExitPath> paths = ClusterFilePaths();
   std::erase_if(paths, [](const ExitPath& path) {
