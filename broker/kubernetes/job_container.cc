@@ -152,17 +152,18 @@ Result<bool> JobContainer::Signal(int signal_number, const run::Patience& patien
     return false;
   }
   if (!stopped) return stopped.error();
-  return signal_number == SIGTERM ? true : KillPod(patience);
+  if (signal_number == SIGKILL) TW_TRY(KillPod(patience));
+  return true;
 }
 
-Result<bool> JobContainer::KillPod(const run::Patience& patience) {
+// One that is gone by now went because its Job was stopped.
+Result<void> JobContainer::KillPod(const run::Patience& patience) {
   const std::optional<PodView> pod = tracked_->pod();
-  if (!pod) return false;
-  TW_ASSIGN(const bool gone,
-            cluster_.api.Delete(kPods, pod->name,
-                                {.propagation = "Background", .uid = pod->uid, .grace_seconds = 1},
-                                patience));
-  return !gone;
+  if (!pod) return Ok();
+  const auto gone = cluster_.api.Delete(
+      kPods, pod->name, {.propagation = "Background", .uid = pod->uid, .grace_seconds = 1},
+      patience);
+  return gone ? Ok() : Result<void>(gone.error());
 }
 
 Result<bool> JobContainer::ReadLog(run::LogPosition& position, const run::LogTaker& take,

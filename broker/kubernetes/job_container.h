@@ -56,7 +56,7 @@ class JobContainer final : public run::Container {
  private:
   // Why the Job has no pod, where the cluster has told by an event.
   Result<void> CheckEvents(const run::Patience& patience);
-  Result<bool> KillPod(const run::Patience& patience);
+  Result<void> KillPod(const run::Patience& patience);
 
   const Cluster cluster_;
   const Job job_;

@@ -38,10 +38,8 @@ class Fetch {
       TW_ASSIGN(const std::string pod, AwaitCarrier());
       Result<run::Omissions> fetched = Once(pod);
       if (fetched && request_.last) AwaitEnd();
-      if (fetched || begun_ || patience_.stop.stop_requested() || reachable_.Passed()) {
-        return fetched;
-      }
-      static_cast<void>(run::Pause(kPause, patience_));
+      if (fetched || begun_ || reachable_.Passed()) return fetched;
+      if (!run::Pause(kPause, patience_)) return fetched;
     }
   }
 

@@ -26,7 +26,7 @@ class ClusterFaults : public ::testing::TestWithParam<ExitPath> {};
 
 // A cluster that stays so that it denies what it has is a case of its own, below.
 std::vector<EngineFault> LastingFaults() {
-  std::vector<EngineFault> faults = AllFaults();
+  std::vector<EngineFault> faults = AllClusterFaults();
   std::erase(faults, EngineFault::kNotFound404);
   return faults;
 }
@@ -36,7 +36,7 @@ std::vector<EngineFault> LastingFaults() {
 TEST_P(ClusterFaults, AtAnyCallLeaveNothingBehind) {
   const std::string interval = GetParam().changes_broker ? "1s" : "1h";
   RunMatrix(GetParam(), {.world = [&] { return World(interval); },
-                         .faults = AllFaults(),
+                         .faults = AllClusterFaults(),
                          .lasting = LastingFaults(),
                          .sample = kSample});
 }

@@ -41,10 +41,15 @@ bool All() {
 // about.
 std::optional<std::vector<std::string>> Baseline(FaultWorld& world, const ExitPath& path,
                                                  Tally& tally) {
+  std::string seen;
   for (int attempt = 0; attempt < kBaselineAttempts; ++attempt) {
     world.faulty().Disarm();
     const ClientAnswer answer = path.run(world);
     tally.wrong = world.CheckAnswer(answer);
+    seen = answer.transcript.status.error_message();
+    for (const v1::RunEvent& event : answer.transcript.events) {
+      seen += "\n" + event.ShortDebugString();
+    }
     // What the next broker asks is no part of a path that ends with this one.
     const bool over = !world.broker().Running();
     std::vector<std::string> calls = world.faulty().Calls();
@@ -54,7 +59,7 @@ std::optional<std::vector<std::string>> Baseline(FaultWorld& world, const ExitPa
     if (!over) calls = world.faulty().Calls();
     if (path.reached(answer) && attempt > 0) return calls;
   }
-  tally.wrong.push_back("the path does not end so where nothing fails");
+  tally.wrong.push_back("the path does not end so where nothing fails: " + seen);
   return std::nullopt;
 }
 
@@ -98,7 +103,15 @@ std::vector<Case> Cases(std::size_t calls, const MatrixOptions& options) {
   if (All() || cases.size() <= options.sample) return cases;
   std::mt19937 random(SeedOr(1));
   std::shuffle(cases.begin(), cases.end(), random);
-  cases.resize(options.sample);
+  // Each call once before any is taken a second time.
+  std::vector<std::size_t> taken(calls);
+  std::vector<std::pair<std::size_t, Case>> ranked;
+  for (const Case& one : cases) ranked.emplace_back(taken[one.index]++, one);
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  ranked.resize(options.sample);
+  cases.clear();
+  for (const auto& [rank, one] : ranked) cases.push_back(one);
   return cases;
 }
 

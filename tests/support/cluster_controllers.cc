@@ -95,12 +95,27 @@ void ClusterControllers::MakePod(const std::string& job_uid) {
     Advance(uid, SetScheduled);
     later_(pace_, [this, uid] {
       Advance(uid, SetCreating);
-      later_(pace_, [this, uid] {
-        Advance(uid, SetRunning);
-        later_(pace_, [this, uid] { End(uid); });
-      });
+      later_(pace_, [this, uid] { Begin(uid); });
     });
   });
+}
+
+// A kubelet waits for what it has to mount.
+void ClusterControllers::Begin(const std::string& pod_uid) {
+  const json* const pod = store_.FindUid("pods", pod_uid);
+  if (pod == nullptr || IsDeleted(*pod)) return;
+  for (const std::string& secret : SecretsOf(*pod)) {
+    if (store_.Find("secrets", secret) != nullptr) continue;
+    later_(pace_, [this, pod_uid] { Begin(pod_uid); });
+    return;
+  }
+  const auto run = [this, pod_uid] {
+    Advance(pod_uid, SetRunning);
+    later_(pace_, [this, pod_uid] { End(pod_uid); });
+  };
+  if (!HasInitContainers(*pod)) return run();
+  Advance(pod_uid, SetUnpacking);
+  later_(pace_, run);
 }
 
 void ClusterControllers::Advance(const std::string& pod_uid, void (*change)(json&)) {
@@ -121,6 +136,17 @@ void ClusterControllers::End(const std::string& pod_uid) {
     on_pod_((*pod)["metadata"]["name"]);
   }
   if (PodEnded(*pod)) CountEnd(*pod);
+}
+
+void ClusterControllers::EndContainer(const std::string& pod_uid, const std::string& name,
+                                      int exit_code) {
+  later_(pace_, [this, pod_uid, name, exit_code] {
+    json* const pod = store_.FindUid("pods", pod_uid);
+    if (pod == nullptr || !testing::EndContainer(*pod, name, exit_code)) return;
+    store_.Changed("pods", *pod);
+    on_pod_((*pod)["metadata"]["name"]);
+    if (PodEnded(*pod)) CountEnd(*pod);
+  });
 }
 
 void ClusterControllers::CountEnd(const json& pod) {

@@ -32,6 +32,8 @@ class ClusterControllers {
   void DeletePod(nlohmann::json& pod, long grace_seconds);
   // After the Job has been marked for deletion in the foreground.
   void CollectForeground(const std::string& job_uid);
+  // Of that pod, by itself.
+  void EndContainer(const std::string& pod_uid, const std::string& name, int exit_code);
   // What a thing that is gone owned.
   void CollectOrphans(const std::string& owner_uid);
 
@@ -43,6 +45,7 @@ class ClusterControllers {
 
  private:
   void MakePod(const std::string& job_uid);
+  void Begin(const std::string& pod_uid);
   void Advance(const std::string& pod_uid, void (*change)(nlohmann::json&));
   void End(const std::string& pod_uid);
   void Terminate(const std::string& pod_uid);

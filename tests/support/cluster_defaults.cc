@@ -12,10 +12,11 @@ using nlohmann::json;
 namespace {
 
 void DefaultContainer(json& container) {
-  const std::string pull = "IfNotPresent";
-  if (!container.contains("imagePullPolicy")) container["imagePullPolicy"] = pull;
-  container["terminationMessagePath"] = "/dev/termination-log";
-  container["terminationMessagePolicy"] = "File";
+  for (const auto& [name, value] : {std::pair{"imagePullPolicy", "IfNotPresent"},
+                                    {"terminationMessagePath", "/dev/termination-log"},
+                                    {"terminationMessagePolicy", "File"}}) {
+    if (!container.contains(name)) container[name] = value;
+  }
   if (container.contains("env")) {
     for (json& variable : container["env"]) {
       if (variable.value("value", "") == "") variable.erase("value");  // Go's omitempty
@@ -46,6 +47,9 @@ void DefaultPodSpec(json& spec) {
     if (volume.contains("emptyDir") && volume["emptyDir"].contains("sizeLimit")) {
       json& limit = volume["emptyDir"]["sizeLimit"];
       limit = CanonicalQuantity(limit.get<std::string>());
+    }
+    if (volume.contains("projected") && !volume["projected"].contains("defaultMode")) {
+      volume["projected"]["defaultMode"] = 420;
     }
     if (volume.contains("secret") && !volume["secret"].contains("defaultMode")) {
       volume["secret"]["defaultMode"] = 420;
@@ -133,6 +137,29 @@ std::string StatusText(int code, const std::string& reason, const std::string& m
               {"status", "Failure"}, {"message", message}, {"reason", reason},
               {"details", details},  {"code", code}}
       .dump();
+}
+
+std::string TooOldEvent(std::uint64_t version) {
+  const std::string text = "too old resource version: " + std::to_string(version);
+  const json status = json::parse(StatusText(410, "Expired", text, json::object()));
+  return json{{"type", "ERROR"}, {"object", status}}.dump() + "\n";
+}
+
+std::string BookmarkEvent(const std::string& plural, std::uint64_t version) {
+  return json{{"type", "BOOKMARK"},
+              {"object",
+               {{"kind", KindNameOf(plural)},
+                {"apiVersion", ApiVersionOf(plural)},
+                {"metadata",
+                 {{"resourceVersion", std::to_string(version)}, {"creationTimestamp", nullptr}}}}}}
+             .dump() +
+         "\n";
+}
+
+void LeaveMetadata(json& list) {
+  list["kind"] = "PartialObjectMetadataList";
+  list["apiVersion"] = "meta.k8s.io/v1";
+  for (json& item : list["items"]) item = {{"metadata", item["metadata"]}};
 }
 
 std::string ResourceName(const std::string& plural) {

@@ -2,6 +2,7 @@
 // was recorded to (tests/integration/kubernetes checks it against the real one).
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -18,6 +19,13 @@ nlohmann::json PodOf(const nlohmann::json& job, const std::string& suffix);
 // meta/v1 Status of a failure.
 std::string StatusText(int code, const std::string& reason, const std::string& message,
                        const nlohmann::json& details);
+// What a watch says before it ends where what follows `version` is forgotten.
+std::string TooOldEvent(std::uint64_t version);
+// What it says so that nothing is forgotten for whoever follows it: up to there, all has been told.
+std::string BookmarkEvent(const std::string& plural, std::uint64_t version);
+// Makes a list one of what its objects are called, without what they are.
+void LeaveMetadata(nlohmann::json& list);
+
 // "jobs.batch" and the like, as messages name them.
 std::string ResourceName(const std::string& plural);
 // What `details` say of an object.

@@ -72,11 +72,8 @@ void Conclude(json& pod) {
   for (const char* type : {"Ready", "ContainersReady"}) SetCondition(pod, type, "False");
 }
 
-const json& ContainerNamed(const json& pod, const json& name) {
-  for (const json& container : pod["spec"]["containers"]) {
-    if (container["name"] == name) return container;
-  }
-  return pod["spec"]["containers"].front();
+std::string EndReason(int exit_code) {
+  return exit_code == 0 ? "Completed" : "Error";
 }
 
 }  // namespace
@@ -90,7 +87,10 @@ ContainerDeed DeedOf(const json& container) {
   if (verb == "exit") {
     deed.ends = true;
     deed.exit_code = std::atoi(word.c_str());
-    deed.reason = deed.exit_code == 0 ? "Completed" : "Error";
+    deed.reason = EndReason(deed.exit_code);
+  } else if (verb == "drain") {
+    deed.drains = true;
+    deed.exit_code = std::atoi(word.c_str());
   } else if (verb == "print" || verb == "say") {
     deed.ends = verb == "print";
     deed.output = word;
@@ -114,15 +114,30 @@ void SetScheduled(json& pod) {
   SetCondition(pod, "PodScheduled", "True");
 }
 
+bool HasInitContainers(const json& pod) {
+  return !pod["spec"].value("initContainers", json::array()).empty();
+}
+
 void SetCreating(json& pod) {
   json& status = pod["status"];
+  const bool inits = HasInitContainers(pod);
   status["startTime"] = ClusterTime();
   status["hostIP"] = "192.0.2.10";
-  SetCondition(pod, "Initialized", "True");
+  SetCondition(pod, "Initialized", inits ? "False" : "True");
   for (const char* type : {"Ready", "ContainersReady"}) SetCondition(pod, type, "False");
-  const json waiting{{"waiting", {{"reason", "ContainerCreating"}}}};
+  const json waiting{{"waiting", {{"reason", inits ? "PodInitializing" : "ContainerCreating"}}}};
+  for (const json& container : pod["spec"].value("initContainers", json::array())) {
+    status["initContainerStatuses"].push_back(StatusOf(container, waiting, false));
+  }
   for (const json& container : pod["spec"]["containers"]) {
     status["containerStatuses"].push_back(StatusOf(container, waiting, false));
+  }
+}
+
+void SetUnpacking(json& pod) {
+  pod["status"]["podIP"] = "192.0.2.11";
+  for (json& one : pod["status"]["initContainerStatuses"]) {
+    one["state"] = {{"running", {{"startedAt", ClusterTime()}}}};
   }
 }
 
@@ -130,11 +145,11 @@ void SetRunning(json& pod) {
   json& status = pod["status"];
   status["phase"] = "Running";
   status["podIP"] = "192.0.2.11";
-  for (const char* type : {"Ready", "ContainersReady"}) SetCondition(pod, type, "True");
-  for (const json& container : pod["spec"].value("initContainers", json::array())) {
-    json done = StatusOf(container, {{"running", {{"startedAt", ClusterTime()}}}}, true);
-    Terminate(done, 0, "Completed", "");
-    status["initContainerStatuses"].push_back(std::move(done));
+  for (const char* type : {"Initialized", "Ready", "ContainersReady"}) {
+    SetCondition(pod, type, "True");
+  }
+  if (HasInitContainers(pod)) {
+    for (json& one : status["initContainerStatuses"]) Terminate(one, 0, "Completed", "");
   }
   json statuses = json::array();
   for (const json& container : pod["spec"]["containers"]) {
@@ -158,9 +173,20 @@ void EndDone(json& pod) {
   Conclude(pod);
 }
 
+bool EndContainer(json& pod, const std::string& name, int exit_code) {
+  if (!ContainerState(pod, name).contains("running")) return false;
+  for (json& status : pod["status"]["containerStatuses"]) {
+    if (status["name"] == name) Terminate(status, exit_code, EndReason(exit_code), "");
+  }
+  Conclude(pod);
+  return true;
+}
+
 void EndKilled(json& pod) {
   for (json& status : pod["status"]["containerStatuses"]) {
-    if (status["state"].contains("running")) Terminate(status, kTerminated, "Error", "");
+    if (!status["state"].contains("running")) continue;
+    const int exit_code = status["name"] == kOutputsContainerName ? 0 : kTerminated;
+    Terminate(status, exit_code, EndReason(exit_code), "");
   }
   Conclude(pod);
 }
@@ -182,6 +208,25 @@ const json& ContainerState(const json& pod, const std::string& name) {
     if (one["name"] == name) return one["state"];
   }
   return kNone;
+}
+
+const json& ContainerNamed(const json& pod, const std::string& name) {
+  static const json kNone;
+  for (const json& container : pod["spec"]["containers"]) {
+    if (container["name"] == name) return container;
+  }
+  return kNone;
+}
+
+std::vector<std::string> SecretsOf(const json& pod) {
+  std::vector<std::string> names;
+  for (const json& volume : pod["spec"].value("volumes", json::array())) {
+    if (!volume.contains("projected")) continue;
+    for (const json& source : volume["projected"]["sources"]) {
+      if (source.contains("secret")) names.push_back(source["secret"]["name"]);
+    }
+  }
+  return names;
 }
 
 }  // namespace tidewaiter::testing

@@ -85,6 +85,8 @@ std::string ClusterRefusal(const StandInRequest& request, int status) {
     case 409:
       return StatusText(409, request.method == "POST" ? "AlreadyExists" : "Conflict",
                         "fault: conflict", details);
+    case 429: return StatusText(429, "TooManyRequests", "fault: too many requests", details);
+    case 503: return StatusText(503, "ServiceUnavailable", "fault: unavailable", details);
     default: return StatusText(500, "InternalError", "fault: internal error", details);
   }
 }

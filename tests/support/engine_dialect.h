@@ -18,7 +18,7 @@ struct EngineDialect {
   bool (*is_events)(const StandInRequest&);
   // Its answer has no end that is to be waited for; events among them.
   bool (*is_endless)(const StandInRequest&);
-  // The body of a refusal: 500, 409 or 404.
+  // The body of a refusal: 500, 409 or 404, of a cluster 429 or 503, too.
   std::string (*refusal)(const StandInRequest&, int status);
   std::string create;       // the call by which what runs the job comes to be
   std::size_t streams = 1;  // of events that a broker follows

@@ -128,20 +128,99 @@ ClientAnswer Shutdown(FaultWorld& world) {
   return answer;
 }
 
-ClientAnswer Archives(FaultWorld& world) {
-  v1::RunSpec spec = world.Spec(world.jobs().exits_with_7);
+v1::StartRun WithFiles(v1::RunSpec spec) {
   v1::Mount& in = *spec.add_mounts();
   in.set_target("/in/code");
   in.mutable_input()->set_name("code");
   v1::Mount& out = *spec.add_mounts();
   out.set_target("/out/results");
   out.mutable_output()->set_name("results");
-  return {.transcript = world.Run(spec, [](const v1::RunEvent& event, auto& stream, auto&) {
+  v1::StartRun start;
+  *start.mutable_spec() = std::move(spec);
+  return start;
+}
+
+void SendInput(const v1::RunEvent& event, GateClient::Stream& stream) {
+  if (!event.has_admitted()) return;
+  v1::RunRequest request;
+  request.mutable_input()->set_name("code");
+  request.mutable_input()->set_data(TarBytes().File("main", "text").Ended());
+  request.mutable_input()->set_last(true);
+  stream.Write(request);
+}
+
+ClientAnswer Archives(FaultWorld& world) {
+  return {.transcript = world.Run(
+              WithFiles(world.Spec(world.jobs().exits_with_7)),
+              [](const v1::RunEvent& event, auto& stream, auto&) { SendInput(event, stream); })};
+}
+
+ClientAnswer ClusterFiles(FaultWorld& world) {
+  ClientAnswer answer = Archives(world);
+  answer.outputs = {"results"};
+  return answer;
+}
+
+ClientAnswer TimeOutWithFiles(FaultWorld& world) {
+  v1::StartRun start = WithFiles(world.Spec(world.jobs().runs_for_ever));
+  start.mutable_spec()->mutable_limits()->mutable_timeout()->set_seconds(1);
+  return {.transcript = world.Run(start, [](const v1::RunEvent& event, auto& stream,
+                                            auto&) { SendInput(event, stream); }),
+          .outputs = {"results"}};
+}
+
+ClientAnswer CancelWithFiles(FaultWorld& world) {
+  return {.transcript = world.Run(WithFiles(world.Spec(world.jobs().runs_for_ever)),
+                                  [](const v1::RunEvent& event, auto& stream, auto&) {
+                                    SendInput(event, stream);
+                                    if (!event.has_started()) return;
+                                    v1::RunRequest cancel;
+                                    cancel.mutable_cancel();
+                                    stream.Write(cancel);
+                                  }),
+          .outputs = {"results"}};
+}
+
+// Returns once it has started, or no longer may.
+ClientAnswer DetachWithFiles(FaultWorld& world, v1::RunSpec spec) {
+  v1::StartRun start = WithFiles(std::move(spec));
+  start.set_detach(true);
+  return {.transcript = world.Run(start, [](const v1::RunEvent& event, auto& stream,
+                                            auto&) { SendInput(event, stream); }),
+          .outputs = {"results"}};
+}
+
+ClientAnswer FilesDetached(FaultWorld& world) {
+  ClientAnswer answer = DetachWithFiles(world, world.Spec(world.jobs().exits_with_7));
+  world.WaitDetached(answer.transcript);
+  world.FetchDetached(answer.transcript, "results");
+  return answer;
+}
+
+// The pod of the former broker is stopped by the next one, which by then believes that nothing of
+// the former one's can still come.
+ClientAnswer FilesAdopted(FaultWorld& world) {
+  v1::RunSpec spec = world.Spec(world.jobs().runs_for_ever);
+  spec.mutable_limits()->mutable_timeout()->set_seconds(3);
+  ClientAnswer answer = DetachWithFiles(world, std::move(spec));
+  world.ReplaceBroker();
+  world.WaitDetached(answer.transcript);
+  world.FetchDetached(answer.transcript, "results");
+  return answer;
+}
+
+// Its end comes by its stdin's.
+ClientAnswer Stdin(FaultWorld& world) {
+  v1::StartRun start;
+  *start.mutable_spec() = world.Spec({"drain", "7"});
+  start.mutable_spec()->mutable_limits()->mutable_timeout()->set_seconds(2);
+  start.set_stdin(true);
+  return {.transcript = world.Run(start, [](const v1::RunEvent& event, auto& stream, auto&) {
     if (!event.has_admitted()) return;
     v1::RunRequest request;
-    request.mutable_input()->set_name("code");
-    request.mutable_input()->set_data(TarBytes().File("main", "text").Ended());
-    request.mutable_input()->set_last(true);
+    request.set_stdin("text");
+    stream.Write(request);
+    request.mutable_stdin_end();
     stream.Write(request);
   })};
 }
@@ -205,6 +284,16 @@ bool Exited(const ClientAnswer& answer) {
   return EndsAs(Outcome::EXITED)(answer);
 }
 
+// With its outputs.
+bool GaveAll(const ClientAnswer& answer) {
+  std::size_t whole = 0;
+  for (const v1::RunEvent& event : answer.transcript.events) {
+    if (!event.has_output_piece() || !event.output_piece().has_end()) continue;
+    if (event.output_piece().end().error().empty()) ++whole;
+  }
+  return Exited(answer) && whole == answer.outputs.size();
+}
+
 }  // namespace
 
 std::string TestNameOf(const ExitPath& path) {
@@ -263,6 +352,17 @@ std::vector<ExitPath> ClusterPaths() {
       {"its log is cut amid it", LogCutAmidTheRun, EndsAs(Outcome::TIMED_OUT)},
       {"the server restarts amid it", ServerRestartedAmidTheRun, EndsAs(Outcome::TIMED_OUT)},
       {"the broker is stopped", Shutdown, EndsAs(Outcome::SHUTDOWN)},
+      {"reads its stdin", Stdin, Exited},
+  };
+}
+
+std::vector<ExitPath> ClusterFilePaths() {
+  return {
+      {"has an input and an output", ClusterFiles, GaveAll},
+      {"has files and times out", TimeOutWithFiles, EndsAs(Outcome::TIMED_OUT)},
+      {"has files and is cancelled", CancelWithFiles, EndsAs(Outcome::CANCELLED)},
+      {"has files and is detached", FilesDetached, GaveAll},
+      {"has files and is detached and adopted", FilesAdopted, EndsAs(Outcome::TIMED_OUT), true},
   };
 }
 

@@ -36,6 +36,8 @@ std::vector<ExitPath> ArchivePaths();
 
 // On a cluster, where DetachedPaths can be taken as well.
 std::vector<ExitPath> ClusterPaths();
+// Likewise with an input and an output, and so with the archive worker.
+std::vector<ExitPath> ClusterFilePaths();
 
 // Those that the real engine can take as well.
 std::vector<ExitPath> EnginePaths();

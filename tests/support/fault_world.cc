@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "tests/support/cluster_access.h"
+#include "tests/support/cluster_exec.h"
 
 namespace tidewaiter::testing {
 namespace {
@@ -28,11 +29,22 @@ constexpr const char* kDockerSettings =
     "pull_silence = \"1s\"\nevent_retry_max = \"100ms\"\nevent_loss_limit = \"2s\"\n"
     "settle_time = \"1s\"\n";
 constexpr const char* kClusterSettings =
+    "carrier_image = "
+    "\"127.0.0.1:5000/lab/carrier@sha256:"
+    "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc\"\n"
     "call_timeout = \"1s\"\nschedule_timeout = \"1s\"\npull_failure_timeout = \"1s\"\n"
     "watch_retry_max = \"100ms\"\nwatch_loss_limit = \"2s\"\nsettle_time = \"1s\"\n";
 // A real engine on a busy machine takes its time.
 constexpr const char* kLabDockerSettings =
     "event_retry_max = \"100ms\"\nsettle_time = \"1s\"\ncreate_timeout = \"20s\"\n";
+
+// Whether it is the stand-in's, which the broker has packed anew.
+bool IsStandInOutput(const std::string& bytes, const std::string& name) {
+  constexpr std::size_t kHeader = 512;
+  const std::string whole = StandInOutput(name);
+  return bytes.size() == whole.size() && bytes.starts_with(whole.c_str()) &&
+         bytes.substr(kHeader) == whole.substr(kHeader);
+}
 
 }  // namespace
 
@@ -136,6 +148,11 @@ Transcript FaultWorld::Run(const v1::RunSpec& spec, const GateClient::OnEvent& o
   return client.Run(spec, on_event, false, kAnswerWithin);
 }
 
+Transcript FaultWorld::Run(const v1::StartRun& start, const GateClient::OnEvent& on_event) {
+  GateClient client(broker_->socket_path());
+  return client.Run(start, on_event, kAnswerWithin);
+}
+
 Transcript FaultWorld::BeginDetached(const v1::RunSpec& spec) {
   GateClient client(broker_->socket_path());
   Transcript transcript;
@@ -192,6 +209,30 @@ void FaultWorld::WaitDetached(Transcript& transcript) {
   *transcript.events.emplace_back().mutable_receipt() = ended.receipt();
 }
 
+void FaultWorld::FetchDetached(Transcript& transcript, const std::string& output) {
+  if (!transcript.Has(v1::RunEvent::kResult)) return;
+  GateClient client(broker_->socket_path());
+  grpc::ClientContext fetching;
+  fetching.set_deadline(std::chrono::system_clock::now() + kAnswerWithin);
+  v1::FetchRequest request;
+  request.set_run_id(transcript.RunId());
+  request.set_output(output);
+  const auto stream = client.broker().Fetch(&fetching, request);
+  v1::FetchResponse response;
+  while (stream->Read(&response)) {
+    v1::OutputPiece& piece = *transcript.events.emplace_back().mutable_output_piece();
+    piece.set_name(output);
+    piece.set_data(response.data());
+    if (response.has_end()) *piece.mutable_end() = response.end();
+  }
+  const grpc::Status status = stream->Finish();
+  if (status.ok()) return;
+  v1::OutputPiece& piece = *transcript.events.emplace_back().mutable_output_piece();
+  piece.set_name(output);
+  const bool broken_off = killed_ && ErrorInfoOf(status).reason().empty();
+  piece.mutable_end()->set_error(broken_off ? "the broker is gone" : ErrorInfoOf(status).reason());
+}
+
 Transcript FaultWorld::RunDetached(const v1::RunSpec& spec) {
   Transcript transcript = StartDetached(spec);
   WaitDetached(transcript);
@@ -241,12 +282,36 @@ std::vector<std::string> FaultWorld::CheckAnswer(const ClientAnswer& answer, boo
   if (result.outcome() == v1::RunResult::EXITED && result.exit_code() != 7 && !not_found) {
     wrong.push_back("no job ends by itself with " + std::to_string(result.exit_code()));
   }
+  for (std::string& more : WrongOutputs(answer)) wrong.push_back(std::move(more));
   if (receipts_hold && seen.Receipt().complete()) {
     for (const std::string& left : Leftovers()) {
       if (left.find(seen.RunId()) != std::string::npos) {
         wrong.emplace_back("the receipt denies that there is " + left);
       }
     }
+  }
+  return wrong;
+}
+
+// An output is whole, or said not to be, and why.
+std::vector<std::string> FaultWorld::WrongOutputs(const ClientAnswer& answer) const {
+  std::vector<std::string> wrong;
+  const bool exited = answer.transcript.Result().outcome() == v1::RunResult::EXITED;
+  for (const std::string& name : answer.outputs) {
+    std::string bytes;
+    bool ended = false;
+    for (const v1::RunEvent& event : answer.transcript.events) {
+      if (!event.has_output_piece() || event.output_piece().name() != name) continue;
+      const v1::OutputPiece& piece = event.output_piece();
+      bytes += piece.data();
+      if (!piece.has_end()) continue;
+      ended = true;
+      if (piece.end().error().empty() && !IsStandInOutput(bytes, name)) {
+        wrong.push_back("output " + name + " is not what the job has written: " +
+                        std::to_string(bytes.size()) + " bytes, " + piece.end().ShortDebugString());
+      }
+    }
+    if (exited && !ended) wrong.push_back("nothing is said of output " + name);
   }
   return wrong;
 }

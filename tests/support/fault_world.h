@@ -30,6 +30,7 @@ namespace tidewaiter::testing {
 struct ClientAnswer {
   Transcript transcript;
   bool hung_up = false;  // the client went away by itself, so nobody waits for an answer
+  std::vector<std::string> outputs = {};  // names: what it is to be given, or told why not
 };
 
 class FaultWorld {
@@ -62,6 +63,7 @@ class FaultWorld {
 
   // On a connection of its own.
   Transcript Run(const v1::RunSpec& spec, const GateClient::OnEvent& on_event = {});
+  Transcript Run(const v1::StartRun& start, const GateClient::OnEvent& on_event);
   // Begins it and waits for its end. As a transcript: admitted, result, receipt.
   Transcript RunDetached(const v1::RunSpec& spec);
   // Begins it: admitted.
@@ -72,6 +74,8 @@ class FaultWorld {
   void CancelDetached(const Transcript& transcript);
   // Adds result and receipt, where StartDetached was answered with OK.
   void WaitDetached(Transcript& transcript);
+  // Adds the pieces of an output of it, with their end, where there is a result.
+  void FetchDetached(Transcript& transcript, const std::string& output);
   // SIGKILL, and another broker over the same folders; what happens while there is none.
   void ReplaceBroker(const std::function<void()>& meanwhile = {});
   // SIGTERM, and the wait for it. What is wrong with that end, or "".
@@ -100,6 +104,7 @@ class FaultWorld {
   [[nodiscard]] std::vector<std::string> Leftovers() const;
   void ReadAudit();
   [[nodiscard]] std::vector<std::string> WrongRecords() const;
+  [[nodiscard]] std::vector<std::string> WrongOutputs(const ClientAnswer& answer) const;
   [[nodiscard]] std::vector<std::string> TouchedForeign() const;
 
   ScratchFolder folder_;

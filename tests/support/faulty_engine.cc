@@ -18,6 +18,23 @@ constexpr std::chrono::milliseconds kHeldAtMost(700);
 constexpr std::size_t kDribble = 4;
 constexpr int kDribbleMillis = 5;
 
+bool IsWebSocket(const HttpAnswer& answer) {
+  return LowerCase(answer.head).find("\r\nsec-websocket-accept:") != std::string::npos;
+}
+
+bool IsCut(EngineFault fault) {
+  return fault == EngineFault::kTruncated || fault == EngineFault::kLongLength ||
+         fault == EngineFault::kShortLength;
+}
+
+// What comes in place of the messages (RFC 6455, 5.2): the beginning of an archive on channel 1, a
+// frame that claims more than there is, and bytes that are no frame after one.
+std::string BrokenMessage(EngineFault fault) {
+  if (fault == EngineFault::kTruncated) return std::string("\x82\x07\1origin", 9);
+  if (fault == EngineFault::kLongLength) return std::string("\x82\x7e\x40\0\1origin", 11);
+  return std::string("\x82\x01\1\7\7\7\7\7\7\7", 10);
+}
+
 void PauseFor(int millis) {
   ::poll(nullptr, 0, millis);
 }
@@ -33,6 +50,8 @@ std::string_view NameOf(EngineFault fault) {
     case EngineFault::kError500: return "500";
     case EngineFault::kConflict409: return "409";
     case EngineFault::kNotFound404: return "404";
+    case EngineFault::kBusy429: return "429";
+    case EngineFault::kUnavailable503: return "503";
     case EngineFault::kHang: return "hang";
     case EngineFault::kLate: return "carried out late";
     case EngineFault::kSlow: return "slow";
@@ -51,6 +70,12 @@ std::vector<EngineFault> AllFaults() {
           EngineFault::kError500,  EngineFault::kConflict409, EngineFault::kNotFound404,
           EngineFault::kHang,      EngineFault::kLate,        EngineFault::kSlow,
           EngineFault::kTruncated, EngineFault::kLongLength,  EngineFault::kShortLength};
+}
+
+std::vector<EngineFault> AllClusterFaults() {
+  std::vector<EngineFault> faults = AllFaults();
+  faults.insert(faults.end(), {EngineFault::kBusy429, EngineFault::kUnavailable503});
+  return faults;
 }
 
 std::vector<EngineFault> AllKills() {
@@ -152,6 +177,8 @@ void FaultyEngine::Handle(const StandInRequest& request, StandInConnection& conn
     case EngineFault::kError500: return Deny(request, connection, 500);
     case EngineFault::kConflict409: return Deny(request, connection, 409);
     case EngineFault::kNotFound404: return Deny(request, connection, 404);
+    case EngineFault::kBusy429: return Deny(request, connection, 429);
+    case EngineFault::kUnavailable503: return Deny(request, connection, 503);
     case EngineFault::kHang: WaitUntilGone(connection); return connection.Reset();
     case EngineFault::kKillBefore: Kill(); return connection.Reset();
     case EngineFault::kResetAfter:
@@ -293,6 +320,10 @@ void FaultyEngine::PassStream(const StandInRequest& request, StandInConnection& 
   connection.CloseAfterwards();
   const bool chunked = answer.status != 101;
   const bool events = dialect_.is_events(request);
+  if (IsWebSocket(answer) && IsCut(fault)) {
+    connection.Raw(answer.head + BrokenMessage(fault));
+    return connection.Reset();
+  }
   if (fault == EngineFault::kSlow) {
     for (std::size_t at = 0; at < answer.head.size() && !stopping_; at += kDribble) {
       if (connection.PeerGone(kDribbleMillis)) return connection.Reset();

@@ -27,6 +27,8 @@ enum class EngineFault {
   kError500,     // not passed on, answered so
   kConflict409,
   kNotFound404,
+  kBusy429,  // of an API server that has too much to do
+  kUnavailable503,
   kHang,         // not passed on, not answered
   kLate,         // not answered; passed on after the caller has given up
   kSlow,         // passed on, answered a few bytes at a time
@@ -43,8 +45,9 @@ std::string_view NameOf(EngineFault fault);
 inline bool Kills(EngineFault fault) {
   return fault >= EngineFault::kKillBefore;
 }
-// Those that do not kill, and those that do.
+// Those that do not kill, those of an API server among them, and those that do.
 std::vector<EngineFault> AllFaults();
+std::vector<EngineFault> AllClusterFaults();
 std::vector<EngineFault> AllKills();
 
 class FaultyEngine {

@@ -116,13 +116,20 @@ GateClient::GateClient(const std::string& socket_path) {
 
 Transcript GateClient::Run(const v1::RunSpec& spec, const OnEvent& on_event, bool with_stdin,
                            std::chrono::seconds within) {
+  v1::StartRun start;
+  *start.mutable_spec() = spec;
+  start.set_stdin(with_stdin);
+  return Run(start, on_event, within);
+}
+
+Transcript GateClient::Run(const v1::StartRun& start, const OnEvent& on_event,
+                           std::chrono::seconds within) {
   Transcript transcript;
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + within);
   const std::unique_ptr<Stream> stream = broker_->Run(&context);
   v1::RunRequest request;
-  *request.mutable_start()->mutable_spec() = spec;
-  request.mutable_start()->set_stdin(with_stdin);
+  *request.mutable_start() = start;
   stream->Write(request);
   v1::RunEvent event;
   while (stream->Read(&event)) {

@@ -61,6 +61,8 @@ class GateClient {
   // Runs to the end of the stream, at most `within`.
   Transcript Run(const v1::RunSpec& spec, const OnEvent& on_event = {}, bool with_stdin = false,
                  std::chrono::seconds within = std::chrono::seconds(60));
+  Transcript Run(const v1::StartRun& start, const OnEvent& on_event,
+                 std::chrono::seconds within = std::chrono::seconds(60));
 
   [[nodiscard]] v1::Broker::Stub& broker() { return *broker_; }
   [[nodiscard]] v1::Audit::Stub& audit() { return *audit_; }

@@ -6,8 +6,11 @@
 #include <utility>
 
 #include "tests/support/cluster_defaults.h"
+#include "tests/support/cluster_exec.h"
 #include "tests/support/cluster_pod.h"
+#include "tests/support/cluster_recordings.h"
 #include "tests/support/stand_in_recordings.h"
+#include "tests/support/stand_in_websocket.h"
 
 namespace tidewaiter::testing {
 
@@ -18,8 +21,12 @@ namespace {
 
 // Between looks whether who follows a log is still there.
 constexpr milliseconds kFollowerLook(1000);
+// And whether a container ends while nothing is said to it.
+constexpr int kStdinLookMillis = 20;
 constexpr milliseconds kBookmarkEvery(60000);
 constexpr std::size_t kPiece = 16384;
+
+constexpr const char* kMetadata = "as=PartialObjectMetadataList";
 
 constexpr const char* kClusterVersion =
     R"({"major":"1","minor":"20","gitVersion":"v1.20.2","gitTreeState":"clean",)"
@@ -37,26 +44,6 @@ std::string Query(const StandInRequest& request, const std::string& name) {
 bool Refuse(StandInConnection& connection, int code, const std::string& reason,
             const std::string& message, const json& details = json::object()) {
   return connection.Answer(code, StatusText(code, reason, message, details));
-}
-
-std::string TooOld(std::uint64_t version) {
-  return json{{"type", "ERROR"},
-              {"object", Parse(StatusText(410, "Expired",
-                                          "too old resource version: " + std::to_string(version),
-                                          json::object()))}}
-             .dump() +
-         "\n";
-}
-
-std::string Bookmark(const std::string& plural, std::uint64_t version) {
-  return json{{"type", "BOOKMARK"},
-              {"object",
-               {{"kind", KindNameOf(plural)},
-                {"apiVersion", ApiVersionOf(plural)},
-                {"metadata",
-                 {{"resourceVersion", std::to_string(version)}, {"creationTimestamp", nullptr}}}}}}
-             .dump() +
-         "\n";
 }
 
 }  // namespace
@@ -206,6 +193,10 @@ void StandInCluster::Handle(const StandInRequest& request, StandInConnection& co
     Watch(request, target, connection);
   } else if (target.subresource == "log") {
     Log(request, target, connection);
+  } else if (target.subresource == "exec") {
+    Exec(request, target, connection);
+  } else if (target.subresource == "attach") {
+    Attach(request, target, connection);
   } else if (request.path == "/version") {
     connection.Answer(200, kClusterVersion);
   } else if (request.path.ends_with("/selfsubjectaccessreviews")) {
@@ -225,11 +216,13 @@ void StandInCluster::Dispatch(const StandInRequest& request, const Target& targe
   if (target.name.empty() && request.method == "POST") return Create(request, target, connection);
   if (target.name.empty()) {
     const std::string limit = Query(request, "limit");
-    connection.Answer(
-        200, store_
-                 .List(target.plural, LabelSelector(Query(request, "labelSelector")),
-                       std::strtoul(limit.c_str(), nullptr, 10), Query(request, "continue"))
-                 .dump());
+    json list = store_.List(target.plural, LabelSelector(Query(request, "labelSelector")),
+                            std::strtoul(limit.c_str(), nullptr, 10), Query(request, "continue"));
+    if (const auto accept = request.headers.find("accept");
+        accept != request.headers.end() && accept->second.find(kMetadata) != std::string::npos) {
+      LeaveMetadata(list);
+    }
+    connection.Answer(200, list.dump());
     return;
   }
   json* const object = store_.Find(target.plural, target.name);
@@ -357,14 +350,14 @@ void StandInCluster::Watch(const StandInRequest& request, const Target& target,
                         [&] { return stopping_ || store_.version() > version; });
       if (stopping_) return;
       if (!store_.Since(version, target.plural, selector, lines)) {
-        lines = TooOld(version);
+        lines = TooOldEvent(version);
         lock.unlock();
         static_cast<void>(connection.Chunk(lines) && connection.Chunk(""));
         return;
       }
     }
     if (now() >= bookmark) {
-      lines += Bookmark(target.plural, version);
+      lines += BookmarkEvent(target.plural, version);
       bookmark = now() + kBookmarkEvery;
     }
     if (lines.empty() ? connection.PeerGone(0) : !connection.Chunk(lines)) return;
@@ -415,6 +408,77 @@ void StandInCluster::Log(const StandInRequest& request, const Target& target,
   followers_.erase(entry);
   lock.unlock();
   if (heard) connection.Chunk("");
+}
+
+// Under the lock. The node's own answers, which the API server passes on, are plain text.
+const json* StandInCluster::Enter(const StandInRequest& request, const Target& target,
+                                  StandInConnection& connection) {
+  const std::string container = Query(request, "container");
+  const json* const pod = store_.Find("pods", target.name);
+  if (pod == nullptr) {
+    Refuse(connection, 404, "NotFound", "pods \"" + target.name + "\" not found",
+           DetailsOf("pods", target.name));
+  } else if (ContainerNamed(*pod, container).is_null()) {
+    Refuse(connection, 400, "BadRequest",
+           "container " + container + " is not valid for pod " + target.name);
+  } else if (!StandInWebSocket::Asked(request)) {
+    Refuse(connection, 400, "BadRequest", "Upgrade request required");
+  } else if (const json& state = ContainerState(*pod, container);
+             state.is_null() || state.contains("waiting")) {
+    connection.Answer(500, "container not found (\"" + container + "\")", "text/plain");
+  } else {
+    return pod;
+  }
+  return nullptr;
+}
+
+void StandInCluster::Exec(const StandInRequest& request, const Target& target,
+                          StandInConnection& connection) {
+  const std::string container = Query(request, "container");
+  std::unique_lock lock(mutex_);
+  const json* const pod = Enter(request, target, connection);
+  if (pod == nullptr) return;
+  const std::string uid = (*pod)["metadata"]["uid"];
+  const ExecDeed deed = DeedOfExec(*pod, container, CommandOf(request));
+  lock.unlock();
+  StandInWebSocket socket(request, connection);
+  bool heard = socket.Send(StandInWebSocket::kStdout, "");  // tells that it has begun
+  if (!deed.out.empty()) heard = heard && socket.Send(StandInWebSocket::kStdout, deed.out);
+  if (!deed.err.empty()) heard = heard && socket.Send(StandInWebSocket::kStderr, deed.err);
+  if (heard && deed.ends_holder) {
+    lock.lock();
+    controllers_.EndContainer(uid, container, 0);
+    lock.unlock();
+  }
+  if (heard) socket.Send(StandInWebSocket::kStatus, deed.status);
+}
+
+// Of stdin alone. Its end is the connection's.
+void StandInCluster::Attach(const StandInRequest& request, const Target& target,
+                            StandInConnection& connection) {
+  const std::string container = Query(request, "container");
+  std::unique_lock lock(mutex_);
+  const json* const pod = Enter(request, target, connection);
+  if (pod == nullptr) return;
+  const std::string uid = (*pod)["metadata"]["uid"];
+  const ContainerDeed deed = DeedOf(ContainerNamed(*pod, container));
+  lock.unlock();
+  StandInWebSocket socket(request, connection);
+  const auto runs = [&] {
+    const std::lock_guard looking(mutex_);
+    const json* const now = store_.FindUid("pods", uid);
+    return now != nullptr && ContainerState(*now, container).contains("running");
+  };
+  bool more = socket.Send(StandInWebSocket::kStatus, "");
+  while (more && runs()) {
+    if (socket.Heard(kStdinLookMillis)) more = socket.Receive().has_value();
+  }
+  if (!more && deed.drains) {
+    lock.lock();
+    controllers_.EndContainer(uid, container, deed.exit_code);
+    lock.unlock();
+  }
+  socket.Send(StandInWebSocket::kStatus, kubernetes::kExecSuccess);
 }
 
 }  // namespace tidewaiter::testing

@@ -8,9 +8,11 @@
 //   ["say", TEXT]        writes TEXT, then runs until it is killed
 //   ["flood", BYTES]     writes so many bytes, then exits 0
 //   ["missing", PROGRAM] cannot be started: there is no such program
+//   ["drain", N]         reads its stdin to its end, then exits with status N
 //   ["refused", ANY]     its Job cannot be created: the server answers 422
 //   anything else        runs until it is killed
-// Init containers succeed at once, and other containers run until their pod is deleted.
+// Init containers succeed at once, once the Secrets are there. Other containers run until their pod
+// is deleted; the carrier's, until the last output has been packed, too (cluster_exec.h).
 #pragma once
 
 #include <chrono>
@@ -72,6 +74,11 @@ class StandInCluster {
               StandInConnection& connection);
   void Watch(const StandInRequest& request, const Target& target, StandInConnection& connection);
   void Log(const StandInRequest& request, const Target& target, StandInConnection& connection);
+  void Exec(const StandInRequest& request, const Target& target, StandInConnection& connection);
+  void Attach(const StandInRequest& request, const Target& target, StandInConnection& connection);
+  // Of the pod that is named, if it can be gone into; else it is refused, and this is null.
+  const nlohmann::json* Enter(const StandInRequest& request, const Target& target,
+                              StandInConnection& connection);
   void Later(std::chrono::milliseconds delay, std::function<void()> step);
   void Work();
 

@@ -172,6 +172,11 @@ std::string StandInConnection::ReadRaw() {
   return data;
 }
 
+bool StandInConnection::Readable(int wait_millis) {
+  pollfd poll_fd{.fd = fd_, .events = POLLIN, .revents = 0};
+  return ::poll(&poll_fd, 1, wait_millis) > 0;
+}
+
 bool StandInConnection::PeerGone(int wait_millis) {
   pollfd poll_fd{.fd = fd_, .events = POLLRDHUP, .revents = 0};
   return ::poll(&poll_fd, 1, wait_millis) > 0;

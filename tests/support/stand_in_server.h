@@ -38,6 +38,7 @@ class StandInConnection {
   bool Upgrade();                   // 101; raw bytes from here on
   bool Raw(std::string_view data);  // writes bytes as they are
   std::string ReadRaw();            // what comes next; empty at end of file
+  bool Readable(int wait_millis);   // waits so long until ReadRaw would not
   bool PeerGone(int wait_millis);   // waits so long for the peer to hang up
   void Reset();                     // closes with what was received still unread
   void CloseAfterwards() { keep_ = false; }

@@ -131,6 +131,14 @@ TEST_F(OutputFetchTest, CarrierThatIsNotReachedIsAskedAgain) {
   EXPECT_EQ(urls_.size(), 3U);
 }
 
+TEST_F(OutputFetchTest, CarrierIsNotAskedAgainOnceTheTimeForOutputsIsOver) {
+  SayPod(kCarrierRuns);
+  const auto fetched = Fetch({.stop = {}, .deadline = Deadline::After(std::chrono::seconds(1))});
+  ASSERT_FALSE(fetched.has_value());
+  EXPECT_THAT(fetched.error().message, HasSubstr("refused"));
+  EXPECT_LE(urls_.size(), 3U);  // every half second
+}
+
 TEST_F(OutputFetchTest, CarrierThatStartsLateIsWaitedFor) {
   SayPod(R"({"phase":"Running","containerStatuses":[
       {"name":"job","state":{"terminated":{"exitCode":0}}},
