@@ -85,6 +85,7 @@ Result<bool> LogReader::Read(run::LogPosition& position, const run::LogTaker& ta
                 "read log of container " + Quoted(id_) + ": the engine keeps none", "LOG_NOT_KEPT");
   }
   if (incomplete_) return Incomplete();
+  position.stdout_digest.clear();
   const Times now = clock_();
   ChooseMark(now, position);
   const EngineTime next_since = now.wall - kOnTheWay;

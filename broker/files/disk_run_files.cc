@@ -177,13 +177,14 @@ Result<std::unique_ptr<run::RunLog>> DiskRunFiles::OpenLog(
 }
 
 Result<run::RunFiles::ResumedLog> DiskRunFiles::ResumeLog(
-    const RunId& run_id, std::uint64_t max_bytes, std::function<void(std::uint64_t)> on_growth) {
+    const RunId& run_id, std::uint64_t max_bytes, bool digested,
+    std::function<void(std::uint64_t)> on_growth) {
   const std::string what = "go on with the log of run " + Quoted(run_id.value());
   TW_ASSIGN(const UniqueFd run, OpenRun(run_id));
   constexpr int kGoOn = O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd file(::openat(run.get(), run::kLogFile, kGoOn, 0600));
   if (!file) return ErrnoError(errno, what);
-  TW_ASSIGN(const LogContent content, MeasureLog(file.get()));
+  TW_ASSIGN(const LogContent content, MeasureLog(file.get(), digested));
   if (::ftruncate(file.get(), static_cast<off_t>(content.size)) != 0) {
     return ErrnoError(errno, what);
   }

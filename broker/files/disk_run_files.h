@@ -47,7 +47,7 @@ class DiskRunFiles final : public run::RunFiles {
   Result<std::unique_ptr<run::RunLog>> OpenLog(
       const RunId& run_id, std::uint64_t max_bytes,
       std::function<void(std::uint64_t)> on_growth) override;
-  Result<ResumedLog> ResumeLog(const RunId& run_id, std::uint64_t max_bytes,
+  Result<ResumedLog> ResumeLog(const RunId& run_id, std::uint64_t max_bytes, bool digested,
                                std::function<void(std::uint64_t)> on_growth) override;
   [[nodiscard]] std::uint64_t LogSize(const RunId& run_id) override;
   Result<std::string> ReadLog(const RunId& run_id, std::uint64_t offset,

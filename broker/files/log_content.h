@@ -13,7 +13,8 @@ struct LogContent {
   std::uint64_t size = 0;  // of the whole pieces: what follows was cut off
 };
 
-// Ends at the first piece that is not whole or no piece. Errors: errno's.
-Result<LogContent> MeasureLog(int file);
+// Ends at the first piece that is not whole or no piece. `digested`: reads all of stdout, for
+// LogPosition::stdout_digest. Errors: errno's.
+Result<LogContent> MeasureLog(int file, bool digested);
 
 }  // namespace tidewaiter::files

@@ -38,6 +38,7 @@ class JobContainer final : public run::Container {
   // (the cluster makes no pod), and those of Tracked::exited.
   Result<void> Start(const run::Patience& patience) override;
   Completion<run::ContainerExit>& exited() override { return tracked_->exited(); }
+  [[nodiscard]] bool ComparesLog() const override { return true; }
   [[nodiscard]] std::optional<run::Resource> Runner() override;
   // SIGTERM takes the Job's parallelism back, whose pod the kubelet then ends: SIGTERM, and SIGKILL
   // after the grace. SIGKILL shortens that grace to a second; nothing would be known of a pod that

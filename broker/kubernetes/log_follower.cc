@@ -110,7 +110,7 @@ void LogFollower::OnNews() {
 void LogFollower::Read() {
   phase_ = Phase::kReads;
   before_ = handed_on_.bytes();
-  seen_ = LogPrefix();
+  seen_ = run::LogPrefix();
   io::StreamReceiver receiver{.on_open = {},
                               .on_data = [this](std::string_view data) { return OnData(data); },
                               .control = &control_};

@@ -18,10 +18,10 @@
 #include "base/result.h"
 #include "broker/io/event_loop.h"
 #include "broker/kubernetes/cluster_api.h"
-#include "broker/kubernetes/log_prefix.h"
 #include "broker/kubernetes/run_watcher.h"
 #include "broker/kubernetes/stdin_feeder.h"
 #include "broker/run/backend.h"
+#include "broker/run/log_prefix.h"
 
 namespace tidewaiter::kubernetes {
 
@@ -89,8 +89,8 @@ class LogFollower final : public run::Attachment {
   Deadline news_until_ = Deadline::Never();
 
   // While it reads of the HTTP client's loop, else of the steps'.
-  LogPrefix seen_;  // what this stream has brought so far
-  LogPrefix handed_on_;
+  run::LogPrefix seen_;  // what this stream has brought so far
+  run::LogPrefix handed_on_;
   bool differs_ = false;
 
   Completion<std::optional<Error>> ended_;

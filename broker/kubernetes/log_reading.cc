@@ -12,6 +12,7 @@
 #include "base/guarded.h"
 #include "base/printable.h"
 #include "broker/kubernetes/job_manifest.h"
+#include "broker/run/log_prefix.h"
 
 namespace tidewaiter::kubernetes {
 namespace {
@@ -66,6 +67,42 @@ class Handover {
   std::condition_variable_any changed_;
 };
 
+// What somebody has of the log, held against what comes of it. Moves `position` along.
+class Copy {
+ public:
+  explicit Copy(run::LogPosition& position) : position_(position) {}
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+  ~Copy() {
+    if (Whole()) position_.stdout_digest = passed_.Digest();
+  }
+
+  // What of it is not there yet; nothing where the log is another one.
+  std::string_view PassOver(std::string_view data) {
+    const std::uint64_t missing = position_.stdout_bytes - passed_.bytes();
+    const auto known = static_cast<std::size_t>(std::min<std::uint64_t>(missing, data.size()));
+    passed_.Add(data.substr(0, known));
+    if (known > 0 && known == missing && !position_.stdout_digest.empty()) {
+      differs_ = passed_.Digest() != position_.stdout_digest;
+    }
+    return differs_ ? std::string_view() : data.substr(known);
+  }
+  void Add(std::string_view fresh) {
+    passed_.Add(fresh);
+    position_.stdout_bytes += fresh.size();
+  }
+  [[nodiscard]] bool differs() const noexcept { return differs_; }
+  // Whether all of it has come again, and is the same.
+  [[nodiscard]] bool Whole() const noexcept {
+    return !differs_ && passed_.bytes() == position_.stdout_bytes;
+  }
+
+ private:
+  run::LogPosition& position_;
+  run::LogPrefix passed_;
+  bool differs_ = false;
+};
+
 }  // namespace
 
 Result<bool> ReadLogFrom(ClusterApi& api, const std::string& pod, run::LogPosition& position,
@@ -77,27 +114,25 @@ Result<bool> ReadLogFrom(ClusterApi& api, const std::string& pod, run::LogPositi
       .control = &handover.control};
   const std::jthread reader(
       [&] { handover.Finish(api.ReadLog(pod, kJobContainer, false, patience, receiver)); });
-  std::uint64_t at = 0;
+  Copy copy(position);
   for (;;) {
     const auto [piece, result] = handover.Take();
     if (piece.empty()) {
       TW_TRY(result);
       break;
     }
-    std::string_view data = piece;
-    const auto known = std::min<std::uint64_t>(
-        position.stdout_bytes - std::min(at, position.stdout_bytes), data.size());
-    at += data.size();
-    data.remove_prefix(known);
-    if (data.empty()) continue;
-    position.stdout_bytes += data.size();
-    if (take(run::OutputStream::kStdout, std::as_bytes(std::span(data.data(), data.size())))) {
+    const std::string_view fresh = copy.PassOver(piece);
+    if (copy.differs()) break;
+    if (fresh.empty()) continue;
+    copy.Add(fresh);
+    if (take(run::OutputStream::kStdout, std::as_bytes(std::span(fresh.data(), fresh.size())))) {
       continue;
     }
     handover.Refuse();
     return false;
   }
-  if (at >= position.stdout_bytes) return true;
+  if (copy.Whole()) return true;
+  handover.Refuse();
   return Fail(ErrorCode::kResourceExhausted,
               "read the log of pod " + Quoted(pod) + ": the node may have dropped some of it",
               "LOG_INCOMPLETE");

@@ -122,7 +122,8 @@ std::optional<Ending> Adoption::Watch() {
   watched_.OnStarted(entry_.resolved, ending.container_id);
 
   LogIntake intake(*adopted.container, watched_,
-                   watched_.Resume(static_cast<std::uint64_t>(detachment_.log_bytes)),
+                   watched_.Resume(static_cast<std::uint64_t>(detachment_.log_bytes),
+                                   adopted.container->ComparesLog()),
                    detachment_.log_bytes, environment_.settings.output_stall);
   auto outcome = AwaitEnd(adopted, intake);
   if (!outcome) {

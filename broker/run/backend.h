@@ -136,6 +136,9 @@ class Attachment {
 struct LogPosition {
   std::uint64_t stdout_bytes = 0;
   std::uint64_t stderr_bytes = 0;
+  // SHA-256 of those bytes of stdout; empty where it is not known. What moves stdout_bytes along
+  // sets it anew, or clears it.
+  std::string stdout_digest{};
   friend bool operator==(const LogPosition&, const LogPosition&) = default;
 };
 
@@ -181,6 +184,9 @@ class Container {
   // and ever after.
   virtual Result<bool> ReadLog(LogPosition& position, const LogTaker& take,
                                const Patience& patience) = 0;
+  // Whether ReadLog tells by LogPosition::stdout_digest that the engine's log is another one than
+  // that of which the beginning is known (LOG_INCOMPLETE).
+  [[nodiscard]] virtual bool ComparesLog() const { return false; }
   // Where files are carried, once `exited` is set and the container not lost: an output's files and
   // folders as a tar, to be taken for hostile. What was left out of it is the answer. Errors:
   // OUTPUT_FAILED, Patience's, those of `write`.

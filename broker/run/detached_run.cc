@@ -94,9 +94,9 @@ void DetachedRun::Settled(const KeptRun& kept) {
   });
 }
 
-LogPosition DetachedRun::Resume(std::uint64_t log_bytes) {
-  auto resumed =
-      files_.ResumeLog(Get().run_id, log_bytes, [this](std::uint64_t size) { Grown(size); });
+LogPosition DetachedRun::Resume(std::uint64_t log_bytes, bool digested) {
+  auto resumed = files_.ResumeLog(Get().run_id, log_bytes, digested,
+                                  [this](std::uint64_t size) { Grown(size); });
   if (!resumed) return {};
   log_ = std::move(resumed->log);
   Grown(resumed->size);

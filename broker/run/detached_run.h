@@ -71,8 +71,9 @@ class DetachedRun final : public RunObserver {
   void Watch(std::weak_ptr<Watcher> watcher, Watcher::Of what);
 
   // Of one that runs on: opens its log to go on with it. What of the output is there already; none
-  // where the log cannot be opened: what comes is lost then (LOG_FAILED).
-  LogPosition Resume(std::uint64_t log_bytes);
+  // where the log cannot be opened: what comes is lost then (LOG_FAILED). `digested`: see
+  // RunFiles::ResumeLog.
+  LogPosition Resume(std::uint64_t log_bytes, bool digested);
   // It is kept.
   void Settled(const KeptRun& kept);
   // Its retention is over: what is read of its files from now on may be missing.

@@ -105,13 +105,14 @@ class RunFiles {
       const RunId& run_id, std::uint64_t max_bytes,
       std::function<void(std::uint64_t size)> on_growth) = 0;
   // The log that a former broker began, to go on with, or a new one: what a crash has cut off its
-  // last piece is removed. `has`: what it holds.
+  // last piece is removed. `has`: what it holds, with LogPosition::stdout_digest where `digested`,
+  // for which all of it is read.
   struct ResumedLog {
     std::unique_ptr<RunLog> log;
     LogPosition has;
     std::uint64_t size = 0;  // of the file
   };
-  virtual Result<ResumedLog> ResumeLog(const RunId& run_id, std::uint64_t max_bytes,
+  virtual Result<ResumedLog> ResumeLog(const RunId& run_id, std::uint64_t max_bytes, bool digested,
                                        std::function<void(std::uint64_t size)> on_growth) = 0;
   // How long the file of the log is; 0 where there is none.
   [[nodiscard]] virtual std::uint64_t LogSize(const RunId& run_id) = 0;

@@ -50,6 +50,8 @@ class FakeContainer final : public run::Container {
 
   [[nodiscard]] const std::string& id() const override { return id_; }
 
+  [[nodiscard]] bool ComparesLog() const override { return backend_.compares_log_; }
+
   Result<std::unique_ptr<run::Attachment>> Attach(run::OutputSink& sink, bool /*with_stdin*/,
                                                   const Patience& patience) override {
     backend_.trace_.Add("engine:attach");

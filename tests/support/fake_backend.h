@@ -2,6 +2,7 @@
 // patience ends, or block until it is released; containers do what the test says. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -60,6 +61,8 @@ class FakeBackend final : public run::Backend {
   void WithholdExits(std::int32_t code) { withheld_ = code; }
   // The command is missing: Start succeeds, and the container has "exited" with 127.
   void CommandFails();
+  // Its containers compare what was read of their logs before.
+  void ComparesLogs() { compares_log_ = true; }
   void UseNetworks() { with_network_ = true; }
   // As a cluster: what runs the command is made by the engine, at the start, and has its own id.
   void MakePods() { with_pods_ = true; }
@@ -144,6 +147,7 @@ class FakeBackend final : public run::Backend {
   run::FileCarriage carriage_;
   std::map<std::string, std::string> carried_;                          // inputs, by name
   std::map<std::string, std::pair<std::string, run::Omissions>> left_;  // outputs, by name
+  std::atomic<bool> compares_log_{false};
   bool command_fails_ = false;
   std::optional<std::int32_t> withheld_;
   std::set<int> ignored_signals_;

@@ -119,9 +119,10 @@ class FakeFiles final : public run::RunFiles {
     log_ = std::move(content);
     left_log_ = has;
   }
-  Result<ResumedLog> ResumeLog(const RunId& /*run_id*/, std::uint64_t max_bytes,
+  Result<ResumedLog> ResumeLog(const RunId& /*run_id*/, std::uint64_t max_bytes, bool digested,
                                std::function<void(std::uint64_t)> on_growth) override {
-    trace_.Add("files:resume log of " + std::to_string(max_bytes));
+    trace_.Add("files:resume log of " + std::to_string(max_bytes) +
+               (digested ? " with its digest" : ""));
     if (lose_logs_) return Fail(ErrorCode::kInternal, "open the log: input/output error");
     return ResumedLog{.log = std::make_unique<MemoryLog>(*this, std::move(on_growth)),
                       .has = left_log_,

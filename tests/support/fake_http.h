@@ -75,8 +75,8 @@ class FakeHttp final : public io::HttpClient {
   Result<std::unique_ptr<io::HttpStream>> Begin(
       io::HttpRequest request, Deadline deadline, io::StreamReceiver receiver,
       std::function<void(Result<io::HttpResponse>)> on_end) override {
-    return std::unique_ptr<io::HttpStream>(std::make_unique<OwnThread>(
-        [=, this](const std::stop_token& stop) {
+    return std::unique_ptr<io::HttpStream>(
+        std::make_unique<OwnThread>([=, this](const std::stop_token& stop) {
           auto result = StreamTo(request, stop, deadline, receiver);
           if (!stop.stop_requested()) on_end(std::move(result));
         }));

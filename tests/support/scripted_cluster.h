@@ -55,6 +55,11 @@ class ScriptedCluster {
     changed_.wait_for(lock, std::chrono::seconds(20), [&] { return urls.size() >= count; });
     return urls.size() >= count ? urls[count - 1] : "";
   }
+  // How many streams of `plural` there were; of all.
+  std::size_t Watches(const std::string& plural) {
+    const std::lock_guard lock(mutex_);
+    return watches_[plural].urls.size();
+  }
   std::size_t Watches() {
     const std::lock_guard lock(mutex_);
     std::size_t count = 0;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
+#include "broker/run/log_prefix.h"
 #include "tests/support/scratch_folder.h"
 
 namespace tidewaiter::files {
@@ -28,7 +29,7 @@ class LogContentTest : public ::testing::Test {
     const std::string path = folder_ / "log";
     std::ofstream(path, std::ios::binary) << bytes;
     const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    auto content = MeasureLog(file.get());
+    auto content = MeasureLog(file.get(), true);
     EXPECT_TRUE(content.has_value());
     return content ? *std::move(content) : LogContent();
   }
@@ -42,6 +43,9 @@ TEST_F(LogContentTest, EachStreamHasItsOwnBytes) {
   EXPECT_EQ(content.size, bytes.size());
   EXPECT_EQ(content.has.stdout_bytes, 7U);
   EXPECT_EQ(content.has.stderr_bytes, 5U);
+  run::LogPrefix prefix;
+  prefix.Add("outmore");
+  EXPECT_EQ(content.has.stdout_digest, prefix.Digest());
 }
 
 TEST_F(LogContentTest, AnEmptyLogHasNothing) {

@@ -169,7 +169,8 @@ TEST_F(RunnerTest, OfAJobThatWasStoppedIsLostWhereAnotherOneIsThere) {
 }
 
 TEST_F(RunnerTest, ThatWasReplacedGivesNeitherLogNorOutputs) {
-  cluster_.SetAnswer("GET /log", Answer(200, "the second time"));
+  cluster_.Say("log", "the second time");
+  cluster_.Cut("log");
   const auto adopted = Adopt("{}", Pod("p2", Ended(0)), "p1");
   ASSERT_TRUE(adopted.has_value());
   run::LogPosition position;
@@ -182,7 +183,8 @@ TEST_F(RunnerTest, ThatWasReplacedGivesNeitherLogNorOutputs) {
       },
       Soon()));
   EXPECT_EQ(read, "");
-  EXPECT_EQ(cluster_.Count("GET /log"), 0U);
+  EXPECT_EQ(cluster_.Watches("log"), 0U);
+  EXPECT_TRUE(adopted->container->ComparesLog());
   EXPECT_FALSE(adopted->container
                    ->FetchOutput(
                        {.name = "results", .max_bytes = 1, .last = true},

@@ -108,7 +108,7 @@ TEST_F(LogFollowerTest, NewsOfTheContainersEndMayComeAfterTheLogs) {
   EXPECT_FALSE(follower_->ended().Wait({}, Deadline::After(milliseconds(200))).has_value());
   SayPod("MODIFIED", Ended(0));
   EXPECT_EQ(End(), "");
-  EXPECT_FALSE(cluster_.Count("GET /log?") > 0) << "it is not fetched again";
+  EXPECT_EQ(cluster_.Watches("log"), 1U) << "it is fetched again";
 }
 
 TEST_F(LogFollowerTest, LogThatIsCutIsTakenUpWithoutLossOrRepetition) {

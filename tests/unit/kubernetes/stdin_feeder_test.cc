@@ -133,7 +133,7 @@ TEST_F(StdinFeederTest, BytesArriveInOrderAndTheEndIsTheConnections) {
   ASSERT_TRUE(Eventually([&] { return end_.Got() == "before the start, after it"; }));
   EXPECT_FALSE(end_.closed_in_order);
   feeder_->Close();
-  EXPECT_TRUE(Eventually([&] { return end_.closed_in_order; }));
+  EXPECT_TRUE(Eventually([&] { return end_.closed_in_order.load(); }));
   EXPECT_FALSE(tracked_->exited().Wait({}, Deadline::After(milliseconds(100))));
 }
 

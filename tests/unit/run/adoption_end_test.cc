@@ -331,6 +331,15 @@ TEST_F(AdoptionEndTest, ItsLogIsNoLongerThanTheFormerBrokersWouldHaveBeen) {
   EXPECT_THAT(trace.Of("files:resume log"), ElementsAre("files:resume log of 1000"));
 }
 
+TEST_F(AdoptionEndTest, ItsLogIsHeldAgainstTheFormerBrokersWhereTheContainerCompares) {
+  engine.ComparesLogs();
+  Leave()->Exit(0);
+  Recover();
+  Ended();
+  EXPECT_THAT(trace.Of("files:resume log"),
+              ElementsAre("files:resume log of 1000 with its digest"));
+}
+
 TEST_F(AdoptionEndTest, TheListNamesItsContainer) {
   Leave();
   Recover();

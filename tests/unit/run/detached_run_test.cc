@@ -71,12 +71,12 @@ TEST_F(DetachedRunTest, AnOutputOfNoPieceIsKept) {
 
 TEST_F(DetachedRunTest, ALogThatGoesOnIsAsLongAsItWasFound) {
   files_.LeaveLog("1:begun", {.stdout_bytes = 5, .stderr_bytes = 0});
-  EXPECT_EQ(run_.Resume(100).stdout_bytes, 5U);
+  EXPECT_EQ(run_.Resume(100, false).stdout_bytes, 5U);
   EXPECT_EQ(run_.Get().log_bytes, 7U);
 }
 
 TEST_F(DetachedRunTest, WhoeverWritesTheLogIsToldWhenItHasRoomAgain) {
-  run_.Resume(100);
+  run_.Resume(100, false);
   int resumed = 0;
   run_.SetResume([&resumed] { ++resumed; });
   files_.ResumeLogs();
@@ -85,7 +85,7 @@ TEST_F(DetachedRunTest, WhoeverWritesTheLogIsToldWhenItHasRoomAgain) {
 }
 
 TEST_F(DetachedRunTest, ALogOfTooManyPiecesIsAtItsLimit) {
-  run_.Resume(100);
+  run_.Resume(100, false);
   files_.LimitLogs();
   EXPECT_EQ(run_.OnAttachmentClosing().reason, "LOG_LIMIT");
 }

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace tidewaiter::kubernetes {
+namespace tidewaiter::run {
 
 class LogPrefix {
  public:
@@ -16,9 +16,10 @@ class LogPrefix {
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
   void Add(std::string_view data);
   [[nodiscard]] bool SameAs(const LogPrefix& other) const;
+  // SHA-256 of it: 32 bytes.
+  [[nodiscard]] std::string Digest() const;
 
  private:
-  [[nodiscard]] std::string Digest() const;
   struct ContextDeleter {
     void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
   };
@@ -26,4 +27,4 @@ class LogPrefix {
   std::uint64_t bytes_ = 0;
 };
 
-}  // namespace tidewaiter::kubernetes
+}  // namespace tidewaiter::run

@@ -1,8 +1,8 @@
-#include "broker/kubernetes/log_prefix.h"
+#include "broker/run/log_prefix.h"
 
 #include <array>
 
-namespace tidewaiter::kubernetes {
+namespace tidewaiter::run {
 
 LogPrefix::LogPrefix() : context_(EVP_MD_CTX_new()) {
   EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr);
@@ -27,4 +27,4 @@ bool LogPrefix::SameAs(const LogPrefix& other) const {
   return bytes_ == other.bytes_ && Digest() == other.Digest();
 }
 
-}  // namespace tidewaiter::kubernetes
+}  // namespace tidewaiter::run
