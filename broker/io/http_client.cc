@@ -104,7 +104,8 @@ class CurlStream final : public HttpStream {
   }
 
   Result<void> Start(Deadline deadline) {
-    TW_ASSIGN(transfer_, HttpTransfer::Create(request_, &receiver_, deadline));
+    TW_ASSIGN(transfer_, HttpTransfer::Create(request_, &receiver_, deadline,
+                                              HttpTransfer::kUnawaitedBufferBytes));
     control_.emplace(loop_, multi_, transfer_, receiver_.control);
     transfer_->SetOnDone([this, over = over_](Result<HttpResponse> result) {
       if (!unwanted_) on_end_(std::move(result));

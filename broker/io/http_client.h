@@ -89,7 +89,7 @@ class HttpClient {
                                       std::function<bool(std::string_view)> on_data) = 0;
 
   // The same for a receiver that is slower than its sender. While it pauses nothing is read, but
-  // for the at most 1 KiB that has been read with its last bytes: the sender waits, which does
+  // for the at most 4 KiB that have been read with its last bytes: the sender waits, which does
   // not count as its silence. Deadline and stop hold; an end of the stream that had been read comes
   // even then, after all bytes have been given.
   virtual Result<HttpResponse> StreamTo(const HttpRequest& request, const std::stop_token& stop,

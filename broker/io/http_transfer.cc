@@ -32,20 +32,20 @@ HttpTransfer::HttpTransfer(const HttpRequest& request, const StreamReceiver* rec
 
 Result<std::shared_ptr<HttpTransfer>> HttpTransfer::Create(const HttpRequest& request,
                                                            const StreamReceiver* receiver,
-                                                           Deadline deadline) {
+                                                           Deadline deadline, long buffer_bytes) {
   // Not make_shared: the constructor is private.
   std::shared_ptr<HttpTransfer> transfer(new HttpTransfer(request, receiver, deadline));
   if (!transfer->target_.sendable()) {
     return Fail(ErrorCode::kInvalidArgument,
                 transfer->Subject() + ": not a request that can be sent");
   }
-  if (!transfer->Prepare()) {
+  if (!transfer->Prepare(buffer_bytes)) {
     return Fail(ErrorCode::kResourceExhausted, transfer->Subject() + ": out of memory");
   }
   return transfer;
 }
 
-bool HttpTransfer::Prepare() {
+bool HttpTransfer::Prepare(long buffer_bytes) {
   handle_.reset(curl_easy_init());
   CURL* const curl = handle_.get();
   if (curl == nullptr) return false;
@@ -58,15 +58,9 @@ bool HttpTransfer::Prepare() {
          Set(curl, CURLOPT_WRITEFUNCTION, &HttpTransfer::OnBody) &&
          Set(curl, CURLOPT_WRITEDATA, self) &&
          Set(curl, CURLOPT_PREREQFUNCTION, &HttpTransfer::OnSend) &&
-         Set(curl, CURLOPT_PREREQDATA, self) && (receiver_ == nullptr || PrepareBuffer()) &&
-         PrepareMethod() && PrepareHeaders();
-}
-
-// A stream is open as long as what it tells of, and hundreds may be; libcurl's own buffer is 16
-// KiB.
-bool HttpTransfer::PrepareBuffer() {
-  constexpr long kStreamBufferBytes = 1024;
-  return Set(handle_.get(), CURLOPT_BUFFERSIZE, kStreamBufferBytes);
+         Set(curl, CURLOPT_PREREQDATA, self) &&
+         (receiver_ == nullptr || Set(curl, CURLOPT_BUFFERSIZE, buffer_bytes)) && PrepareMethod() &&
+         PrepareHeaders();
 }
 
 bool HttpTransfer::PrepareMethod() {

@@ -24,11 +24,18 @@ namespace tidewaiter::io {
 
 class HttpTransfer {
  public:
-  // `request` and `receiver` (none for Fetch) must outlive the transfer's being done. Errors:
-  // INVALID_ARGUMENT (a URL, method or header that could not be sent as it is), RESOURCE_EXHAUSTED.
+  // A stream is open as long as what it tells of; libcurl's own buffer is 16 KiB, and 1 KiB the
+  // least that it takes. Of those that nobody waits for there may be hundreds.
+  static constexpr long kStreamBufferBytes = 4096;
+  static constexpr long kUnawaitedBufferBytes = 1024;
+
+  // `buffer_bytes`: of a stream. `request` and `receiver` (none for Fetch) must outlive the
+  // transfer's being done. Errors: INVALID_ARGUMENT (a URL, method or header that could not be sent
+  // as it is), RESOURCE_EXHAUSTED.
   static Result<std::shared_ptr<HttpTransfer>> Create(const HttpRequest& request,
                                                       const StreamReceiver* receiver,
-                                                      Deadline deadline);
+                                                      Deadline deadline,
+                                                      long buffer_bytes = kStreamBufferBytes);
   HttpTransfer(const HttpTransfer&) = delete;
   HttpTransfer& operator=(const HttpTransfer&) = delete;
   ~HttpTransfer() = default;
@@ -62,8 +69,7 @@ class HttpTransfer {
  private:
   HttpTransfer(const HttpRequest& request, const StreamReceiver* receiver, Deadline deadline);
 
-  [[nodiscard]] bool Prepare();
-  [[nodiscard]] bool PrepareBuffer();
+  [[nodiscard]] bool Prepare(long buffer_bytes);
   [[nodiscard]] bool PrepareMethod();
   [[nodiscard]] bool PrepareHeaders();
   [[nodiscard]] Error Failure(CURLcode code) const;

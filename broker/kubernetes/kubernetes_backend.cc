@@ -245,6 +245,7 @@ Result<std::unique_ptr<run::Container>> KubernetesBackend::Create(
   if (!inputs.empty()) static_cast<void>(Entry(resources, Kind::kSecrets, run_id));
   TW_ASSIGN(const Json made, parts.CreateOne(resources, Kind::kJob, body, run_id, patience));
   const run::Resource job = resources.back();
+  tracked->BelongTo(job.id);
   TW_TRY(CheckJob(body, made));
   // From here on the Job takes everything with it, whoever deletes it.
   TW_TRY(parts.api.Patch(kNetworkPolicies, job.name, OwnerPatch(made), patience));
@@ -280,6 +281,7 @@ Result<run::Adopted> KubernetesBackend::Adopt(const Former& former, const RunId&
   TW_ASSIGN(const Json found, parts.ReadOld(job, run_id, patience));
   const bool stopped = WasStopped(found);
   tracked->ExpectKill(stopped);
+  tracked->BelongTo(UidOf(found));
   parts.watcher.LookAtJob(found);
   // The former broker may not have come to compare it. The Job itself was compared when it was
   // made, and its template cannot be changed since.

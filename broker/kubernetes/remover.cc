@@ -33,7 +33,7 @@ std::string UidOf(const Json& object) {
 }
 
 // A Job in the foreground: deleted otherwise it leaves its running pod behind (seen with 1.20). It
-// would make another pod, so that it is gone is not left to one answer.
+// would make another pod, so that it is gone is not left to its deletion's answer alone.
 ClusterApi::Deletion DeletionOf(const ObjectKind& kind, const std::string& uid) {
   const bool job = kind.plural == kJobs.plural;
   return {.propagation = job ? "Foreground" : "Background",

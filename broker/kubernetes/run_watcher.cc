@@ -38,6 +38,16 @@ std::string UidOf(const Json& object) {
   return TextAt(At(object, {"metadata"}), "uid");
 }
 
+// The uid of what has made the object and ends it (meta/v1 OwnerReference); "" where nothing has.
+std::string ControllerOf(const Json& object) {
+  const Json& owners = At(object, {"metadata", "ownerReferences"});
+  if (!owners.is_array()) return "";
+  for (const Json& owner : owners) {
+    if (At(owner, {"controller"}) == true) return TextAt(owner, "uid");
+  }
+  return "";
+}
+
 }  // namespace
 
 RunWatcher::Tracked::Tracked(RunWatcher& owner, RunId run_id, PodCheck check, bool outlasts,
@@ -69,6 +79,20 @@ bool RunWatcher::Tracked::WaitForChange(std::uint64_t& seen, const run::Patience
                                    [&] { return state_->changes != seen; });
   seen = state_->changes;
   return changed;
+}
+
+void RunWatcher::Tracked::BelongTo(std::string job_uid) {
+  const auto shared = owner_.shared_.Lock();
+  state_->job_uid = std::move(job_uid);
+}
+
+void RunWatcher::Tracked::End(run::ContainerExit exit) {
+  {
+    const auto shared = owner_.shared_.Lock();
+    const State::Change change{*state_};
+    state_->exited.Set(std::move(exit));
+  }
+  owner_.changed_.notify_all();
 }
 
 void RunWatcher::Tracked::SetOnChange(std::function<void()> on_change) {
@@ -176,7 +200,7 @@ void RunWatcher::OnObject(Kind Shared::*kind, const Json& object) {
 
 void RunWatcher::OnPod(Tracked::State& state, const Json& pod) {
   std::optional<PodView> view = ReadPod(pod);
-  if (!view) return;
+  if (!view || state.job_uid.empty() || ControllerOf(pod) != state.job_uid) return;
   const Tracked::State::Change change{state};
   if (state.pod_uid.empty()) state.pod_uid = view->uid;
   if (state.pod_uid != view->uid) {
@@ -201,7 +225,7 @@ void RunWatcher::OnPod(Tracked::State& state, const Json& pod) {
 // A pod's own end says more than its Job's; the Job's counts where no pod is there to tell.
 void RunWatcher::OnJob(Tracked::State& state, const Json& job) {
   const Json& conditions = At(job, {"status", "conditions"});
-  if (!conditions.is_array() || state.pod) return;
+  if (!conditions.is_array() || state.pod || UidOf(job) != state.job_uid) return;
   for (const Json& condition : conditions) {
     const std::string type = TextAt(condition, "type");
     const bool ended = type == "Failed" || type == "Complete";
@@ -216,8 +240,8 @@ void RunWatcher::OnJob(Tracked::State& state, const Json& job) {
 }
 
 // Its pods, if there are any, go with it, and tell how they ended.
-void RunWatcher::OnJobGone(Tracked::State& state) {
-  if (state.pod) return;
+void RunWatcher::OnJobGone(Tracked::State& state, const std::string& uid) {
+  if (state.pod || uid != state.job_uid) return;
   const Tracked::State::Change change{state};
   if (state.kill_expected) {
     state.exited.Set(Killed());
@@ -251,7 +275,7 @@ void RunWatcher::OnGone(Kind Shared::*kind, const Json& object) {
       OnPod(*tracked->second, object);
       OnPodGone(*tracked->second, uid);
     } else if (tracked != shared->tracked.end()) {
-      OnJobGone(*tracked->second);
+      OnJobGone(*tracked->second, uid);
     }
     Kind& all = (*shared).*kind;
     const auto found = all.by_run.find(run);
@@ -281,7 +305,7 @@ void RunWatcher::OnListEnd(Kind Shared::*kind) {
         if (tracked != shared->tracked.end() && kind == &Shared::pods) {
           OnPodGone(*tracked->second, uid->first);
         } else if (tracked != shared->tracked.end()) {
-          OnJobGone(*tracked->second);
+          OnJobGone(*tracked->second, uid->first);
         }
         uid = objects.uids.erase(uid);
       }

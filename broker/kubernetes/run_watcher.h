@@ -43,6 +43,11 @@ class RunWatcher {
     // (CONTAINER_LOST), the Job failed without one (JOB_FAILED), the cluster has told nothing for
     // too long (ENGINE_UNAVAILABLE).
     Completion<run::ContainerExit>& exited() noexcept { return state_->exited; }
+    // The Job whose pods are the run's, from here on; until then none is. Labels alone make none:
+    // anybody may write them.
+    void BelongTo(std::string job_uid);
+    // Ends the run for a reason that neither its Job nor its pod tells.
+    void End(run::ContainerExit exit);
     // Its pod as last seen; nothing where there has been none. Never another one than the first,
     // or than the one that was expected.
     [[nodiscard]] std::optional<PodView> pod();
@@ -68,6 +73,7 @@ class RunWatcher {
       Completion<run::ContainerExit> exited;
       // The rest under the watcher's lock.
       PodCheck check;
+      std::string job_uid;
       std::optional<PodView> pod;
       std::optional<run::ContainerExit> job_end;  // by the Job; see AskForPods
       std::string pod_uid;  // of the run's pod: as it was expected, or the first one's
@@ -165,7 +171,7 @@ class RunWatcher {
   static void SettleExpected(Tracked::State& state);
   static void OnJob(Tracked::State& state, const Json& job);
   static void OnPodGone(Tracked::State& state, const std::string& uid);
-  static void OnJobGone(Tracked::State& state);
+  static void OnJobGone(Tracked::State& state, const std::string& uid);
 
   ClusterApi& api_;
   const KubernetesSettings& settings_;

@@ -130,7 +130,7 @@ void StdinFeeder::Feed(const std::stop_token& stop) {
   broken.lost =
       Fail(ErrorCode::kUnavailable,
            "feed the container's stdin: it was cut off: " + fed.error().message, "STDIN_BROKEN");
-  tracked_.exited().Set(std::move(broken));
+  tracked_.End(std::move(broken));
 }
 
 }  // namespace tidewaiter::kubernetes

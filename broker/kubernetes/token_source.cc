@@ -40,6 +40,7 @@ TokenSource::TokenSource(const ClusterAccess& access, Now now)
 // Under the lock: whoever else wants a token wants this one. The file is small and local.
 Result<std::string> TokenSource::Current() {
   auto state = state_.Lock();
+  if (refused_.exchange(false)) state->read_again.reset();
   if (file_.empty() || (state->read_again && now_() < *state->read_again)) return state->token;
   Result<std::string> token = Read();
   if (token) {
@@ -55,7 +56,7 @@ Result<std::string> TokenSource::Current() {
 }
 
 void TokenSource::Invalidate() {
-  state_.Lock()->read_again.reset();
+  refused_ = true;
 }
 
 std::optional<Error> TokenSource::Problem() {

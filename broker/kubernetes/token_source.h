@@ -2,6 +2,7 @@
 // the kubelet does for a pod. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -36,7 +37,8 @@ class TokenSource {
   // never been a good one.
   Result<std::string> Current();
 
-  // The token was refused (401): a file is read again at the next call. Harmless at any time.
+  // The token was refused (401): a file is read again at the next call. Harmless at any time, and
+  // on any thread: it does not wait for a file.
   void Invalidate();
 
   // Why the file could not be read the last time; nothing where it could.
@@ -53,6 +55,7 @@ class TokenSource {
   const std::string file_;
   const Now now_;
   Guarded<State> state_;
+  std::atomic<bool> refused_{false};  // since it was last asked for
 };
 
 }  // namespace tidewaiter::kubernetes

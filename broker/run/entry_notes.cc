@@ -19,6 +19,14 @@ Resource* RunnerIn(JournalEntry& entry, Resource::Kind kind) {
   return found == entry.resources.end() ? nullptr : &*found;
 }
 
+void Warn(const Environment& environment, const JournalEntry& entry, const std::string& what,
+          const std::string& why) {
+  if (environment.log == nullptr) return;
+  environment.log->Write(LogLevel::kWarning, "run " + Quoted(entry.run_id.value()) + " of " +
+                                                 Quoted(entry.caller.principal) + ": note " + what +
+                                                 ": " + why);
+}
+
 }  // namespace
 
 std::string RunnerOf(const JournalEntry& entry) {
@@ -36,9 +44,13 @@ void EntryNotes::NoteRunner(Container& container, JournalEntry& entry,
   Resource* const noted = RunnerIn(entry, runner->kind);
   if (noted == nullptr || noted->id == runner->id) return;
   noted->id = runner->id;
-  const auto written = Write(entry, "which " + std::string(ToString(runner->kind)) + " runs it");
-  // Its thread's stack goes with it.
-  if (written && written->Wait(stop, Deadline::After(kDiskPatience))) writing_ = {};
+  const std::string what = "which " + std::string(ToString(runner->kind)) + " runs it";
+  const auto written = Write(entry, what);
+  if (written && written->Wait(stop, Deadline::After(kDiskPatience))) {
+    writing_ = {};  // its thread's stack goes with it
+  } else if (!stop.stop_requested()) {
+    Warn(environment_, entry, what, written ? "the disk takes long" : "no thread is to be had");
+  }
 }
 
 void EntryNotes::NoteCancel(const std::optional<StopCause>& cause, JournalEntry& entry) {
@@ -52,20 +64,16 @@ std::shared_ptr<Completion<bool>> EntryNotes::Write(const JournalEntry& entry,
                                                     std::string_view what) {
   const auto done = std::make_shared<Completion<bool>>();
   const auto before = std::make_shared<SizedThread>(std::move(writing_));
-  auto writing =
-      SizedThread::Start(kStackBytes, std::stop_source(),
-                         [&environment = environment_, before, done, entry,
-                          what = std::string(what)](const std::stop_token&) {
-                           *before = {};  // in order
-                           const Result<void> written = environment.journal->Update(entry);
-                           if (!written && environment.log != nullptr) {
-                             environment.log->Write(LogLevel::kWarning,
-                                                    "run " + Quoted(entry.run_id.value()) + " of " +
-                                                        Quoted(entry.caller.principal) + ": note " +
-                                                        what + ": " + written.error().message);
-                           }
-                           done->Set(written.has_value());
-                         });
+  auto writing = SizedThread::Start(kStackBytes, std::stop_source(),
+                                    [&environment = environment_, before, done, entry,
+                                     what = std::string(what)](const std::stop_token&) {
+                                      *before = {};  // in order
+                                      const Result<void> written =
+                                          environment.journal->Update(entry);
+                                      if (!written)
+                                        Warn(environment, entry, what, written.error().message);
+                                      done->Set(written.has_value());
+                                    });
   if (!writing) return nullptr;
   writing_ = *std::move(writing);
   return done;

@@ -172,7 +172,8 @@ Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
                                 const Patience& patience) {
   const Clock::time_point asked = Clock::now();
   if (auto started = container.Start(patience); !started) {
-    // It may have been started all the same: the next broker finds out.
+    // It may have been started all the same: the next broker finds out, and knows by what.
+    notes_->NoteRunner(container, entry, run_.stop_token());
     left_ = ShutsDownDetached();
     return Failed(started.error());
   }
@@ -187,7 +188,8 @@ Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
   }
 
   TrimStack();
-  exit = AwaitExit(container, attachment, output);
+  exit = AwaitExit(container, attachment, output,
+                   Deadline::At(begin + admitted_.effective().limits.timeout));
   Outcome outcome;
   if (exit) {
     outcome = FromExit(*exit);
@@ -256,9 +258,8 @@ void Execution::ReadRestOfLog(Container& container, AttachmentPtr& attachment,
 // on its way, the engine is asked whether it withholds an exit; if it does, the client gets what it
 // gets after any other exit (AwaitOutput): as long as it reads, and output_stall where it does not.
 std::optional<ContainerExit> Execution::AwaitExit(Container& container, AttachmentPtr& attachment,
-                                                  OutputLimiter& output) {
+                                                  OutputLimiter& output, Deadline limit) {
   const Patience patience{.stop = run_.stop_token(), .deadline = Deadline::Never()};
-  const Deadline limit = Deadline::After(admitted_.effective().limits.timeout);
   const auto stalled = [&] { return output.StallsAt(settings_.output_stall).Passed(); };
   for (;;) {
     ReadLogInstead(container, attachment, output);

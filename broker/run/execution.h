@@ -45,7 +45,7 @@ class Execution {
   Outcome StartAndWait(Container& container, AttachmentPtr& attachment, OutputLimiter& output,
                        JournalEntry& entry, const Patience& patience);
   std::optional<ContainerExit> AwaitExit(Container& container, AttachmentPtr& attachment,
-                                         OutputLimiter& output);
+                                         OutputLimiter& output, Deadline limit);
   void ReadLogInstead(Container& container, AttachmentPtr& attachment, const OutputLimiter& output);
   void ReadRestOfLog(Container& container, AttachmentPtr& attachment, const OutputLimiter& output);
   void RecordStart();

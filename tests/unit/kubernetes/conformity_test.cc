@@ -214,6 +214,14 @@ TEST(ConformityTest, JobThatWouldRunAgainDiffers) {
   }
 }
 
+// Without its feature gate a server of 1.20 does not know the field.
+TEST(ConformityTest, JobOfAServerThatRemovesNoneByItselfDoesNotDiffer) {
+  Json job = Json::parse(kJobAnswer);
+  ASSERT_EQ(job.at("spec").erase("ttlSecondsAfterFinished"), 1U);
+  EXPECT_TRUE(CheckJob(Asked(), job).has_value());
+  EXPECT_FALSE(CheckJob(Asked(), Json::object()).has_value());
+}
+
 TEST(ConformityTest, JobLabelledAsAnothersDiffers) {
   for (const char* where : {"/metadata/labels/io.tidewaiter.run", "/metadata/name",
                             "/spec/template/metadata/labels/io.tidewaiter.run",

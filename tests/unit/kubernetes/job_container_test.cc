@@ -19,6 +19,7 @@ class JobContainerTest : public ClusterTest {
   JobContainerTest() : loop_(*io::EventLoop::Start()), watcher_(api_, settings_) {
     EXPECT_TRUE(watcher_.WaitUntilFollowing(Soon()).has_value());
     auto tracked = watcher_.Track(kRunId, {}, false);
+    tracked->BelongTo("j1");
     RunWatcher::Tracked& seen = *tracked;
     container_ = std::make_unique<JobContainer>(
         JobContainer::Cluster{

@@ -53,6 +53,7 @@ class LogFollowerTest : public ClusterTest {
   LogFollowerTest() : steps_(*io::EventLoop::Start()), watcher_(api_, settings_) {
     EXPECT_TRUE(watcher_.WaitUntilFollowing(Soon()).has_value());
     tracked_ = watcher_.Track(RunId("r"), {}, false);
+    tracked_->BelongTo("j1");
     follower_ = std::make_unique<LogFollower>(api_, *tracked_, sink_, *steps_, nullptr);
   }
   void SayPod(const std::string& type, const std::string& status) {

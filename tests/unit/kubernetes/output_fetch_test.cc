@@ -37,6 +37,7 @@ class OutputFetchTest : public ClusterTest {
   OutputFetchTest() : watcher_(std::make_unique<RunWatcher>(api_, settings_)) {
     EXPECT_TRUE(watcher_->WaitUntilFollowing(Soon()).has_value());
     tracked_ = watcher_->Track(RunId("r"), {}, false);
+    tracked_->BelongTo("j1");
     open_socket_ = [this](const io::HttpRequest& request, std::string_view subprotocol,
                           const std::stop_token& stop, Deadline) -> Result<io::WebSocket::Opened> {
       if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "open: cancelled");

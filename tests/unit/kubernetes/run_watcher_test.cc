@@ -22,6 +22,11 @@ class RunWatcherTest : public ClusterTest {
   }
   void Track(RunWatcher::PodCheck check = {}, bool outlasts = false) {
     tracked_ = watcher_->Track(RunId("r"), std::move(check), outlasts);
+    tracked_->BelongTo("j1");
+  }
+  void TrackExpected() {
+    tracked_ = watcher_->Track(RunId("r"), {}, true, "u1");
+    tracked_->BelongTo("j1");
   }
   void SayPod(const std::string& type, const std::string& status = "{}") {
     cluster_.Say("pods", Event(type, Object("r", "u1", std::to_string(++version_), status)));
@@ -55,6 +60,7 @@ TEST_F(RunWatcherTest, TwoWatchesAreEnoughForAHundredRuns) {
   std::vector<std::unique_ptr<RunWatcher::Tracked>> all;
   for (int i = 0; i < 100; ++i) {
     all.push_back(watcher_->Track(RunId("r" + std::to_string(i)), {}, false));
+    all.back()->BelongTo("j1");
   }
   for (int i = 0; i < 100; ++i) {
     const std::string number = std::to_string(i);
@@ -255,9 +261,23 @@ TEST_F(RunWatcherTest, PodThatIsReplacedIsLost) {
   EXPECT_EQ(tracked_->pod()->uid, "u1");
 }
 
+// Labels are whatever somebody has written.
+TEST_F(RunWatcherTest, PodAndJobThatOnlyBearTheLabelsAreNotTheRuns) {
+  tracked_ = watcher_->Track(RunId("r"), {}, false);
+  SayPod("ADDED", Ended(0));  // before there is a Job
+  tracked_->BelongTo("j2");
+  SayPod("MODIFIED", Ended(0));
+  SayPod("DELETED", Ended(0));
+  SayJob(R"({"conditions":[{"type":"Failed","status":"True"}]})");
+  cluster_.Say("jobs", Event("DELETED", Object("r", "j1", "301")));
+  EXPECT_TRUE(StaysOpen());
+  EXPECT_FALSE(tracked_->pod().has_value());
+  EXPECT_FALSE(tracked_->ended_without_pod());
+}
+
 // The watch may tell of another one before the cluster was asked.
 TEST_F(RunWatcherTest, PodThatWasExpectedIsHeardBeforeAnotherOneCounts) {
-  tracked_ = watcher_->Track(RunId("r"), {}, true, "u1");
+  TrackExpected();
   cluster_.Say("pods", Event("ADDED", Object("r", "u2", "300")));
   EXPECT_TRUE(StaysOpen());
   cluster_.SetList("pods", "400",
@@ -268,7 +288,7 @@ TEST_F(RunWatcherTest, PodThatWasExpectedIsHeardBeforeAnotherOneCounts) {
 }
 
 TEST_F(RunWatcherTest, PodThatIsNotTheExpectedOneIsNeverTheRuns) {
-  tracked_ = watcher_->Track(RunId("r"), {}, true, "u1");
+  TrackExpected();
   cluster_.SetList("pods", "400", Object("r", "u2", "300", Ended(0)));
   ASSERT_TRUE(watcher_->AskForPods(RunId("r"), {}, Soon()).has_value());
   EXPECT_EQ(LostAs(), "CONTAINER_LOST");
@@ -276,7 +296,7 @@ TEST_F(RunWatcherTest, PodThatIsNotTheExpectedOneIsNeverTheRuns) {
 }
 
 TEST_F(RunWatcherTest, PodThatReplacesTheExpectedOneLaterEndsTheRun) {
-  tracked_ = watcher_->Track(RunId("r"), {}, true, "u1");
+  TrackExpected();
   cluster_.SetList("pods", "400", Object("r", "u1", "300"));
   ASSERT_TRUE(watcher_->AskForPods(RunId("r"), {}, Soon()).has_value());
   EXPECT_FALSE(tracked_->exited().Peek().has_value());
@@ -286,7 +306,7 @@ TEST_F(RunWatcherTest, PodThatReplacesTheExpectedOneLaterEndsTheRun) {
 
 // The deadline's end takes the pod away.
 TEST_F(RunWatcherTest, EndOfAJobSaysMoreThanThatTheExpectedPodIsGone) {
-  tracked_ = watcher_->Track(RunId("r"), {}, true, "u1");
+  TrackExpected();
   SayJob(R"({"conditions":[{"type":"Failed","status":"True","reason":"DeadlineExceeded"}]})");
   EXPECT_EQ(LostAsAsked(), "JOB_DEADLINE_EXCEEDED");
 }

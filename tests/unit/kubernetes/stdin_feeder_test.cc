@@ -100,6 +100,7 @@ class StdinFeederTest : public ClusterTest {
   StdinFeederTest() : watcher_(std::make_unique<RunWatcher>(api_, settings_)) {
     EXPECT_TRUE(watcher_->WaitUntilFollowing(Soon()).has_value());
     tracked_ = watcher_->Track(RunId("r"), {}, false);
+    tracked_->BelongTo("j1");
     open_socket_ = [this](const io::HttpRequest& request,
                           auto&&...) -> Result<io::WebSocket::Opened> {
       url_ = request.url;

@@ -15,12 +15,13 @@ inline run::Patience Soon() {
   return {.stop = {}, .deadline = Deadline::After(std::chrono::seconds(20))};
 }
 
-// A Job or a pod of `run`; `status` is JSON.
+// A Job or a pod of `run`, the Job's "j1"; `status` is JSON.
 inline std::string Object(const std::string& run, const std::string& uid,
                           const std::string& version, const std::string& status = "{}") {
   return R"({"metadata":{"name":"tw-)" + run + R"(","uid":")" + uid + R"(","resourceVersion":")" +
-         version + R"(","labels":{"io.tidewaiter.broker":")" + kBrokerId.value() +
-         R"(","io.tidewaiter.run":")" + run + R"("}},"status":)" + status + "}";
+         version +
+         R"(","ownerReferences":[{"kind":"Job","uid":"j1","controller":true}],"labels":{"io.tidewaiter.broker":")" +
+         kBrokerId.value() + R"(","io.tidewaiter.run":")" + run + R"("}},"status":)" + status + "}";
 }
 
 inline std::string Event(const std::string& type, const std::string& object) {
