@@ -76,17 +76,17 @@ void LogFollower::CallAt(Deadline when, void (LogFollower::*step)()) {
 }
 
 io::StreamNext LogFollower::OnData(std::string_view data) {
-  if (seen_.bytes() < handed_on_.bytes()) {
-    const auto known = std::min<std::uint64_t>(handed_on_.bytes() - seen_.bytes(), data.size());
-    seen_.Add(data.substr(0, known));
+  if (again_) {
+    const auto known = std::min<std::uint64_t>(handed_on_.bytes() - again_->bytes(), data.size());
+    again_->Add(data.substr(0, known));
     data.remove_prefix(known);
-    if (seen_.bytes() < handed_on_.bytes()) return io::StreamNext::kMore;
-    differs_ = !seen_.SameAs(handed_on_);
+    if (again_->bytes() < handed_on_.bytes()) return io::StreamNext::kMore;
+    differs_ = !again_->SameAs(handed_on_);
     if (differs_) return io::StreamNext::kEnd;
+    again_.reset();
   }
   if (data.empty()) return io::StreamNext::kMore;
   if (tracked_.kill_expected() && IsKubeletsOwn(data)) return io::StreamNext::kEnd;
-  seen_.Add(data);
   handed_on_.Add(data);
   const bool room =
       sink_.Write(run::OutputStream::kStdout, std::as_bytes(std::span(data.data(), data.size())));
@@ -110,7 +110,8 @@ void LogFollower::OnNews() {
 void LogFollower::Read() {
   phase_ = Phase::kReads;
   before_ = handed_on_.bytes();
-  seen_ = run::LogPrefix();
+  again_.reset();
+  if (before_ > 0) again_.emplace();
   io::StreamReceiver receiver{.on_open = {},
                               .on_data = [this](std::string_view data) { return OnData(data); },
                               .control = &control_};
@@ -124,7 +125,7 @@ void LogFollower::Read() {
 void LogFollower::OnEnd(const Result<void>& read) {
   stream_.reset();
   // It began anew, and is shorter now than it was.
-  differs_ = differs_ || (read && seen_.bytes() < handed_on_.bytes());
+  differs_ = differs_ || (read && again_);
   if (differs_) {
     tracked_.LoseLog();
     return End(Fail(ErrorCode::kUnavailable,

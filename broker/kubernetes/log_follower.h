@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -89,8 +90,8 @@ class LogFollower final : public run::Attachment {
   Deadline news_until_ = Deadline::Never();
 
   // While it reads of the HTTP client's loop, else of the steps'.
-  run::LogPrefix seen_;  // what this stream has brought so far
   run::LogPrefix handed_on_;
+  std::optional<run::LogPrefix> again_;  // what of it this stream has brought; none once all
   bool differs_ = false;
 
   Completion<std::optional<Error>> ended_;
