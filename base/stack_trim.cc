@@ -9,6 +9,9 @@
 
 namespace tidewaiter {
 
+// For this frame and those of the calls in it, also where a sanitizer makes them larger.
+constexpr std::uintptr_t kOwnBytes = 1024;
+
 // A frame of its own: what lies below it is nobody's.
 [[gnu::noinline]] void TrimStack() noexcept {
   pthread_attr_t attributes;
@@ -21,9 +24,8 @@ namespace tidewaiter {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto bottom = reinterpret_cast<std::uintptr_t>(lowest);
   const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  if (here < bottom || here > bottom + size) return;
-  // A page for this frame and those of the calls in it.
-  const std::uintptr_t end = (here / page - 1) * page;
+  if (here < bottom + kOwnBytes || here > bottom + size) return;
+  const std::uintptr_t end = (here - kOwnBytes) / page * page;
   const std::uintptr_t begin = (bottom + page - 1) / page * page;
   if (end <= begin) return;
   // Pages that are touched again are zero (madvise(2)).

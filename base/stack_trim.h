@@ -4,8 +4,8 @@
 
 namespace tidewaiter {
 
-// The calling thread's, whoever has started it. Nothing that is in use is touched; where the stack's
-// bounds cannot be told, nothing happens.
+// The calling thread's, whoever has started it. Nothing that is in use is touched; where the
+// stack's bounds cannot be told, nothing happens.
 void TrimStack() noexcept;
 
 }  // namespace tidewaiter

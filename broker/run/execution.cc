@@ -187,7 +187,6 @@ Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
     observer_.OnStarted(image_, container_id_);
   }
 
-  TrimStack();
   exit = AwaitExit(container, attachment, output,
                    Deadline::At(begin + admitted_.effective().limits.timeout));
   Outcome outcome;
@@ -267,6 +266,7 @@ std::optional<ContainerExit> Execution::AwaitExit(Container& container, Attachme
     Deadline look = Deadline::After(settings_.output_stall).Sooner(disk_.NextLook());
     if (log_) look = look.Sooner(log_->NextRead());
     const Deadline until = limit.Passed() ? look : look.Sooner(limit);
+    TrimStack();
     if (auto exit = container.exited().Wait(patience.stop, until)) return exit;
     if (patience.stop.stop_requested()) return std::nullopt;
     if (disk_.IsLow()) return std::nullopt;

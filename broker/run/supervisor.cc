@@ -36,7 +36,7 @@ void Write(const Environment& environment, LogLevel level, const std::string& me
   if (environment.log != nullptr) environment.log->Write(level, message);
 }
 
-// Each of the next five has large objects that Supervise needs for a moment only. Inlined they
+// Each of the next seven has large objects that Supervise needs for a moment only. Inlined they
 // would lie in the frame of a thread that waits for hours, a page or two of memory for each run.
 
 struct Judgement {
@@ -90,7 +90,7 @@ class RememberedPaths final : public policy::HostPaths {
 // Removes the directory of a run that was not admitted after all, where the log is sure of that;
 // else the reaper asks it later.
 [[gnu::noinline]] void TakeBack(const Environment& environment, Reaper& reaper,
-                                const JournalEntry& entry, const Error& error, RunInfo info) {
+                                const JournalEntry& entry, const Error& error, ActiveRun& run) {
   if (error.code != ErrorCode::kDeadlineExceeded &&
       environment.journal
           ->Close(entry.run_id, Deadline::After(environment.settings.teardown_timeout))
@@ -104,9 +104,55 @@ class RememberedPaths final : public policy::HostPaths {
   overdue.outcome.kind = Outcome::Kind::kFailed;
   overdue.outcome.reason = "AUDIT_UNAVAILABLE";
   overdue.outcome.message = error.message;
-  overdue.info = std::move(info);
+  overdue.info = run.Snapshot();
   overdue.info.image = entry.image;
   reaper.Adopt(std::move(overdue));
+}
+
+[[gnu::noinline]] JournalEntry NewEntry(const Environment& environment, const ActiveRun& run,
+                                        const RunRequest& request, const RunFacts& facts,
+                                        const Verdict& verdict) {
+  const policy::EffectiveRun& effective = verdict.admitted->effective();
+  JournalEntry entry{.run_id = run.run_id(),
+                     .broker_id = environment.broker_id,
+                     .backend = std::string(verdict.backend->name()),
+                     .caller = request.caller,
+                     .requested_image = facts.requested_image,
+                     .image = effective.image.Canonical(),
+                     .resolved = {},
+                     .policy_name = facts.policy_name,
+                     .policy_hash = facts.policy_hash,
+                     .log_mark = environment.audit->Mark(),
+                     .resources = verdict.backend->Plan(*verdict.admitted, run.run_id()),
+                     .finished_recorded = false,
+                     .detachment = {},
+                     .left_at = {}};
+  if (request.detached) {
+    entry.detachment = {.idempotency_key = effective.idempotency_key,
+                        .outputs = OutputsOf(effective).names,
+                        .output_bytes = effective.limits.output_bytes,
+                        .log_bytes = effective.limits.log_bytes,
+                        .timeout = effective.limits.timeout,
+                        .tenant = effective.tenant,
+                        .launch = {},
+                        .cancelled_by = {}};
+  }
+  return entry;
+}
+
+// What EndRun is given, but for the references, is moved from where it lies.
+[[gnu::noinline]] bool Finish(const Environment& environment, Reaper& reaper, ActiveRun& run,
+                              Backend& backend, const RunFacts& facts, JournalEntry& entry,
+                              std::vector<Resource>& resources, Ending& ending,
+                              RunObserver& observer, bool refused) {
+  return EndRun(environment, reaper, run,
+                {.backend = backend,
+                 .facts = facts,
+                 .entry = std::move(entry),
+                 .resources = std::move(resources),
+                 .ending = std::move(ending),
+                 .observer = observer,
+                 .refused = refused});
 }
 
 // Waits for its turn; the outcome where the run ends here.
@@ -162,30 +208,7 @@ bool Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
 
   // Journal, then record the admission: after a crash the directory says which runs to ask the log
   // about (docs/adr/0004). The engine hears of nothing before both are on disk.
-  JournalEntry entry{.run_id = run.run_id(),
-                     .broker_id = environment.broker_id,
-                     .backend = std::string(backend.name()),
-                     .caller = request.caller,
-                     .requested_image = facts.requested_image,
-                     .image = effective.image.Canonical(),
-                     .resolved = {},
-                     .policy_name = facts.policy_name,
-                     .policy_hash = facts.policy_hash,
-                     .log_mark = environment.audit->Mark(),
-                     .resources = backend.Plan(admitted, run.run_id()),
-                     .finished_recorded = false,
-                     .detachment = {},
-                     .left_at = {}};
-  if (request.detached) {
-    entry.detachment = {.idempotency_key = effective.idempotency_key,
-                        .outputs = OutputsOf(effective).names,
-                        .output_bytes = effective.limits.output_bytes,
-                        .log_bytes = effective.limits.log_bytes,
-                        .timeout = effective.limits.timeout,
-                        .tenant = effective.tenant,
-                        .launch = {},
-                        .cancelled_by = {}};
-  }
+  JournalEntry entry = NewEntry(environment, run, request, facts, verdict);
   if (const auto opened = journal.Open(entry); !opened) {
     // What a failed Open may have left.
     static_cast<void>(journal.Close(run.run_id(), Deadline::After(settings.teardown_timeout)));
@@ -195,7 +218,7 @@ bool Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
   }
   if (const auto recorded = RecordAdmission(environment, facts, judgement); !recorded) {
     Write(environment, LogLevel::kError, "admit " + subject + ": " + recorded.error().message);
-    TakeBack(environment, reaper, entry, recorded.error(), run.Snapshot());
+    TakeBack(environment, reaper, entry, recorded.error(), run);
     observer.OnRefused(Refusal(recorded.error(), "AUDIT_UNAVAILABLE"));
     observer.OnDone();
     return false;
@@ -227,14 +250,8 @@ bool Supervise(const Environment& environment, Slots& slots, Reaper& reaper, Act
     observer.OnRefused(
         Fail(ErrorCode::kResourceExhausted, ending.outcome.message, ending.outcome.reason));
   }
-  return EndRun(environment, reaper, run,
-                {.backend = backend,
-                 .facts = facts,
-                 .entry = std::move(entry),
-                 .resources = std::move(resources),
-                 .ending = std::move(ending),
-                 .observer = observer,
-                 .refused = no_capacity});
+  return Finish(environment, reaper, run, backend, facts, entry, resources, ending, observer,
+                no_capacity);
 }
 
 }  // namespace tidewaiter::run
