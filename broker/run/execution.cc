@@ -173,8 +173,8 @@ Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
   const Clock::time_point asked = Clock::now();
   if (auto started = container.Start(patience); !started) {
     // It may have been started all the same: the next broker finds out, and knows by what.
-    notes_->NoteRunner(container, entry, run_.stop_token());
     left_ = ShutsDownDetached();
+    if (left_) notes_->NoteRunner(container, entry, run_.stop_token());
     return Failed(started.error());
   }
   const Clock::time_point begin = Clock::now();
@@ -260,13 +260,13 @@ std::optional<ContainerExit> Execution::AwaitExit(Container& container, Attachme
                                                   OutputLimiter& output, Deadline limit) {
   const Patience patience{.stop = run_.stop_token(), .deadline = Deadline::Never()};
   const auto stalled = [&] { return output.StallsAt(settings_.output_stall).Passed(); };
+  TrimStack();
   for (;;) {
     ReadLogInstead(container, attachment, output);
     if (log_) log_->ReadNow(patience.stop, limit);
     Deadline look = Deadline::After(settings_.output_stall).Sooner(disk_.NextLook());
     if (log_) look = look.Sooner(log_->NextRead());
     const Deadline until = limit.Passed() ? look : look.Sooner(limit);
-    TrimStack();
     if (auto exit = container.exited().Wait(patience.stop, until)) return exit;
     if (patience.stop.stop_requested()) return std::nullopt;
     if (disk_.IsLow()) return std::nullopt;

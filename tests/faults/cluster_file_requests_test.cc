@@ -111,6 +111,7 @@ TEST_F(ClusterFileRequests, AreNoMoreForARunThatLastsAndReadsItsStdin) {
         for (int i = 0; i < 3; ++i) {
           request.set_stdin("more");
           stream.Write(request);
+          // What is tested: that time alone costs no request.
           std::this_thread::sleep_for(std::chrono::seconds(1));
         }
         request.mutable_stdin_end();

@@ -63,6 +63,10 @@ class FakeContainer final : public run::Container {
 
   Result<void> Start(const Patience& patience) override {
     backend_.trace_.Add("engine:start");
+    if (backend_.starts_unheard_) {
+      const std::lock_guard lock(state_->mutex_);
+      state_->started_ = true;
+    }
     if (auto played = backend_.Play(FakeBackend::Step::kStart, patience); played.error) {
       return *played.error;
     }

@@ -61,6 +61,8 @@ class FakeBackend final : public run::Backend {
   void WithholdExits(std::int32_t code) { withheld_ = code; }
   // The command is missing: Start succeeds, and the container has "exited" with 127.
   void CommandFails();
+  // A start begins the command, whatever it answers.
+  void StartsUnheard() { starts_unheard_ = true; }
   // Its containers compare what was read of their logs before.
   void ComparesLogs() { compares_log_ = true; }
   void UseNetworks() { with_network_ = true; }
@@ -148,6 +150,7 @@ class FakeBackend final : public run::Backend {
   std::map<std::string, std::string> carried_;                          // inputs, by name
   std::map<std::string, std::pair<std::string, run::Omissions>> left_;  // outputs, by name
   std::atomic<bool> compares_log_{false};
+  std::atomic<bool> starts_unheard_{false};
   bool command_fails_ = false;
   std::optional<std::int32_t> withheld_;
   std::set<int> ignored_signals_;

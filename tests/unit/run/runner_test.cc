@@ -132,6 +132,15 @@ TEST_F(RunnerTest, OnADiskThatHangsHoldsNoStopUp) {
   EXPECT_EQ(trace.Count("journal:update"), 2U);
 }
 
+TEST_F(RunnerTest, OfAStartThatIsGivenUpIsNotedForTheNextBroker) {
+  engine.StartsUnheard();
+  engine.Set(Step::kStart, FakeBackend::Way::kHang);
+  ASSERT_TRUE(Begin("k"));
+  ASSERT_TRUE(trace.WaitFor("engine:start"));
+  ASSERT_EQ(registry().Shutdown(Deadline::After({})).left, 1U);
+  EXPECT_EQ(Noted(), FakeBackend::kPod);
+}
+
 TEST_F(RunnerTest, OfARunThatEndsWithItsStreamIsNotWritten) {
   const Client client = Launch();
   ASSERT_TRUE(client->told().WaitFor("started"));
