@@ -305,6 +305,7 @@ Patience Execution::OutputPatience(const std::optional<ContainerExit>& exit) {
 void Execution::AwaitOutput(Attachment& attachment, OutputLimiter& output,
                             const std::optional<ContainerExit>& exit) {
   const Patience patience = OutputPatience(exit);
+  output.OnContainerEnd();
   std::string_view missing = exit && exit->lost ? kStreamLost : kRunStopped;
   for (;;) {
     const Deadline stalls_at = output.StallsAt(settings_.output_stall);

@@ -25,9 +25,11 @@ class OutputLimiter : public OutputSink {
   // `resume` must not call SetResume.
   void SetResume(std::function<void()> resume) override;
 
-  // When `stall` will have passed since a byte last came from the engine or the client last made
-  // room.
+  // When `stall` will have passed since a byte last came from the engine, the client last made
+  // room, or the container ended.
   [[nodiscard]] Deadline StallsAt(Deadline::Clock::duration stall) const;
+  // The container has ended: how long it was silent before says nothing about what still comes.
+  void OnContainerEnd() { Progress(); }
   // Whether the client is what holds the output up.
   [[nodiscard]] bool ClientFull() const { return client_full_.load(); }
   // Gives up on the client: all that still comes is dropped, and the engine's side is let go on.

@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <thread>
 
 #include "broker/run/output_limiter.h"
 #include "tests/support/core_world.h"
@@ -91,6 +93,22 @@ TEST_F(Output, ResultWaitsForTheEndOfTheOutput) {
   container->Exit(run::ContainerExit{}, /*keep_output=*/true);
   container->Emit("last words");
   EXPECT_EQ(client->told().Count("outcome"), 0U);
+  container->EndOutput();
+  ASSERT_TRUE(client->WaitDone());
+  EXPECT_EQ(client->output(), "last words");
+  EXPECT_THAT(client->told().Of("truncated"), IsEmpty());
+}
+
+TEST_F(Output, SilenceBeforeTheEndIsNoReasonToGiveUpTheRest) {
+  environment.settings.output_stall = std::chrono::seconds(2);
+  Client client = Launch();
+  ASSERT_TRUE(client->told().WaitFor("started"));
+  const auto container = engine.WaitContainer();
+  // Longer than the stall, and then what an engine takes between the two pieces of news.
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+  container->Exit(run::ContainerExit{}, /*keep_output=*/true);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  container->Emit("last words");
   container->EndOutput();
   ASSERT_TRUE(client->WaitDone());
   EXPECT_EQ(client->output(), "last words");
