@@ -114,8 +114,9 @@ TEST_F(DetachedRunTest, WhoeverWatchesIsToldOfAllChangesOrOfTheEndAlone) {
 // Else a run that goes on for days remembers everybody who ever looked at it.
 TEST_F(DetachedRunTest, WhoeverWatchesNoMoreIsForgotten) {
   int there = 0;
+  DetachedRun run({}, "k", files_, nullptr);  // goes before that
   for (int i = 0; i < 10; ++i) {
-    run_.Watch(std::allocate_shared<Counter>(Counting<Counter>(there)), Of::kAll);
+    run.Watch(std::allocate_shared<Counter>(Counting<Counter>(there)), Of::kAll);
   }
   EXPECT_EQ(there, 1);
 }
