@@ -150,25 +150,13 @@ Result<void> ClusterApi::Watch(const ObjectKind& kind, std::string_view query,
                         kWatchSilence, patience, receiver);
 }
 
-ClusterCall ClusterApi::LogCall(std::string_view pod, std::string_view container,
-                                bool follow) const {
-  std::string path = Path(kPods, pod) + "/log?container=" + io::UrlEncode(container);
-  if (follow) path += "&follow=true";
-  return Call("GET", std::move(path), Subject("read the log of", kPods, pod));
-}
-
-Result<void> ClusterApi::ReadLog(std::string_view pod, std::string_view container, bool follow,
-                                 const run::Patience& patience,
-                                 const io::StreamReceiver& receiver) {
-  return client_.Stream(LogCall(pod, container, follow), std::chrono::milliseconds(0), patience,
-                        receiver);
-}
-
 Result<std::unique_ptr<io::HttpStream>> ClusterApi::BeginLog(
     std::string_view pod, std::string_view container, bool follow, io::StreamReceiver receiver,
     std::function<void(Result<void>)> on_end) {
-  return client_.BeginStream(LogCall(pod, container, follow), std::move(receiver),
-                             std::move(on_end));
+  std::string path = Path(kPods, pod) + "/log?container=" + io::UrlEncode(container);
+  if (follow) path += "&follow=true";
+  return client_.BeginStream(Call("GET", std::move(path), Subject("read the log of", kPods, pod)),
+                             std::move(receiver), std::move(on_end));
 }
 
 Result<void> ClusterApi::Exec(std::string_view pod, std::string_view container,

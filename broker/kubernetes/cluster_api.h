@@ -78,11 +78,7 @@ class ClusterApi {
                      const io::StreamReceiver& receiver);
 
   // The output of a container from its beginning: stdout and stderr as one. With `follow` until it
-  // ends.
-  Result<void> ReadLog(std::string_view pod, std::string_view container, bool follow,
-                       const run::Patience& patience, const io::StreamReceiver& receiver);
-
-  // The same without waiting; see ClusterClient::BeginStream.
+  // ends. Does not wait; see ClusterClient::BeginStream.
   Result<std::unique_ptr<io::HttpStream>> BeginLog(std::string_view pod, std::string_view container,
                                                    bool follow, io::StreamReceiver receiver,
                                                    std::function<void(Result<void>)> on_end);
@@ -113,8 +109,6 @@ class ClusterApi {
   Result<bool> May(const Right& right, const run::Patience& patience);
 
  private:
-  [[nodiscard]] ClusterCall LogCall(std::string_view pod, std::string_view container,
-                                    bool follow) const;
   Result<std::string> ListAs(std::string_view accept, const ObjectKind& kind,
                              std::string_view query, const run::Patience& patience,
                              const std::function<void(const Json&)>& on_item);

@@ -10,7 +10,6 @@
 #include "broker/io/url.h"
 #include "broker/kubernetes/job_manifest.h"
 #include "broker/kubernetes/log_follower.h"
-#include "broker/kubernetes/log_reading.h"
 #include "broker/kubernetes/pod_end.h"
 
 namespace tidewaiter::kubernetes {
@@ -77,7 +76,13 @@ Result<std::unique_ptr<run::Attachment>> JobContainer::Attach(run::OutputSink& s
                                                               const run::Patience& /*patience*/) {
   auto stdin_to = with_stdin ? std::make_unique<StdinFeeder>(cluster_.api, *tracked_) : nullptr;
   return std::make_unique<LogFollower>(cluster_.api, *tracked_, sink, cluster_.steps,
-                                       std::move(stdin_to));
+                                       std::move(stdin_to), run::LogPosition());
+}
+
+std::unique_ptr<run::Attachment> JobContainer::FollowLog(const run::LogPosition& position,
+                                                         run::OutputSink& sink) {
+  return std::make_unique<LogFollower>(cluster_.api, *tracked_, sink, cluster_.steps, nullptr,
+                                       position);
 }
 
 Result<void> JobContainer::Start(const run::Patience& patience) {
@@ -164,18 +169,6 @@ Result<void> JobContainer::KillPod(const run::Patience& patience) {
       kPods, pod->name, {.propagation = "Background", .uid = pod->uid, .grace_seconds = 1},
       patience);
   return gone ? Ok() : Result<void>(gone.error());
-}
-
-Result<bool> JobContainer::ReadLog(run::LogPosition& position, const run::LogTaker& take,
-                                   const run::Patience& patience) {
-  const std::optional<PodView> pod = tracked_->pod();
-  if (!pod || !HasStarted(*pod)) return true;
-  if (tracked_->log_lost()) {
-    return Fail(ErrorCode::kResourceExhausted,
-                "read the log of pod " + Quoted(pod->name) + ": the node has rotated it",
-                "LOG_INCOMPLETE");
-  }
-  return ReadLogFrom(cluster_.api, pod->name, position, take, patience);
 }
 
 }  // namespace tidewaiter::kubernetes

@@ -38,7 +38,6 @@ class JobContainer final : public run::Container {
   // (the cluster makes no pod), and those of Tracked::exited.
   Result<void> Start(const run::Patience& patience) override;
   Completion<run::ContainerExit>& exited() override { return tracked_->exited(); }
-  [[nodiscard]] bool ComparesLog() const override { return true; }
   [[nodiscard]] std::optional<run::Resource> Runner() override;
   // SIGTERM takes the Job's parallelism back, whose pod the kubelet then ends: SIGTERM, and SIGKILL
   // after the grace. SIGKILL shortens that grace to a second; nothing would be known of a pod that
@@ -46,8 +45,9 @@ class JobContainer final : public run::Container {
   Result<bool> Signal(int signal_number, const run::Patience& patience) override;
   bool EndIsWithheld(const run::Patience&) override { return false; }
   bool StreamsCutOff() override { return false; }
-  Result<bool> ReadLog(run::LogPosition& position, const run::LogTaker& take,
-                       const run::Patience& patience) override;
+  [[nodiscard]] bool FollowsLog() const override { return true; }
+  std::unique_ptr<run::Attachment> FollowLog(const run::LogPosition& position,
+                                             run::OutputSink& sink) override;
   Result<run::Omissions> FetchOutput(const run::OutputRequest& request,
                                      const run::ArchiveWriter& write,
                                      const run::Patience& patience) override {

@@ -34,13 +34,15 @@ bool IsKubeletsOwn(std::string_view data) {
 }  // namespace
 
 LogFollower::LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink,
-                         io::EventLoop& steps, std::unique_ptr<StdinFeeder> stdin_to)
+                         io::EventLoop& steps, std::unique_ptr<StdinFeeder> stdin_to,
+                         run::LogPosition has)
     : api_(api),
       tracked_(tracked),
       sink_(sink),
       steps_(steps),
       stdin_(std::move(stdin_to)),
       wait_(kFirstRetry) {
+  if (has.stdout_bytes > 0) former_ = std::move(has);
   life_->self = this;  // nobody has it yet
   sink_.SetResume([this] { control_.Resume(); });
   tracked_.SetOnChange([this] { Post([](LogFollower& self) { self.OnNews(); }); });
@@ -75,14 +77,25 @@ void LogFollower::CallAt(Deadline when, void (LogFollower::*step)()) {
   });
 }
 
+std::uint64_t LogFollower::Had() const {
+  return former_ ? former_->stdout_bytes : handed_on_.bytes();
+}
+
+bool LogFollower::IsWhatItHad(const run::LogPrefix& prefix) const {
+  if (!former_) return prefix.SameAs(handed_on_);
+  return former_->stdout_digest.empty() || prefix.Digest() == former_->stdout_digest;
+}
+
 io::StreamNext LogFollower::OnData(std::string_view data) {
   if (again_) {
-    const auto known = std::min<std::uint64_t>(handed_on_.bytes() - again_->bytes(), data.size());
+    const auto known = std::min<std::uint64_t>(Had() - again_->bytes(), data.size());
     again_->Add(data.substr(0, known));
     data.remove_prefix(known);
-    if (again_->bytes() < handed_on_.bytes()) return io::StreamNext::kMore;
-    differs_ = !again_->SameAs(handed_on_);
+    if (again_->bytes() < Had()) return io::StreamNext::kMore;
+    differs_ = !IsWhatItHad(*again_);
     if (differs_) return io::StreamNext::kEnd;
+    if (former_) handed_on_ = *std::move(again_);
+    former_.reset();
     again_.reset();
   }
   if (data.empty()) return io::StreamNext::kMore;
@@ -109,7 +122,9 @@ void LogFollower::OnNews() {
 
 void LogFollower::Read() {
   phase_ = Phase::kReads;
-  before_ = handed_on_.bytes();
+  differs_ = tracked_.log_lost();
+  if (differs_) return OnEnd(Ok());
+  before_ = Had();
   again_.reset();
   if (before_ > 0) again_.emplace();
   io::StreamReceiver receiver{.on_open = {},
@@ -124,8 +139,9 @@ void LogFollower::Read() {
 
 void LogFollower::OnEnd(const Result<void>& read) {
   stream_.reset();
-  // It began anew, and is shorter now than it was.
-  differs_ = differs_ || (read && again_);
+  // It began anew, and is shorter now than it was. Of a container that runs, or ran when it was
+  // asked for, it may have been cut off: an API server that loses the kubelet ends it as if whole.
+  differs_ = differs_ || (read && again_ && container_ended_);
   if (differs_) {
     tracked_.LoseLog();
     return End(Fail(ErrorCode::kUnavailable,
@@ -148,12 +164,12 @@ void LogFollower::AwaitNews() {
   }
   // What came to an end with its container is whole. Where the news of that is late, something else
   // may have ended the stream first: the rest is asked for once more.
-  if (container_ended_ && !usual_.Passed()) return End(std::nullopt);
+  if (container_ended_ && !usual_.Passed() && !again_) return End(std::nullopt);
   Again(Ok());
 }
 
 void LogFollower::Again(const Result<void>& read) {
-  const bool progress = handed_on_.bytes() != before_;
+  const bool progress = Had() != before_;
   failures_ = read || progress ? 0 : failures_ + 1;
   // A kubelet may not know a container yet that its status tells of; one that is being removed does
   // not come back.

@@ -1,8 +1,9 @@
-// Hands a container's output on while it runs: the cluster's log of it, from its first byte. A
-// stream that is cut is taken up again, and what was handed on is passed over by counting, provided
-// that it is still the same: a log that was rotated meanwhile is told as a loss, never pieced
-// together wrongly. No thread of its own, since hundreds of runs may wait: the sink is written to
-// on the HTTP client's loop, and what comes next is decided on another one.
+// Hands a container's output on while it runs: the cluster's log of it, from its first byte, or
+// from where somebody's copy ends. A stream that is cut is taken up again, and what is there
+// already is passed over by counting, provided that it is still the same: a log that was rotated
+// meanwhile is told as a loss, never pieced together wrongly. No thread of its own, since hundreds
+// of runs may wait: the sink is written to on the HTTP client's loop, and what comes next is
+// decided on another one.
 #pragma once
 
 #include <chrono>
@@ -30,9 +31,9 @@ class LogFollower final : public run::Attachment {
  public:
   // `tracked`, `sink` and `steps` must outlive it. Begins once the run's container has started.
   // `steps`: not the HTTP client's own loop, for a token's file may be read there. `stdin_to`: null
-  // where it reads none.
+  // where it reads none. `has`: what of the log is not to be handed on, since it was before.
   LogFollower(ClusterApi& api, RunWatcher::Tracked& tracked, run::OutputSink& sink,
-              io::EventLoop& steps, std::unique_ptr<StdinFeeder> stdin_to);
+              io::EventLoop& steps, std::unique_ptr<StdinFeeder> stdin_to, run::LogPosition has);
   // On neither loop.
   ~LogFollower() override;
   LogFollower(const LogFollower&) = delete;
@@ -58,6 +59,8 @@ class LogFollower final : public run::Attachment {
 
   // On the HTTP client's loop.
   io::StreamNext OnData(std::string_view data);
+  [[nodiscard]] std::uint64_t Had() const;
+  [[nodiscard]] bool IsWhatItHad(const run::LogPrefix& prefix) const;
   // The rest on the steps' loop.
   void OnNews();
   void Read();
@@ -83,13 +86,14 @@ class LogFollower final : public run::Attachment {
   std::unique_ptr<io::HttpStream> stream_;
   io::EventLoop::TimerId timer_ = 0;
   bool container_ended_ = false;  // before the log was last asked for
-  std::uint64_t before_ = 0;      // what had been handed on by then
+  std::uint64_t before_ = 0;      // what it had by then
   int failures_ = 0;
   std::chrono::milliseconds wait_;
   Deadline usual_ = Deadline::Never();
   Deadline news_until_ = Deadline::Never();
 
   // While it reads of the HTTP client's loop, else of the steps'.
+  std::optional<run::LogPosition> former_;  // instead of the next one, until it has come again
   run::LogPrefix handed_on_;
   std::optional<run::LogPrefix> again_;  // what of it this stream has brought; none once all
   bool differs_ = false;

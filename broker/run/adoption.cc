@@ -123,10 +123,11 @@ std::optional<Ending> Adoption::Watch() {
 
   LogIntake intake(*adopted.container, watched_,
                    watched_.Resume(static_cast<std::uint64_t>(detachment_.log_bytes),
-                                   adopted.container->ComparesLog()),
+                                   adopted.container->FollowsLog()),
                    detachment_.log_bytes, environment_.settings.output_stall);
   auto outcome = AwaitEnd(adopted, intake);
   if (!outcome) {
+    intake.Close();
     static_cast<void>(watched_.OnAttachmentClosing());
     return std::nullopt;
   }
@@ -134,6 +135,7 @@ std::optional<Ending> Adoption::Watch() {
   // Of a container that ended the log is whole; another one is removed first of all.
   const auto rest = run_.stop_cause() ? std::stop_token() : run_.stop_token();
   const auto read = ended_ ? intake.ReadRest(rest) : Result<void>(StillRuns());
+  intake.Close();
   if (Leaves()) {
     static_cast<void>(watched_.OnAttachmentClosing());
     return std::nullopt;

@@ -136,8 +136,7 @@ class Attachment {
 struct LogPosition {
   std::uint64_t stdout_bytes = 0;
   std::uint64_t stderr_bytes = 0;
-  // SHA-256 of those bytes of stdout; empty where it is not known. What moves stdout_bytes along
-  // sets it anew, or clears it.
+  // SHA-256 of those bytes of stdout, where it is known and not moved along since; else empty.
   std::string stdout_digest{};
   friend bool operator==(const LogPosition&, const LogPosition&) = default;
 };
@@ -172,21 +171,30 @@ class Container {
   // Whether the Attachment ended, without an error, only because the engine went away: some of the
   // output may be missing. To be asked once it has ended and `exited` is set, or later again.
   virtual bool StreamsCutOff() = 0;
-  // Hands over what the engine has kept (Creation::keeps_log) of the output beyond `position`, in
-  // order, and moves `position` along: after an error, too, it tells what `take` was given, and a
-  // further call goes on there. True: that was all that there was when the call began; false:
-  // `take` wanted no more. For a container whose Attachment went with a former broker, or with the
-  // engine, again and again while it runs, and once after its end, when the log is whole. Before, a
-  // last line that has no end yet may be missing: an engine keeps whole lines, or pieces of 16 KiB.
-  // Where the very last line of a stream is longer than that, 20.10 does not tell whether it had an
-  // end: none is handed over. One thread at a time. Errors: NOT_FOUND (removed), LOG_NOT_KEPT (it
-  // was created without), and LOG_INCOMPLETE where the engine may have dropped the beginning, now
-  // and ever after.
-  virtual Result<bool> ReadLog(LogPosition& position, const LogTaker& take,
-                               const Patience& patience) = 0;
-  // Whether ReadLog tells by LogPosition::stdout_digest that the engine's log is another one than
-  // that of which the beginning is known (LOG_INCOMPLETE).
-  [[nodiscard]] virtual bool ComparesLog() const { return false; }
+  // How the engine gives out what it has kept (Creation::keeps_log): FollowLog, where that is so,
+  // else ReadLog. For a container whose Attachment went with a former broker, or with the engine.
+  [[nodiscard]] virtual bool FollowsLog() const { return false; }
+  // As Attach, of a container that may have started long ago: hands `sink` the output beyond
+  // `position`, as it comes. Attachment::ended's error, besides Attach's: LOG_INCOMPLETE where the
+  // engine has dropped the beginning, or that is another one than position.stdout_digest tells of.
+  // Not where FollowsLog is false.
+  virtual std::unique_ptr<Attachment> FollowLog(const LogPosition& /*position*/,
+                                                OutputSink& /*sink*/) {
+    return nullptr;
+  }
+  // Hands over what the engine has kept of the output beyond `position`, in order, and moves
+  // `position` along: after an error, too, it tells what `take` was given, and a further call goes
+  // on there. True: that was all that there was when the call began; false: `take` wanted no more.
+  // To be called again and again while the container runs, and once after its end, when the log is
+  // whole. Before, a last line that has no end yet may be missing: an engine keeps whole lines, or
+  // pieces of 16 KiB. Where the very last line of a stream is longer than that, 20.10 does not tell
+  // whether it had an end: none is handed over. One thread at a time. Errors: NOT_FOUND (removed),
+  // LOG_NOT_KEPT (it was created without), and LOG_INCOMPLETE where the engine may have dropped the
+  // beginning, now and ever after; where FollowsLog, UNIMPLEMENTED.
+  virtual Result<bool> ReadLog(LogPosition& /*position*/, const LogTaker& /*take*/,
+                               const Patience& /*patience*/) {
+    return Fail(ErrorCode::kUnimplemented, "read the log of a container: it is followed");
+  }
   // Where files are carried, once `exited` is set and the container not lost: an output's files and
   // folders as a tar, to be taken for hostile. What was left out of it is the answer. Errors:
   // OUTPUT_FAILED, Patience's, those of `write`.

@@ -110,6 +110,7 @@ Outcome Execution::RunNow(JournalEntry& entry, std::vector<Resource>& resources)
   observer_.OnAttached(**attachment);
   Outcome outcome = StartAndWait(**container, *attachment, output, entry, patience);
   if (!left_) ReadRestOfLog(**container, *attachment, output);
+  if (log_) log_->Close();
   const RunObserver::Loss loss = observer_.OnAttachmentClosing();
   attachment->reset();  // no output from here on
   if (!left_) TellTruncation(output);

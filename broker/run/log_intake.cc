@@ -1,6 +1,7 @@
 #include "broker/run/log_intake.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tidewaiter::run {
 namespace {
@@ -26,17 +27,30 @@ LogIntake::LogIntake(Container& container, OutputSink& sink, LogPosition has,
     : container_(container),
       stall_(stall),
       limit_(static_cast<std::uint64_t>(limit_bytes)),
-      position_(has),
+      had_(has.stdout_bytes + has.stderr_bytes),
+      position_(std::move(has)),
       pause_(kShortPause),
-      output_(sink, Room(has, limit_bytes)) {
+      output_(sink, Room(position_, limit_bytes)) {
+  if (container_.FollowsLog()) {
+    next_read_ = Deadline::Never();
+    followed_ = container_.FollowLog(position_, output_);
+    return;
+  }
   output_.SetResume([this] {
     *room_.Lock() = true;
     changed_.notify_all();
   });
 }
 
+LogIntake::~LogIntake() {
+  followed_.reset();
+  output_.SetResume({});
+}
+
 bool LogIntake::Full() const {
-  return Total() >= limit_;
+  const LogPosition passed = output_.passed();
+  const auto unread = static_cast<std::uint64_t>(output_.dropped_unread());
+  return had_ + passed.stdout_bytes + passed.stderr_bytes + unread >= limit_;
 }
 
 Result<bool> LogIntake::Read(const Patience& patience) {
@@ -60,6 +74,8 @@ void LogIntake::ReadNow(const std::stop_token& stop, Deadline limit) {
 }
 
 Result<void> LogIntake::ReadRest(const std::stop_token& stop) {
+  output_.OnContainerEnd();
+  if (followed_) return AwaitFollowed(stop);
   while (true) {
     const std::uint64_t had = Total();
     const auto whole = Read({.stop = stop, .deadline = Deadline::After(stall_)});
@@ -67,6 +83,20 @@ Result<void> LogIntake::ReadRest(const std::stop_token& stop) {
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "the run was stopped");
     if (!whole && Total() == had) return whole.error();
     if (whole) output_.DropRest();  // a disk that takes nothing holds nobody up for ever
+  }
+}
+
+Result<void> LogIntake::AwaitFollowed(const std::stop_token& stop) {
+  for (;;) {
+    if (const auto ended = followed_->ended().Wait(stop, output_.StallsAt(stall_))) {
+      return *ended ? Result<void>(**ended) : Ok();
+    }
+    if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "the run was stopped");
+    if (!output_.StallsAt(stall_).Passed()) continue;
+    if (!output_.ClientFull()) {
+      return Fail(ErrorCode::kDeadlineExceeded, "its end has not come in time");
+    }
+    output_.DropRest();  // a disk that takes nothing holds nobody up for ever
   }
 }
 

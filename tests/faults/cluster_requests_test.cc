@@ -56,6 +56,24 @@ TEST_F(ClusterRequests, AreNoMoreForARunThatLasts) {
   EXPECT_EQ(calls[6], "PATCH /jobs/*");
 }
 
+// Adopted, it is followed as before.
+TEST_F(ClusterRequests, AreNoMoreForAnAdoptedRunThatLasts) {
+  Transcript transcript = world_.StartDetached(world_.Spec(world_.jobs().runs_for_ever));
+  world_.faulty().Disarm();
+  world_.ReplaceBroker();
+  const auto logs = [this] {
+    const std::vector<std::string> calls = world_.faulty().Calls();
+    return std::count(calls.begin(), calls.end(), "GET /pods/*/log");
+  };
+  EXPECT_TRUE(Eventually([&] { return logs() == 1; }));
+  std::this_thread::sleep_for(std::chrono::seconds(4));
+  EXPECT_EQ(logs(), 1);
+  world_.CancelDetached(transcript);
+  world_.WaitDetached(transcript);
+  EXPECT_EQ(transcript.Result().outcome(), v1::RunResult::CANCELLED);
+  EXPECT_THAT(world_.Settle(), ::testing::IsEmpty());
+}
+
 TEST_F(ClusterRequests, AreNoMoreForARunThatWritesMuch) {
   world_.faulty().Disarm();
   EXPECT_EQ(world_.Run(world_.Spec({"flood", "4000000"})).Stdout().size(), 4000000U);

@@ -50,8 +50,6 @@ class FakeContainer final : public run::Container {
 
   [[nodiscard]] const std::string& id() const override { return id_; }
 
-  [[nodiscard]] bool ComparesLog() const override { return backend_.compares_log_; }
-
   Result<std::unique_ptr<run::Attachment>> Attach(run::OutputSink& sink, bool /*with_stdin*/,
                                                   const Patience& patience) override {
     backend_.trace_.Add("engine:attach");
@@ -144,6 +142,24 @@ class FakeContainer final : public run::Container {
     }
     if (played.error) return *played.error;
     return true;
+  }
+
+  [[nodiscard]] bool FollowsLog() const override { return backend_.follows_log_; }
+
+  std::unique_ptr<run::Attachment> FollowLog(const run::LogPosition& position,
+                                             run::OutputSink& sink) override {
+    backend_.trace_.Add("engine:follow log from " + std::to_string(position.stdout_bytes));
+    {
+      const std::lock_guard lock(state_->mutex_);
+      std::uint64_t passed = 0;
+      for (const auto& [stream, text] : state_->log_) {
+        const std::size_t known =
+            std::min<std::uint64_t>(position.stdout_bytes - passed, text.size());
+        passed += known;
+        static_cast<void>(sink.Write(stream, std::as_bytes(std::span(text)).subspan(known)));
+      }
+    }
+    return std::make_unique<FakeAttachment>(state_, sink);
   }
 
   Result<run::Omissions> FetchOutput(const run::OutputRequest& request,

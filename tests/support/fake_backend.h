@@ -63,8 +63,8 @@ class FakeBackend final : public run::Backend {
   void CommandFails();
   // A start begins the command, whatever it answers.
   void StartsUnheard() { starts_unheard_ = true; }
-  // Its containers compare what was read of their logs before.
-  void ComparesLogs() { compares_log_ = true; }
+  // Its containers give out their logs by themselves.
+  void FollowLogs() { follows_log_ = true; }
   void UseNetworks() { with_network_ = true; }
   // As a cluster: what runs the command is made by the engine, at the start, and has its own id.
   void MakePods() { with_pods_ = true; }
@@ -149,7 +149,7 @@ class FakeBackend final : public run::Backend {
   run::FileCarriage carriage_;
   std::map<std::string, std::string> carried_;                          // inputs, by name
   std::map<std::string, std::pair<std::string, run::Omissions>> left_;  // outputs, by name
-  std::atomic<bool> compares_log_{false};
+  std::atomic<bool> follows_log_{false};
   std::atomic<bool> starts_unheard_{false};
   bool command_fails_ = false;
   std::optional<std::int32_t> withheld_;

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/completion.h"
 #include "broker/io/event_loop.h"
 #include "broker/io/http_client.h"
 #include "broker/io/line_splitter.h"
@@ -223,8 +224,7 @@ class Side {
     Note("delete another's job", Delete("Background", "11111111-2222-4333-8444-555555555555"));
     Note("change what is not there", api_.Patch(kJobs, name_ + "x", StopPatch(), Patience()));
     Note("delete what is not there", api_.Delete(kPods, name_ + "x", {}, Patience()));
-    Note("the log of what is not there",
-         api_.ReadLog(name_ + "x", kJobContainer, true, Patience(), Ignoring()));
+    Note("the log of what is not there", ReadLog(name_ + "x", true, Ignoring()));
     const RunId nobody(std::string(26, 'a'));
     Note("try to create",
          api_.TryCreate(kNetworkPolicies, NetworkPolicyBody(nobody, {}), Patience()));
@@ -333,6 +333,14 @@ class Side {
     return Bare(*std::move(object));
   }
   void Start() { Note("start", Bare(api_.Patch(kJobs, name_, StartPatch(), Patience()))); }
+  Result<void> ReadLog(const std::string& pod, bool follow, const io::StreamReceiver& receiver) {
+    const auto end = std::make_shared<Completion<Result<void>>>();
+    const auto stream = api_.BeginLog(pod, kJobContainer, follow, receiver,
+                                      [end](Result<void> read) { end->Set(std::move(read)); });
+    if (!stream) return stream.error();
+    return end->Wait({}, Patience().deadline)
+        .value_or(Fail(ErrorCode::kDeadlineExceeded, "the log does not end"));
+  }
   // `heard`: set when the first piece is there.
   std::string Log(bool follow, std::promise<void>* heard = nullptr) {
     std::string text;
@@ -346,7 +354,7 @@ class Side {
                                           },
                                       .control = nullptr};
     const std::string pod = TextAt(At(pods_->Last(), {"metadata"}), "name");
-    const auto read = api_.ReadLog(pod, kJobContainer, follow, Patience(), receiver);
+    const auto read = ReadLog(pod, follow, receiver);
     return text + (read ? "" : read.error().message);
   }
   Result<bool> Delete(std::string_view propagation, const std::string& uid) {

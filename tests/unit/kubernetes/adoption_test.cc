@@ -6,6 +6,7 @@
 #include <string>
 
 #include "broker/kubernetes/kubernetes_backend.h"
+#include "tests/support/fake_observer.h"
 #include "tests/unit/kubernetes/watch_fixture.h"
 
 namespace tidewaiter::kubernetes {
@@ -173,18 +174,12 @@ TEST_F(RunnerTest, ThatWasReplacedGivesNeitherLogNorOutputs) {
   cluster_.Cut("log");
   const auto adopted = Adopt("{}", Pod("p2", Ended(0)), "p1");
   ASSERT_TRUE(adopted.has_value());
-  run::LogPosition position;
-  std::string read;
-  static_cast<void>(adopted->container->ReadLog(
-      position,
-      [&](run::OutputStream, std::span<const std::byte> data) {
-        read.append(reinterpret_cast<const char*>(data.data()), data.size());
-        return true;
-      },
-      Soon()));
-  EXPECT_EQ(read, "");
+  ASSERT_TRUE(adopted->container->FollowsLog());
+  testing::FakeObserver sink;
+  const auto followed = adopted->container->FollowLog({}, sink);
+  ASSERT_TRUE(followed->ended().Wait({}, Soon().deadline).has_value());
+  EXPECT_EQ(sink.output(), "");
   EXPECT_EQ(cluster_.Watches("log"), 0U);
-  EXPECT_TRUE(adopted->container->ComparesLog());
   EXPECT_FALSE(adopted->container
                    ->FetchOutput(
                        {.name = "results", .max_bytes = 1, .last = true},

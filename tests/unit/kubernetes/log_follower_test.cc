@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/guarded.h"
+#include "broker/run/log_prefix.h"
 #include "tests/support/eventually.h"
 #include "tests/unit/kubernetes/watch_fixture.h"
 
@@ -54,7 +55,18 @@ class LogFollowerTest : public ClusterTest {
     EXPECT_TRUE(watcher_.WaitUntilFollowing(Soon()).has_value());
     tracked_ = watcher_.Track(RunId("r"), {}, false);
     tracked_->BelongTo("j1");
-    follower_ = std::make_unique<LogFollower>(api_, *tracked_, sink_, *steps_, nullptr);
+    Follow({});
+  }
+  // From where somebody's copy ends, which is `has`.
+  void Follow(const std::string& has, bool digested = true) {
+    run::LogPrefix prefix;
+    prefix.Add(has);
+    follower_.reset();
+    follower_ = std::make_unique<LogFollower>(
+        api_, *tracked_, sink_, *steps_, nullptr,
+        run::LogPosition{.stdout_bytes = has.size(),
+                         .stderr_bytes = 0,
+                         .stdout_digest = digested ? prefix.Digest() : ""});
   }
   void SayPod(const std::string& type, const std::string& status) {
     cluster_.Say("pods", Event(type, Object("r", "u1", std::to_string(++version_), status)));
@@ -146,9 +158,80 @@ TEST_F(LogFollowerTest, LogThatHasBecomeShorterIsALoss) {
   cluster_.Cut("log");
   ASSERT_TRUE(Asked(2));
   cluster_.Say("log", "one");
+  SayPod("MODIFIED", Ended(0));
+  cluster_.Cut("log");
+  // It may have been cut off.
+  ASSERT_TRUE(Asked(3));
+  cluster_.Say("log", "one");
   cluster_.Cut("log");
   EXPECT_THAT(End(), HasSubstr("LOG_INCOMPLETE"));
   EXPECT_EQ(sink_.Text(), "one\ntwo\n");
+}
+
+TEST_F(LogFollowerTest, WhatSomebodyHasOfItIsNotHandedOn) {
+  Follow("one\nt");
+  SayPod("ADDED", kRuns);
+  cluster_.Say("log", "one\ntwo");
+  EXPECT_TRUE(Shows("wo\n"));
+  // From here on it is as any other.
+  cluster_.Cut("log");
+  ASSERT_TRUE(Asked(2));
+  cluster_.Say("log", "one\ntwo\nthree");
+  EXPECT_TRUE(Shows("wo\nthree\n"));
+  SayPod("MODIFIED", Ended(0));
+  cluster_.Cut("log");
+  EXPECT_EQ(End(), "");
+}
+
+TEST_F(LogFollowerTest, StreamThatIsCutBeforeThatHasComeIsAskedForAgain) {
+  Follow("one\ntwo\n");
+  SayPod("ADDED", kRuns);
+  cluster_.Say("log", "one");
+  cluster_.Cut("log");
+  ASSERT_TRUE(Asked(2));
+  cluster_.Say("log", "one\ntwo\nthree");
+  EXPECT_TRUE(Shows("three\n"));
+}
+
+TEST_F(LogFollowerTest, AnotherLogThanSomebodyHasIsALoss) {
+  for (const char* const other : {"six\nseven", "six"}) {
+    SayPod("ADDED", kRuns);
+    Follow("one\n");
+    cluster_.Say("log", other);
+    EXPECT_THAT(End(), HasSubstr("LOG_INCOMPLETE")) << other;
+    EXPECT_EQ(sink_.Text(), "");
+  }
+}
+
+TEST_F(LogFollowerTest, ShorterLogThanSomebodyHasIsALoss) {
+  Follow("one\ntwo\n");
+  SayPod("ADDED", kRuns);
+  cluster_.Say("log", "one");
+  SayPod("MODIFIED", Ended(0));
+  cluster_.Cut("log");
+  ASSERT_TRUE(Asked(2));
+  cluster_.Say("log", "one");
+  cluster_.Cut("log");
+  EXPECT_THAT(End(), HasSubstr("LOG_INCOMPLETE"));
+  EXPECT_EQ(sink_.Text(), "");
+  // Nor is it asked for again.
+  const std::size_t watches = cluster_.Watches("log");
+  Follow("one\n");
+  EXPECT_THAT(End(), HasSubstr("LOG_INCOMPLETE"));
+  EXPECT_EQ(cluster_.Watches("log"), watches);
+}
+
+TEST_F(LogFollowerTest, CopyOfWhichTheLengthAloneIsKnownIsTakenUpByIt) {
+  Follow("one\n", false);
+  SayPod("ADDED", kRuns);
+  cluster_.Say("log", "six\nseven");
+  EXPECT_TRUE(Shows("seven\n"));
+  // From here on it is known.
+  cluster_.Cut("log");
+  ASSERT_TRUE(Asked(2));
+  cluster_.Say("log", "one\ntwo and more");
+  EXPECT_THAT(End(), HasSubstr("LOG_INCOMPLETE"));
+  EXPECT_EQ(sink_.Text(), "seven\n");
 }
 
 TEST_F(LogFollowerTest, SinkThatIsFullHoldsTheLogUp) {
@@ -194,8 +277,7 @@ TEST_F(LogFollowerTest, LogOfAKilledRunThatIsNotThereIsNotWaitedFor) {
   SayPod("DELETED", kRuns);
   EXPECT_EQ(End(), "") << "the stream ended with its container";
   // Where the stream breaks before.
-  follower_.reset();
-  follower_ = std::make_unique<LogFollower>(api_, *tracked_, sink_, *steps_, nullptr);
+  Follow({});
   EXPECT_THAT(End(), HasSubstr("CLUSTER_NOT_FOUND"));
 }
 

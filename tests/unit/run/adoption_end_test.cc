@@ -331,13 +331,44 @@ TEST_F(AdoptionEndTest, ItsLogIsNoLongerThanTheFormerBrokersWouldHaveBeen) {
   EXPECT_THAT(trace.Of("files:resume log"), ElementsAre("files:resume log of 1000"));
 }
 
-TEST_F(AdoptionEndTest, ItsLogIsHeldAgainstTheFormerBrokersWhereTheContainerCompares) {
-  engine.ComparesLogs();
-  Leave()->Exit(0);
+TEST_F(AdoptionEndTest, WhatAnEngineFollowsByItselfIsNotAskedForAgainAndAgain) {
+  engine.FollowLogs();
+  files.LeaveLog("1:be", {.stdout_bytes = 2, .stderr_bytes = 0});
+  const auto container = Leave();
+  container->Emit("begun");
   Recover();
-  Ended();
+  EXPECT_TRUE(Eventually([&] { return files.Log() == "1:be1:gun"; }));
+  container->Emit(" and ended");
+  container->Exit(3);
+  const auto state = Ended();
+  EXPECT_EQ(state.outcome->exit_code, 3);
+  EXPECT_EQ(state.truncated, "");
+  EXPECT_EQ(files.Log(), "1:be1:gun1: and ended");
+  EXPECT_THAT(trace.Of("engine:follow log"), ElementsAre("engine:follow log from 2"));
+  EXPECT_EQ(trace.Count("engine:read log"), 0U);
+  // Held against what the former broker had of it.
   EXPECT_THAT(trace.Of("files:resume log"),
               ElementsAre("files:resume log of 1000 with its digest"));
+}
+
+TEST_F(AdoptionEndTest, ALogThatIsFollowedIsLeftToTheNextBroker) {
+  engine.FollowLogs();
+  const auto container = Leave();
+  Recover();
+  ASSERT_TRUE(trace.WaitFor("engine:follow log"));
+  ExpectLeft();
+  container->Emit("nobody hears it");
+  EXPECT_EQ(files.Log(), "");
+}
+
+TEST_F(AdoptionEndTest, ALogThatIsFollowedAndLostIsTold) {
+  engine.FollowLogs();
+  const auto container = Leave();
+  container->EndOutput(Fail(ErrorCode::kUnavailable, "follow it: rotated", "LOG_INCOMPLETE"));
+  Recover();
+  ASSERT_TRUE(trace.WaitFor("engine:follow log"));
+  container->Exit(0);
+  EXPECT_EQ(Ended().truncated, "ENGINE_STREAM_LOST");
 }
 
 TEST_F(AdoptionEndTest, TheListNamesItsContainer) {
