@@ -212,8 +212,11 @@ class RunRegistry::Impl {
       // By the image, without which nothing is asked for; a cluster tells no id of it.
       const bool asked = !entry.resolved.image_id.empty() || !entry.resolved.digest.empty();
       if (!asked || backend == environment_.backends.end()) continue;
+      // All that Create asks for has been answered before a launch; a pod is not Create's.
+      const bool launched = entry.detachment && entry.detachment->launch;
       for (const Resource& resource : entry.resources) {
         if (!resource.id.empty() && !StandsForMany(resource.kind)) continue;
+        if (launched && resource.kind != Resource::Kind::kPod) continue;
         if (!entry.left_at) {
           entry.left_at = now;
           // The reaper, which writes it otherwise, has announced this one before.

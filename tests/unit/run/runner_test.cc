@@ -152,10 +152,13 @@ TEST_F(RunnerTest, OfARunThatEndsWithItsStreamIsNotWritten) {
 // A command that has begun may be begun again as long as the Job is there.
 TEST_F(RunnerTest, ThatIsKnownDoesNotKeepAnotherOneFromBeingExpected) {
   entry_.resources[0].id = FakeBackend::kPod;
+  // These were all there before the launch.
+  entry_.resources.push_back({.kind = run::Resource::Kind::kSecrets, .name = "secrets", .id = {}});
   const auto container = Leave();
   Recover();
   EXPECT_EQ(engine.Expected().count("pods"), 1U);
   EXPECT_EQ(engine.Expected().count(container_.name), 0U);
+  EXPECT_EQ(engine.Expected().count("secrets"), 0U);
   container->Exit(0);
   Ended();
 }
