@@ -108,6 +108,10 @@ class Fetch {
     }
     if (!ended && ended.error().code == ErrorCode::kCancelled) return ended.error();
     if (!said.message().empty()) return Failed(subject_, said.message());
+    if (!ended && begun_ && ended.error().code == ErrorCode::kUnavailable) {
+      return Fail(ErrorCode::kUnavailable, subject_ + ": " + ended.error().message,
+                  std::string(run::kOutputCut));
+    }
     return Failed(subject_,
                   ended ? "the carrier did not say that it is whole" : ended.error().message);
   }

@@ -86,6 +86,10 @@ struct OutputRequest {
   bool last = false;            // nothing is fetched after it
 };
 
+// Error::reason of an archive that the connection broke amid: what has come of it is worth nothing,
+// and it may be asked for again.
+inline constexpr std::string_view kOutputCut = "OUTPUT_CUT";
+
 struct ResolvedImage {
   std::string digest;    // "sha256:..." of the manifest; empty where the policy asks for none and
                          // none is known
@@ -197,7 +201,7 @@ class Container {
   }
   // Where files are carried, once `exited` is set and the container not lost: an output's files and
   // folders as a tar, to be taken for hostile. What was left out of it is the answer. Errors:
-  // OUTPUT_FAILED, Patience's, those of `write`.
+  // OUTPUT_FAILED, kOutputCut, Patience's, those of `write`.
   virtual Result<Omissions> FetchOutput(const OutputRequest& request,
                                         const ArchiveWriter& /*write*/,
                                         const Patience& /*patience*/) {

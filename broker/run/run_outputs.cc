@@ -11,12 +11,16 @@
 
 #include "base/guarded.h"
 #include "base/shared_bytes.h"
+#include "broker/run/pause.h"
 
 namespace tidewaiter::run {
 namespace {
 
 // Of one event (broker.proto).
 constexpr std::size_t kMaxPieceBytes = std::size_t{256} << 10U;
+// Of an output that is cut off on its way here.
+constexpr int kAttempts = 3;
+constexpr std::chrono::milliseconds kPause{500};
 
 // The client as a place to write to: blocks while it has no room.
 class ClientPipe {
@@ -96,8 +100,8 @@ Result<void> PrepareOutputs(const Environment& environment, const RunFacts& fact
 namespace {
 
 // From where the container has written it to where all outputs lie.
-Result<Omissions> FetchOutput(RunFiles& files, const RunId& run_id, Container& container,
-                              const OutputRequest& request, const Patience& patience) {
+Result<Omissions> FetchOnce(RunFiles& files, const RunId& run_id, Container& container,
+                            const OutputRequest& request, const Patience& patience) {
   TW_ASSIGN(const auto receiver, files.ReceiveOutput(run_id, request.name, request.max_bytes));
   const auto write = [&](std::string_view data) {
     return receiver->Write(SharedBytes(std::string(data)), patience);
@@ -105,6 +109,17 @@ Result<Omissions> FetchOutput(RunFiles& files, const RunId& run_id, Container& c
   TW_ASSIGN(Omissions omissions, container.FetchOutput(request, write, patience));
   TW_TRY(receiver->Finish(patience));
   return omissions;
+}
+
+Result<Omissions> FetchOutput(RunFiles& files, const RunId& run_id, Container& container,
+                              const OutputRequest& request, const Patience& patience) {
+  for (int attempt = 1;; ++attempt) {
+    Result<Omissions> fetched = FetchOnce(files, run_id, container, request, patience);
+    if (fetched || fetched.error().Reason() != kOutputCut) return fetched;
+    if (attempt == kAttempts || !Pause(kPause, patience)) {
+      return Fail(fetched.error().code, fetched.error().message, "OUTPUT_FAILED");
+    }
+  }
 }
 
 }  // namespace

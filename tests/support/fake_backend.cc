@@ -175,6 +175,12 @@ class FakeContainer final : public run::Container {
       const std::lock_guard lock(backend_.mutex_);
       output = backend_.left_[request.name];
     }
+    if (backend_.cut_outputs_ > 0) {
+      --backend_.cut_outputs_;
+      TW_TRY(write("half"));
+      return Fail(ErrorCode::kUnavailable, "fetch it: the connection broke",
+                  std::string(run::kOutputCut));
+    }
     TW_TRY(write(output.first));
     return output.second;
   }

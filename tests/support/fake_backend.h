@@ -72,6 +72,8 @@ class FakeBackend final : public run::Backend {
   static constexpr const char* kPod = "the first pod";
   // What Adopt was told of it, each time.
   [[nodiscard]] std::vector<std::string> ExpectedRunners() const;
+  // The next `times` outputs are cut off amid their archives.
+  void CutOutputs(int times) { cut_outputs_ = times; }
   // It carries files; what came for an input is Carried's answer.
   void CarryFiles(std::uint64_t max_input_bytes) {
     carriage_ = {.carried = true, .max_input_bytes = max_input_bytes};
@@ -150,6 +152,7 @@ class FakeBackend final : public run::Backend {
   std::map<std::string, std::string> carried_;                          // inputs, by name
   std::map<std::string, std::pair<std::string, run::Omissions>> left_;  // outputs, by name
   std::atomic<bool> follows_log_{false};
+  std::atomic<int> cut_outputs_{0};
   std::atomic<bool> starts_unheard_{false};
   bool command_fails_ = false;
   std::optional<std::int32_t> withheld_;

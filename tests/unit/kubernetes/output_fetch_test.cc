@@ -116,11 +116,21 @@ TEST_F(OutputFetchTest, ArchiveThatIsNotSaidToBeWholeIsNot) {
   SayPod(kCarrierRuns);
   Answer({On(1, "archive"), On(3, kExecSuccess)});
   EXPECT_THAT(FailsAs(), HasSubstr("did not say that it is whole"));
-  Answer({On(1, "archive")}, Fail(ErrorCode::kUnavailable, "the connection broke"));
-  EXPECT_THAT(FailsAs(), HasSubstr("the connection broke"));
   Answer(
       {On(1, "archive"), On(2, "tidewaiter-carrier: pack /x: truncated\n"), On(3, kExecFailure)});
   EXPECT_THAT(FailsAs(), HasSubstr("pack /x: truncated"));
+}
+
+TEST_F(OutputFetchTest, ArchiveThatIsCutOffMayBeAskedForAgain) {
+  SayPod(kCarrierRuns);
+  for (int time = 0; time < 2; ++time) {
+    Answer({On(1, "archive")}, Fail(ErrorCode::kUnavailable, "the connection broke"));
+    const auto fetched = Fetch();
+    ASSERT_FALSE(fetched.has_value());
+    EXPECT_EQ(fetched.error().Reason(), run::kOutputCut);
+    EXPECT_THAT(fetched.error().message, HasSubstr("the connection broke"));
+  }
+  EXPECT_EQ(urls_.size(), 2U);
 }
 
 TEST_F(OutputFetchTest, CarrierThatIsNotReachedIsAskedAgain) {

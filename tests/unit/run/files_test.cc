@@ -204,6 +204,32 @@ TEST_F(RunFilesTest, AnOutputThatCannotBeFetchedIsTheEndOfThatOneAlone) {
   ExpectNothingLeft();
 }
 
+TEST_F(RunFilesTest, AnOutputThatIsCutOffOnItsWayIsFetchedAgain) {
+  engine.CarryFiles(1 << 20);
+  engine.LeaveOutput("first", "whole");
+  engine.CutOutputs(2);
+  Client client = Launch(With({}, {"first"}));
+  engine.WaitContainer()->Exit(0);
+  EXPECT_EQ(OutcomeOf(client).kind, Kind::kExited);
+  EXPECT_EQ(client->piece("first"), "whole");
+  EXPECT_EQ(trace.Count("files:receive output first"), 3U);
+  ASSERT_EQ(audit.Of(Type::kRunOutput).size(), 1U);
+  EXPECT_EQ(audit.Of(Type::kRunOutput)[0].archive->error, "");
+}
+
+TEST_F(RunFilesTest, AnOutputThatIsCutOffAgainAndAgainIsGivenUp) {
+  engine.CarryFiles(1 << 20);
+  engine.LeaveOutput("first", "whole");
+  engine.CutOutputs(100);
+  Client client = Launch(With({}, {"first"}));
+  engine.WaitContainer()->Exit(0);
+  EXPECT_EQ(OutcomeOf(client).kind, Kind::kExited);
+  EXPECT_EQ(client->piece("first"), "");
+  EXPECT_EQ(trace.Count("engine:fetch first"), 3U);
+  ASSERT_EQ(audit.Of(Type::kRunOutput).size(), 1U);
+  EXPECT_EQ(audit.Of(Type::kRunOutput)[0].archive->error, "OUTPUT_FAILED");
+}
+
 TEST_F(RunFilesTest, OutputsComeInTheOrderOfTheMountsBeforeTheResult) {
   files.Leave("first", "F",
               {.archive = {}, .omissions = {.listed = {{"link", "symbolic-link"}}, .count = 1}});
