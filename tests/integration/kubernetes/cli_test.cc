@@ -157,13 +157,19 @@ TEST_F(KubernetesCli, DoctorShowsTheCluster) {
   EXPECT_THAT(ended.out, Not(HasSubstr("FAIL")));
 }
 
-TEST_F(KubernetesCli, DoctorFindsNoLeaksWhileARunGoesOnAndAfterIt) {
+TEST_F(KubernetesCli, DoctorFindsNoLeaksWhileRunsGoOnAndAfterThem) {
+  // Its pod is in the journal, too.
+  const Program::Ended detached = Ask(RunWords({"-d"}, {"sleep", "300"}));
+  ASSERT_EQ(detached.status, 0) << detached.err;
+  const std::string run_id = detached.out.substr(0, detached.out.find('\n'));
   const auto program = Launch(RunWords({}, {"sh", "-c", "echo up; sleep 300"}));
   ASSERT_TRUE(program->Prints("up\n"));
   const Program::Ended meanwhile = Ask({"doctor", "--leaks"});
   EXPECT_EQ(meanwhile.status, 0) << meanwhile.out;
   program->Signal(SIGINT);
   EXPECT_EQ(program->Wait(kWithin).status, 130);
+  EXPECT_EQ(Ask({"cancel", run_id}).status, 0);
+  EXPECT_EQ(Ask({"wait", run_id}).status, 130);
   const Program::Ended afterwards = Ask({"doctor", "--leaks"});
   EXPECT_EQ(afterwards.status, 0) << afterwards.out;
 }
