@@ -222,8 +222,10 @@ void Reaper::AskLog(const Items& unclear) {
 // What needs no engine first, then what has waited longest.
 Reaper::Items Reaper::TakeDue() {
   Items due;
-  const Clock::time_point now = Clock::now();
   auto state = state_.Lock();
+  // Not before: of what is adopted at once meanwhile, some would be left to the next round, which
+  // one that hangs holds up.
+  const Clock::time_point now = Clock::now();
   for (const auto& [run_id, item] : state->items) {
     if (item->next_attempt <= now) due.push_back(item);
   }
