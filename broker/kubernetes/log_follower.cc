@@ -82,8 +82,7 @@ std::uint64_t LogFollower::Had() const {
 }
 
 bool LogFollower::IsWhatItHad(const run::LogPrefix& prefix) const {
-  if (!former_) return prefix.SameAs(handed_on_);
-  return former_->stdout_digest.empty() || prefix.Digest() == former_->stdout_digest;
+  return former_ ? prefix.Digest() == former_->stdout_digest : prefix.SameAs(handed_on_);
 }
 
 io::StreamNext LogFollower::OnData(std::string_view data) {
@@ -157,14 +156,20 @@ void LogFollower::OnEnd(const Result<void>& read) {
   AwaitNews();
 }
 
-void LogFollower::AwaitNews() {
-  container_ended_ = tracked_.exited().Peek().has_value();
-  if (!container_ended_ && !news_until_.Passed()) {
-    return CallAt(news_until_, &LogFollower::AwaitNews);
+bool LogFollower::SeesEnd() {
+  if (!container_ended_ && tracked_.exited().Peek()) {
+    container_ended_ = true;
+    failures_ = 0;  // of a container that runs, they say nothing
   }
+  return container_ended_;
+}
+
+void LogFollower::AwaitNews() {
+  const bool ended = SeesEnd();
+  if (!ended && !news_until_.Passed()) return CallAt(news_until_, &LogFollower::AwaitNews);
   // What came to an end with its container is whole. Where the news of that is late, something else
   // may have ended the stream first: the rest is asked for once more.
-  if (container_ended_ && !usual_.Passed() && !again_) return End(std::nullopt);
+  if (ended && !usual_.Passed() && !again_) return End(std::nullopt);
   Again(Ok());
 }
 
@@ -174,11 +179,8 @@ void LogFollower::Again(const Result<void>& read) {
   // A kubelet may not know a container yet that its status tells of; one that is being removed does
   // not come back.
   const bool none = !read && read.error().code == ErrorCode::kNotFound;
-  if (none && (tracked_.kill_expected() || failures_ >= kMostFailures)) return End(read.error());
-  if (tracked_.exited().Peek()) {
-    container_ended_ = true;
-    if (failures_ >= kMostFailures) return End(read.error());
-  }
+  if (none && tracked_.kill_expected()) return End(read.error());
+  if (SeesEnd() && failures_ >= kMostFailures) return End(read.error());
   wait_ = progress ? kFirstRetry : std::min(wait_ * 2, kLongestRetry);
   phase_ = Phase::kPauses;
   CallAt(Deadline::After(wait_), &LogFollower::Read);

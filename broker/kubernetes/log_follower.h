@@ -1,9 +1,9 @@
 // Hands a container's output on while it runs: the cluster's log of it, from its first byte, or
 // from where somebody's copy ends. A stream that is cut is taken up again, and what is there
 // already is passed over by counting, provided that it is still the same: a log that was rotated
-// meanwhile is told as a loss, never pieced together wrongly. No thread of its own, since hundreds
-// of runs may wait: the sink is written to on the HTTP client's loop, and what comes next is
-// decided on another one.
+// meanwhile is told as a loss, and not pieced together wrongly. No thread of its own, since
+// hundreds of runs may wait: the sink is written to on the HTTP client's loop, and what comes next
+// is decided on another one.
 #pragma once
 
 #include <chrono>
@@ -66,6 +66,8 @@ class LogFollower final : public run::Attachment {
   void Read();
   void OnEnd(const Result<void>& read);
   void AwaitNews();
+  // Whether the container has ended; from then on attempts are counted.
+  bool SeesEnd();
   void Again(const Result<void>& read);
   void End(std::optional<Error> error);
   // Posts a call of this object, as long as there is one.
@@ -85,7 +87,7 @@ class LogFollower final : public run::Attachment {
   std::string pod_;
   std::unique_ptr<io::HttpStream> stream_;
   io::EventLoop::TimerId timer_ = 0;
-  bool container_ended_ = false;  // before the log was last asked for
+  bool container_ended_ = false;  // as far as SeesEnd has told
   std::uint64_t before_ = 0;      // what it had by then
   int failures_ = 0;
   std::chrono::milliseconds wait_;

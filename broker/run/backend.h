@@ -179,9 +179,9 @@ class Container {
   // else ReadLog. For a container whose Attachment went with a former broker, or with the engine.
   [[nodiscard]] virtual bool FollowsLog() const { return false; }
   // As Attach, of a container that may have started long ago: hands `sink` the output beyond
-  // `position`, as it comes. Attachment::ended's error, besides Attach's: LOG_INCOMPLETE where the
-  // engine has dropped the beginning, or that is another one than position.stdout_digest tells of.
-  // Not where FollowsLog is false.
+  // `position`, as it comes, whatever breaks meanwhile. Attachment::ended's error, besides
+  // Attach's: LOG_INCOMPLETE where the engine has dropped the beginning, or that is not what
+  // position.stdout_digest tells of. Not where FollowsLog is false.
   virtual std::unique_ptr<Attachment> FollowLog(const LogPosition& /*position*/,
                                                 OutputSink& /*sink*/) {
     return nullptr;

@@ -110,7 +110,6 @@ Outcome Execution::RunNow(JournalEntry& entry, std::vector<Resource>& resources)
   observer_.OnAttached(**attachment);
   Outcome outcome = StartAndWait(**container, *attachment, output, entry, patience);
   if (!left_) ReadRestOfLog(**container, *attachment, output);
-  if (log_) log_->Close();
   const RunObserver::Loss loss = observer_.OnAttachmentClosing();
   attachment->reset();  // no output from here on
   if (!left_) TellTruncation(output);
@@ -225,12 +224,12 @@ Outcome Execution::StartAndWait(Container& container, AttachmentPtr& attachment,
 }
 
 // The stream of a detached run broke, or ended with the engine, which may be there again and the
-// container with it: what is missing is in the engine's log.
+// container with it: what is missing is in the engine's log. One that is such a log itself has been
+// taken up again by itself, as long as that was of use.
 void Execution::ReadLogInstead(Container& container, AttachmentPtr& attachment,
                                const OutputLimiter& output) {
-  if (log_ || !request_.detached || output.dropping() || !StreamLost(container, *attachment)) {
-    return;
-  }
+  if (log_ || !request_.detached || container.FollowsLog()) return;
+  if (output.dropping() || !StreamLost(container, *attachment)) return;
   attachment.reset();
   log_.emplace(container, observer_, output.passed(), admitted_.effective().limits.log_bytes,
                settings_.output_stall);

@@ -221,17 +221,27 @@ TEST_F(LogFollowerTest, ShorterLogThanSomebodyHasIsALoss) {
   EXPECT_EQ(cluster_.Watches("log"), watches);
 }
 
-TEST_F(LogFollowerTest, CopyOfWhichTheLengthAloneIsKnownIsTakenUpByIt) {
+TEST_F(LogFollowerTest, CopyOfWhichTheLengthAloneIsKnownIsTakenForAnotherOne) {
   Follow("one\n", false);
   SayPod("ADDED", kRuns);
-  cluster_.Say("log", "six\nseven");
-  EXPECT_TRUE(Shows("seven\n"));
-  // From here on it is known.
-  cluster_.Cut("log");
-  ASSERT_TRUE(Asked(2));
-  cluster_.Say("log", "one\ntwo and more");
+  cluster_.Say("log", "one\ntwo");
   EXPECT_THAT(End(), HasSubstr("LOG_INCOMPLETE"));
-  EXPECT_EQ(sink_.Text(), "seven\n");
+  EXPECT_EQ(sink_.Text(), "");
+}
+
+// However long it was not to be had before.
+TEST_F(LogFollowerTest, AttemptsAreCountedFromTheContainersEndOn) {
+  cluster_.Refuse("log", Answer(500));
+  SayPod("ADDED", kRuns);
+  ASSERT_TRUE(Asked(11));
+  SayPod("MODIFIED", Ended(0));
+  ASSERT_TRUE(tracked_->exited().Wait({}, Soon().deadline).has_value());
+  ASSERT_TRUE(Asked(cluster_.Watches("log") + 2));
+  cluster_.Refuse("log", Answer(200));
+  cluster_.Say("log", "said meanwhile");
+  EXPECT_TRUE(Shows("said meanwhile\n"));
+  cluster_.Cut("log");
+  EXPECT_EQ(End(), "");
 }
 
 TEST_F(LogFollowerTest, SinkThatIsFullHoldsTheLogUp) {

@@ -86,6 +86,18 @@ TEST_F(LostStream, WhatIsOverTheLimitIsCountedOnce) {
   EXPECT_EQ(state.dropped_bytes, 5);
 }
 
+TEST_F(LostStream, ALogThatIsFollowedIsNotFollowedOnceMore) {
+  engine.FollowLogs();
+  Start();
+  container_->Emit("one");
+  container_->CutOff(Fail(ErrorCode::kUnavailable, "follow it: given up"));
+  container_->Emit("two");
+  container_->Exit(0);
+  EXPECT_EQ(Ended().truncated, "ENGINE_STREAM_LOST");
+  EXPECT_EQ(files.Log(), "1:one");
+  EXPECT_EQ(trace.Count("engine:follow log") + trace.Count("engine:read log"), 0U);
+}
+
 TEST_F(LostStream, ALogThatTheEngineLostIsTold) {
   Start();
   container_->LoseLog();
