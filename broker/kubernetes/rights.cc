@@ -14,7 +14,7 @@ constexpr std::string_view kBatch = "batch";
 constexpr std::string_view kCore;
 constexpr std::string_view kNetworking = "networking.k8s.io";
 
-// Every verb that this folder uses; tests/integration holds it against the Role.
+// Every right that this folder uses; tests/integration holds it against the Role.
 constexpr std::array kNeeded{
     Right{"create", kBatch, "jobs", ""},
     Right{"get", kBatch, "jobs", ""},
@@ -22,6 +22,8 @@ constexpr std::array kNeeded{
     Right{"watch", kBatch, "jobs", ""},
     Right{"patch", kBatch, "jobs", ""},
     Right{"delete", kBatch, "jobs", ""},
+    Right{"update", kBatch, "jobs", "finalizers"},
+    Right{"get", kCore, "pods", ""},
     Right{"list", kCore, "pods", ""},
     Right{"watch", kCore, "pods", ""},
     Right{"delete", kCore, "pods", ""},
@@ -31,6 +33,7 @@ constexpr std::array kNeeded{
     Right{"get", kCore, "pods", "attach"},
     Right{"create", kCore, "pods", "attach"},
     Right{"create", kCore, "secrets", ""},
+    Right{"get", kCore, "secrets", ""},
     Right{"list", kCore, "secrets", ""},
     Right{"delete", kCore, "secrets", ""},
     Right{"create", kNetworking, "networkpolicies", ""},
