@@ -161,9 +161,11 @@ Result<std::unique_ptr<io::HttpStream>> ClusterApi::BeginLog(
 
 Result<void> ClusterApi::Exec(std::string_view pod, std::string_view container,
                               const std::vector<std::string>& command, ExecChannels::Takers takers,
+                              const std::function<std::string()>& answer,
                               const run::Patience& patience) {
   std::string path =
       Path(kPods, pod) + "/exec?stdout=true&stderr=true&container=" + io::UrlEncode(container);
+  if (answer) path += "&stdin=true";
   for (const std::string& word : command) path += "&command=" + io::UrlEncode(word);
   const ClusterCall call = Call("GET", std::move(path), Subject("run a command in", kPods, pod));
   TW_ASSIGN(const auto socket, client_.OpenSocket(call, kChannelProtocol, patience));
@@ -181,9 +183,12 @@ Result<void> ClusterApi::Exec(std::string_view pod, std::string_view container,
     const std::string_view piece(reinterpret_cast<const char*>(event->data.data()),
                                  event->data.size());
     TW_TRY(channels.Feed(piece, event->begins));
-    if (event->ends) {
-      if (const auto end = channels.end()) return *end;
-    }
+    if (!event->ends) continue;
+    if (const auto end = channels.end()) return *end;
+    const std::string said = answer ? answer() : std::string();
+    const std::string message = kStdinChannel + said;
+    // For so little there is always room.
+    if (!said.empty()) static_cast<void>(socket->Send(std::as_bytes(std::span(message))));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "broker/kubernetes/output_fetch.h"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -96,19 +97,28 @@ class Fetch {
       if (!written) refused = written.error();
       return written;
     };
+    // The carrier keeps what it has packed until it hears that it is here: it may be cut off until
+    // then.
+    bool acknowledged = false;
+    const auto acknowledge = [&]() -> std::string {
+      if (acknowledged || !said.omitted()) return {};
+      acknowledged = true;
+      return "\n";
+    };
     const Result<void> ended = api_.Exec(
         pod, kOutputsContainer, PackCommand(request_.name, request_.max_bytes, request_.last),
         {.on_stdout = take, .on_stderr = [&](std::string_view text) { said.Feed(text); }},
-        patience_);
+        request_.last ? acknowledge : std::function<std::string()>(), patience_);
     if (refused) return *refused;
+    const bool cut = !ended && ended.error().code == ErrorCode::kUnavailable;
     // With the last one the container itself ends, and may take its status along.
-    if (said.omitted()) {
+    if (said.omitted() && (!cut || acknowledged)) {
       omissions.count = *said.omitted();
       return omissions;
     }
     if (!ended && ended.error().code == ErrorCode::kCancelled) return ended.error();
     if (!said.message().empty()) return Failed(subject_, said.message());
-    if (!ended && begun_ && ended.error().code == ErrorCode::kUnavailable) {
+    if (cut && begun_) {
       return Fail(ErrorCode::kUnavailable, subject_ + ": " + ended.error().message,
                   std::string(run::kOutputCut));
     }

@@ -116,9 +116,10 @@ Result<Omissions> FetchOutput(RunFiles& files, const RunId& run_id, Container& c
   for (int attempt = 1;; ++attempt) {
     Result<Omissions> fetched = FetchOnce(files, run_id, container, request, patience);
     if (fetched || fetched.error().Reason() != kOutputCut) return fetched;
-    if (attempt == kAttempts || !Pause(kPause, patience)) {
-      return Fail(fetched.error().code, fetched.error().message, "OUTPUT_FAILED");
-    }
+    if (attempt < kAttempts && Pause(kPause, patience)) continue;
+    const bool stopped = patience.stop.stop_requested();
+    return Fail(stopped ? ErrorCode::kCancelled : fetched.error().code, fetched.error().message,
+                stopped ? "" : "OUTPUT_FAILED");
   }
 }
 

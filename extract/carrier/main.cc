@@ -6,8 +6,9 @@
 //                                   the files of PARTS, in the order of their names
 //     output FOLDER                 makes FOLDER for the job to write into
 //   pack FOLDER MAX_BYTES [last]  writes the files and folders of FOLDER to stdout as a plain tar,
-//                                 what it leaves out to stderr (extract/omission_lines.h); after
-//                                 the last one `hold`, which is then process 1, ends
+//                                 what it leaves out to stderr (extract/omission_lines.h); where
+//                                 it is the last one, a byte from stdin says that it has arrived,
+//                                 and `hold`, which is then process 1, ends
 //   hold                          waits for that, or for SIGTERM; not while something is being
 //                                 packed
 // Exit status: 0 done, 1 not, 2 it could not begin.

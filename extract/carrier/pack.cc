@@ -29,6 +29,15 @@ Expected<void> WriteAll(int fd, std::string_view bytes) {
   return {};
 }
 
+// Waits for the end of stdin, or for a byte of it.
+bool IsAcknowledged() {
+  char byte = 0;
+  for (;;) {
+    const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
+    if (got >= 0 || errno != EINTR) return got == 1;
+  }
+}
+
 }  // namespace
 
 int Pack(const std::string& folder, const std::string& max_bytes, bool last) {
@@ -55,7 +64,7 @@ int Pack(const std::string& folder, const std::string& max_bytes, bool last) {
                              (refusal.entry.empty() ? "" : ": '" + refusal.entry + "'"));
   }
   static_cast<void>(WriteAll(STDERR_FILENO, FormatPacked(*done, omitted)));
-  if (last) Release();
+  if (last && IsAcknowledged()) Release();
   return 0;
 }
 

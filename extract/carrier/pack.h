@@ -5,8 +5,9 @@
 
 namespace tidewaiter::extract {
 
-// Packs `folder`, at most `max_bytes` of content, to stdout. `last`: nothing is packed after it,
-// and process 1 is told so (Hold). The exit status.
+// Packs `folder`, at most `max_bytes` of content, to stdout. `last`: once a byte has come from
+// stdin, which says that all of it has arrived, process 1 is told that nothing is packed after it
+// (Hold); where stdin ends first it may be packed again. The exit status.
 int Pack(const std::string& folder, const std::string& max_bytes, bool last);
 
 }  // namespace tidewaiter::extract

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/support/fault_world.h"
@@ -98,6 +99,18 @@ TEST_F(ClusterFileRequests, AreOneMoreForEachSecretAndOutputAndOneForTheirEnd) {
                                    "POST /secrets", "POST /secrets", "PATCH /jobs/*",
                                    "GET /pods/*/log", "GET /pods/*/exec", "GET /pods/*/exec",
                                    "DELETE /jobs/*", "GET /secrets", "DELETE /networkpolicies/*"));
+}
+
+// The carrier keeps even the last one until the broker has it.
+TEST_F(ClusterFileRequests, AreOneMoreForAnOutputThatIsCutOff) {
+  bool cut = false;
+  world_.faulty().Arm([&cut](std::size_t, const std::string& call) {
+    const bool now = call.ends_with("/exec") && !std::exchange(cut, true);
+    return now ? EngineFault::kTruncated : EngineFault::kNone;
+  });
+  ExpectOutputs(world_.Run(Start({"exit", "7"}, {}, {"a"}), {}), 1);
+  const std::vector<std::string> calls = Calls();
+  EXPECT_EQ(std::count(calls.begin(), calls.end(), "GET /pods/*/exec"), 2);
 }
 
 TEST_F(ClusterFileRequests, AreNoMoreForARunThatLastsAndReadsItsStdin) {

@@ -322,7 +322,7 @@ TEST_F(Hold, GoesOnWhilePackingIsNotTheLast) {
 
 TEST_F(Hold, EndsAfterTheLastPackingWhichIsWhole) {
   File("f", std::string(std::size_t{3} << 20U, 'x'));
-  const auto end = Program(kUnshare, Beside("carrier pack from 10000000 last >a.tar 2>err\n"
+  const auto end = Program(kUnshare, Beside("echo | carrier pack from 10000000 last >a.tar 2>err\n"
                                             "echo $? >status"))
                        .Wait(kSoon);
   EXPECT_EQ(end.status, 0) << end.err;
@@ -340,7 +340,7 @@ TEST_F(Hold, WaitsForWhatIsBeingPackedThen) {
       Program(kUnshare,
               Beside("{ carrier pack from 10000000 2>err; echo $? >status; } | "
                      "{ until [ -e released ]; do sleep 0.01; done; sleep 1; cat >a.tar; } &\n"
-                     "mkdir empty; carrier pack empty 0 last 2>/dev/null; : >released"))
+                     "mkdir empty; echo | carrier pack empty 0 last 2>/dev/null; : >released"))
           .Wait(kSoon);
   EXPECT_EQ(end.status, 0) << end.err;
   EXPECT_EQ(Read(folder_ / "status"), "0\n");
@@ -358,9 +358,22 @@ TEST_F(Hold, WaitsAtSigtermToo) {
             std::chrono::milliseconds(290));
 }
 
+// Who was to have it has gone, and may come back for it.
+TEST_F(Hold, APackingThatNobodySaysHasArrivedIsNotTheLast) {
+  File("f", "text");
+  Program program(kUnshare,
+                  Beside("carrier pack from 100 last >a.tar 2>err </dev/null; echo $? >status.new; "
+                         "mv status.new status"));
+  ASSERT_TRUE(Appears("status"));
+  EXPECT_EQ(Read(folder_ / "status"), "0\n");
+  EXPECT_EQ(Read(folder_ / "err"), "packed 1 4 0\n");
+  EXPECT_EQ(program.Wait(std::chrono::seconds(2)).status, -1);
+}
+
 TEST_F(Hold, APackingThatFailsIsNotTheLast) {
-  Program program(kUnshare, Beside("carrier pack absent 100 last 2>err; echo $? >status.new; "
-                                   "mv status.new status"));
+  Program program(kUnshare,
+                  Beside("echo | carrier pack absent 100 last 2>err; echo $? >status.new; "
+                         "mv status.new status"));
   ASSERT_TRUE(Appears("status"));
   EXPECT_EQ(Read(folder_ / "status"), "1\n");
   EXPECT_EQ(program.Wait(std::chrono::seconds(2)).status, -1);
@@ -370,8 +383,8 @@ TEST_F(Hold, APackingThatFailsIsNotTheLast) {
 TEST_F(Hold, TheLastPackingLeavesAnotherProcessOneAlone) {
   const std::string program =
       fs::read_symlink("/proc/self/exe").replace_filename("tidewaiter-carrier");
-  const auto end = Program(kUnshare, InANamespace("trap 'exit 9' USR1; " + program + " pack " +
-                                                  from_ + " 0 last >/dev/null; exit 3"))
+  const auto end = Program(kUnshare, InANamespace("trap 'exit 9' USR1; echo | " + program +
+                                                  " pack " + from_ + " 0 last >/dev/null; exit 3"))
                        .Wait(kSoon);
   EXPECT_EQ(end.status, 3) << end.err;
 }

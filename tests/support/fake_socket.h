@@ -12,9 +12,11 @@ namespace tidewaiter::testing {
 
 class FakeSocket final : public io::WebSocket {
  public:
-  // `broken`: how it ends; with a Close frame where it is empty.
-  explicit FakeSocket(std::deque<std::string> messages, std::optional<Error> broken = {})
-      : messages_(std::move(messages)), broken_(std::move(broken)) {}
+  // `broken`: how it ends; with a Close frame where it is empty. `sent`: gets what is sent, and
+  // outlives it.
+  explicit FakeSocket(std::deque<std::string> messages, std::optional<Error> broken = {},
+                      std::string* sent = nullptr)
+      : messages_(std::move(messages)), broken_(std::move(broken)), sent_(sent) {}
 
   Result<Event> Receive(const std::stop_token& stop, Deadline /*deadline*/) override {
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "receive: stopped");
@@ -26,7 +28,12 @@ class FakeSocket final : public io::WebSocket {
     messages_.pop_front();
     return Event{.data = std::as_bytes(std::span(current_)), .begins = true, .ends = true};
   }
-  bool Send(std::span<const std::byte> /*message*/) override { return true; }
+  bool Send(std::span<const std::byte> message) override {
+    if (sent_ != nullptr) {
+      sent_->append(reinterpret_cast<const char*>(message.data()), message.size());
+    }
+    return true;
+  }
   void Wake() noexcept override {}
   Result<void> Close(const std::stop_token& /*stop*/, Deadline /*deadline*/) override {
     return Ok();
@@ -36,6 +43,7 @@ class FakeSocket final : public io::WebSocket {
   std::deque<std::string> messages_;
   std::string current_;
   const std::optional<Error> broken_;
+  std::string* const sent_;
 };
 
 }  // namespace tidewaiter::testing

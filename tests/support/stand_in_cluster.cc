@@ -445,7 +445,8 @@ void StandInCluster::Exec(const StandInRequest& request, const Target& target,
   bool heard = socket.Send(StandInWebSocket::kStdout, "");  // tells that it has begun
   if (!deed.out.empty()) heard = heard && socket.Send(StandInWebSocket::kStdout, deed.out);
   if (!deed.err.empty()) heard = heard && socket.Send(StandInWebSocket::kStderr, deed.err);
-  if (heard && deed.ends_holder) {
+  // As the carrier, which has /dev/null for a stdin that was not asked for.
+  if (heard && deed.ends_holder && Query(request, "stdin") == "true" && socket.Receive()) {
     lock.lock();
     controllers_.EndContainer(uid, container, 0);
     lock.unlock();

@@ -56,7 +56,7 @@ class OutputFetchTest : public ClusterTest {
   }
   void Answer(std::deque<std::string> messages, std::optional<Error> broken = {}) {
     answers_.push_back(io::WebSocket::Opened{
-        .socket = std::make_unique<FakeSocket>(std::move(messages), std::move(broken)),
+        .socket = std::make_unique<FakeSocket>(std::move(messages), std::move(broken), &sent_),
         .refusal = {}});
   }
   void Refuse(long status, std::string body) {
@@ -69,7 +69,7 @@ class OutputFetchTest : public ClusterTest {
       if (refused_) return *refused_;
       return Ok();
     };
-    return FetchOutput(api_, *tracked_, {.name = "results", .max_bytes = 9, .last = true}, write,
+    return FetchOutput(api_, *tracked_, {.name = "results", .max_bytes = 9, .last = last_}, write,
                        patience);
   }
   std::string FailsAs() {
@@ -85,6 +85,8 @@ class OutputFetchTest : public ClusterTest {
   std::vector<std::string> urls_;
   std::string got_;
   std::optional<Error> refused_;
+  std::string sent_;
+  bool last_ = true;
 };
 
 TEST_F(OutputFetchTest, ArchiveIsWhatTheCarrierWrites) {
@@ -98,7 +100,7 @@ TEST_F(OutputFetchTest, ArchiveIsWhatTheCarrierWrites) {
   EXPECT_EQ(fetched->count, 5U);
   ASSERT_EQ(urls_.size(), 1U);
   EXPECT_THAT(urls_[0], HasSubstr("/pods/tw-r/exec?stdout=true&stderr=true&container=outputs&"
-                                  "command=%2Ftidewaiter-carrier&command=pack&command="
+                                  "stdin=true&command=%2Ftidewaiter-carrier&command=pack&command="
                                   "%2Ftidewaiter%2Foutputs%2Fresults&command=9&command=last"));
 }
 
@@ -119,6 +121,38 @@ TEST_F(OutputFetchTest, ArchiveThatIsNotSaidToBeWholeIsNot) {
   Answer(
       {On(1, "archive"), On(2, "tidewaiter-carrier: pack /x: truncated\n"), On(3, kExecFailure)});
   EXPECT_THAT(FailsAs(), HasSubstr("pack /x: truncated"));
+}
+
+// The carrier ends with the last one, and must not before it is here.
+TEST_F(OutputFetchTest, CarrierIsToldOnceThatItsLastArchiveIsHere) {
+  SayPod(kCarrierRuns);
+  Answer({On(1, "archive"), On(2, "packed 1 1 0\n"), On(1, ""), On(3, kExecSuccess)});
+  ASSERT_TRUE(Fetch().has_value());
+  EXPECT_EQ(sent_, On(0, "\n"));
+  sent_.clear();
+  last_ = false;
+  Answer({On(1, "archive"), On(2, "packed 1 1 0\n"), On(3, kExecSuccess)});
+  ASSERT_TRUE(Fetch().has_value());
+  EXPECT_EQ(sent_, "");
+  EXPECT_THAT(urls_.back(), ::testing::Not(HasSubstr("stdin")));
+}
+
+TEST_F(OutputFetchTest, CarrierThatWasCutOffIsToldNothing) {
+  SayPod(kCarrierRuns);
+  Answer({On(1, "arch")}, Fail(ErrorCode::kUnavailable, "the connection broke"));
+  EXPECT_FALSE(Fetch().has_value());
+  EXPECT_EQ(sent_, "");
+}
+
+// What it says may overtake what it packs.
+TEST_F(OutputFetchTest, ArchiveThatIsCutOffAfterItWasSaidToBeWholeMayBeAskedForAgain) {
+  SayPod(kCarrierRuns);
+  last_ = false;
+  Answer({On(1, "arch"), On(2, "packed 1 1 0\n")},
+         Fail(ErrorCode::kUnavailable, "the connection broke"));
+  const auto fetched = Fetch();
+  ASSERT_FALSE(fetched.has_value());
+  EXPECT_EQ(fetched.error().Reason(), run::kOutputCut);
 }
 
 TEST_F(OutputFetchTest, ArchiveThatIsCutOffMayBeAskedForAgain) {
