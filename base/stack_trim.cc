@@ -29,7 +29,7 @@ constexpr std::uintptr_t kOwnBytes = 1024;
   const std::uintptr_t begin = (bottom + page - 1) / page * page;
   if (end <= begin) return;
   // Pages that are touched again are zero (madvise(2)).
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  ::madvise(static_cast<char*>(lowest) + (begin - bottom), end - begin, MADV_DONTNEED);
 }
 
 }  // namespace tidewaiter

@@ -18,6 +18,10 @@ Error Differs(const std::string& field) {
               "ENGINE_DIFFERS");
 }
 
+std::string Below(std::string field, std::string_view key) {
+  return field.append(".").append(key);
+}
+
 // Where the server rewrites amounts ("2000m" as "2").
 bool IsAmount(std::string_view field) {
   return field.find("].resources.") != std::string_view::npos || field.ends_with(".sizeLimit");
@@ -37,21 +41,22 @@ Result<void> Contains(const Json& asked, const Json& found, const std::string& f
   if (asked.is_null()) return Ok();
   if (asked.is_object()) {
     for (const auto& [key, value] : asked.items()) {
-      TW_TRY(Contains(value, At(found, {key}), field.empty() ? key : field + "." + key));
+      TW_TRY(Contains(value, At(found, {key}), field.empty() ? key : Below(field, key)));
     }
     return Ok();
   }
   if (asked.is_array()) {
     if (!found.is_array() || found.size() != asked.size()) return Differs(field);
     for (std::size_t i = 0; i < asked.size(); ++i) {
-      TW_TRY(Contains(asked[i], found[i], field + "[" + std::to_string(i) + "]"));
+      TW_TRY(Contains(asked[i], found[i],
+                      std::string(field).append("[").append(std::to_string(i)).append("]")));
     }
     return Ok();
   }
   // A text that is empty is left out of an answer (Go's omitempty), as the value of a variable is.
   // What is asked for as false is not: each of those fields means something else where it is absent
   // (allowPrivilegeEscalation, automountServiceAccountToken).
-  const bool left_out = asked == "" && found.is_null();
+  const bool left_out = asked == Json("") && found.is_null();
   // What the admission plugin AlwaysPullImages says, and harmless: the image is named by digest.
   const bool pulled_always = field.ends_with(".imagePullPolicy") && found == "Always";
   const bool same =
@@ -80,7 +85,7 @@ bool IsSet(const Json& value) {
 Result<void> NoMember(const Json& asked, const Json& found, const std::string& field) {
   if (!found.is_object()) return Ok();  // a word of a command
   for (const auto& [key, value] : found.items()) {
-    if (IsSet(value) && !asked.contains(key)) return Differs(field + "." + key);
+    if (IsSet(value) && !asked.contains(key)) return Differs(Below(field, key));
   }
   return Ok();
 }

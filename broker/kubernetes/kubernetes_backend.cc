@@ -64,7 +64,7 @@ struct KubernetesBackend::Parts {
   Parts(io::HttpClient& http, io::EventLoop& loop, ClusterAccess access, KubernetesSettings given,
         policy::KubernetesTarget stated)
       : settings(std::move(given)),
-        target(std::move(stated)),
+        target(stated),
         client(http, std::move(access)),
         api(client, settings),
         tags(http, settings.registry),
@@ -106,8 +106,8 @@ struct KubernetesBackend::Parts {
 KubernetesBackend::KubernetesBackend(io::HttpClient& http, io::EventLoop& steps,
                                      ClusterAccess access, KubernetesSettings settings,
                                      policy::KubernetesTarget target)
-    : parts_(std::make_unique<Parts>(http, steps, std::move(access), std::move(settings),
-                                     std::move(target))) {}
+    : parts_(std::make_unique<Parts>(http, steps, std::move(access), std::move(settings), target)) {
+}
 
 KubernetesBackend::~KubernetesBackend() = default;
 

@@ -234,8 +234,9 @@ void RunWatcher::OnJob(Tracked::State& state, const Json& job) {
     const std::string why =
         Printable(reason, 64) + ": " + Printable(TextAt(condition, "message"), 400);
     const Tracked::State::Change change{state};
-    state.job_end = Lost("the Job is " + type + ", and no pod of it is there to tell more: " + why,
-                         reason == "DeadlineExceeded" ? "JOB_DEADLINE_EXCEEDED" : "JOB_FAILED");
+    state.job_end = Lost(
+        ("the Job is " + type).append(", and no pod of it is there to tell more: ").append(why),
+        reason == "DeadlineExceeded" ? "JOB_DEADLINE_EXCEEDED" : "JOB_FAILED");
   }
 }
 

@@ -62,7 +62,7 @@ void EntryNotes::NoteCancel(const std::optional<StopCause>& cause, JournalEntry&
 
 std::shared_ptr<Completion<bool>> EntryNotes::Write(const JournalEntry& entry,
                                                     std::string_view what) {
-  const auto done = std::make_shared<Completion<bool>>();
+  auto done = std::make_shared<Completion<bool>>();
   const auto before = std::make_shared<SizedThread>(std::move(writing_));
   auto writing = SizedThread::Start(kStackBytes, std::stop_source(),
                                     [&environment = environment_, before, done, entry,

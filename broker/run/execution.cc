@@ -158,11 +158,12 @@ void Execution::ReturnOutputs(const Outcome& outcome, Container* carried_by) {
 
 // From here on the container may run, and the next broker, if this one dies, is to go on with it.
 // What is not written so is taken for one that never ran, and its key for free: so it must not.
-Result<void> Execution::NoteLaunch(JournalEntry& entry, const std::vector<Resource>& resources) {
+Result<void> Execution::NoteLaunch(JournalEntry& entry,
+                                   const std::vector<Resource>& resources) const {
   if (!entry.detachment) return Ok();
   entry.resources = resources;
   entry.detachment->launch = Launch::Now();
-  const auto noted = environment_.journal->Update(entry);
+  Result<void> noted = environment_.journal->Update(entry);
   if (!noted) entry.detachment->launch.reset();
   return noted;
 }

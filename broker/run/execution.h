@@ -38,7 +38,7 @@ class Execution {
  private:
   Result<void> ReserveRoom();
   Outcome RunNow(JournalEntry& entry, std::vector<Resource>& resources);
-  Result<void> NoteLaunch(JournalEntry& entry, const std::vector<Resource>& resources);
+  Result<void> NoteLaunch(JournalEntry& entry, const std::vector<Resource>& resources) const;
   InputReader ReaderOfInputs();
   void ReturnOutputs(const Outcome& outcome, Container* carried_by);
   using AttachmentPtr = std::unique_ptr<Attachment>;
