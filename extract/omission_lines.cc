@@ -48,6 +48,10 @@ std::string FormatOmission(const Omission& omission) {
   return fmt::format("omitted {} {}\n", ToString(omission.code), omission.path);
 }
 
+std::string FormatSent(std::uint64_t archive_bytes) {
+  return fmt::format("sent {}\n", archive_bytes);
+}
+
 std::string FormatPacked(const Summary& summary, std::uint64_t omitted) {
   return fmt::format("packed {} {} {}\n", summary.entries, summary.bytes, omitted);
 }
@@ -77,6 +81,10 @@ void OmissionReader::TakeLine(std::string_view line) {
     } else {
       take_(first, Printable(rest, kMaxPath));
     }
+    return;
+  }
+  if (verb == "sent" && rest.empty() && Number(first)) {
+    sent_ = Number(first);
     return;
   }
   const std::string_view bytes = NextWord(rest);

@@ -1,6 +1,7 @@
 // What tidewaiter-carrier says on stderr while it packs: lines, the last of which tells that the
 // archive is whole.
 //   omitted CODE PATH                 the first kMaxListedOmissions of them
+//   sent ARCHIVE_BYTES                as many have been written to stdout
 //   packed ENTRIES BYTES OMITTED      OMITTED counts all
 // Anything else is a message for people. The reader takes the writer for hostile. Pure.
 #pragma once
@@ -21,6 +22,7 @@ namespace tidewaiter::extract {
 inline constexpr std::size_t kMaxListedOmissions = 1000;
 
 std::string FormatOmission(const Omission& omission);
+std::string FormatSent(std::uint64_t archive_bytes);
 std::string FormatPacked(const Summary& summary, std::uint64_t omitted);
 
 class OmissionReader {
@@ -35,6 +37,8 @@ class OmissionReader {
 
   // Once the archive is said to be whole: how much was left out of it.
   [[nodiscard]] const std::optional<std::uint64_t>& omitted() const noexcept { return omitted_; }
+  // How many bytes the archive has, once that was said; an older carrier says nothing of it.
+  [[nodiscard]] const std::optional<std::uint64_t>& sent() const noexcept { return sent_; }
   // The beginning of what was no such line, safe to print.
   [[nodiscard]] std::string message() const;
 
@@ -45,6 +49,7 @@ class OmissionReader {
   std::string line_;
   std::size_t listed_ = 0;
   std::optional<std::uint64_t> omitted_;
+  std::optional<std::uint64_t> sent_;
   std::string message_;
 };
 

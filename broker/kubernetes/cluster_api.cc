@@ -19,6 +19,8 @@ constexpr int kMaxPages = 1000;
 // and a little without a word is a connection that is dead.
 constexpr seconds kWatchLength(290);
 constexpr seconds kWatchSilence(130);
+// For the end of a command that has been told to end.
+constexpr seconds kAfterAnswer(5);
 
 std::string Subject(std::string_view verb, const ObjectKind& kind, std::string_view name) {
   return std::string(verb).append(" ").append(kind.name) + " " + Quoted(name);
@@ -170,25 +172,31 @@ Result<void> ClusterApi::Exec(std::string_view pod, std::string_view container,
   const ClusterCall call = Call("GET", std::move(path), Subject("run a command in", kPods, pod));
   TW_ASSIGN(const auto socket, client_.OpenSocket(call, kChannelProtocol, patience));
   ExecChannels channels(std::move(takers));
+  std::string message;  // to the command
+  bool sent = false;
+  Deadline until = patience.deadline;
   using Kind = io::WebSocket::Event::Kind;
   for (;;) {
-    const Result<io::WebSocket::Event> event = socket->Receive(patience.stop, patience.deadline);
+    const Result<io::WebSocket::Event> event = socket->Receive(patience.stop, until);
     if (!event || event->kind == Kind::kClosed) {
       // Some servers hang up right after the status.
       if (const auto end = channels.end()) return *end;
       if (!event) return event.error().Within(call.subject);
       return Fail(ErrorCode::kUnavailable, call.subject + ": it was cut off", "EXEC_BROKEN");
     }
-    if (event->kind != Kind::kData) continue;
-    const std::string_view piece(reinterpret_cast<const char*>(event->data.data()),
-                                 event->data.size());
-    TW_TRY(channels.Feed(piece, event->begins));
-    if (!event->ends) continue;
-    if (const auto end = channels.end()) return *end;
-    const std::string said = answer ? answer() : std::string();
-    const std::string message = kStdinChannel + said;
-    // For so little there is always room.
-    if (!said.empty()) static_cast<void>(socket->Send(std::as_bytes(std::span(message))));
+    if (event->kind == Kind::kData) {
+      const std::string_view piece(reinterpret_cast<const char*>(event->data.data()),
+                                   event->data.size());
+      TW_TRY(channels.Feed(piece, event->begins));
+      if (!event->ends) continue;
+      if (const auto end = channels.end()) return *end;
+      if (answer && message.empty()) message = answer();
+    }
+    // Where there is no room now, an event tells when there is.
+    if (message.empty() || sent) continue;
+    const std::string framed = kStdinChannel + message;
+    sent = socket->Send(std::as_bytes(std::span(framed)));
+    if (sent) until = until.Sooner(Deadline::After(kAfterAnswer));
   }
 }
 

@@ -84,9 +84,10 @@ class ClusterApi {
                                                    std::function<void(Result<void>)> on_end);
 
   // Runs a command in a container of a pod and gives on what it writes, until it has ended: nothing
-  // is read while a taker is at work. `answer`: asked after each message; the command's stdin gets
-  // what it says, a few bytes in all. Where it is not set there is no stdin. Errors besides Do's:
-  // EXEC_FAILED (its exit status), EXEC_BROKEN (cut off before it was known), on_stdout's.
+  // is read while a taker is at work. `answer`: asked after each message, until it has an answer:
+  // the command's stdin gets that, a few bytes, and it has to end soon. Where it is not set there
+  // is no stdin. Errors besides Do's: EXEC_FAILED (its exit status), EXEC_BROKEN (cut off before it
+  // was known), on_stdout's.
   Result<void> Exec(std::string_view pod, std::string_view container,
                     const std::vector<std::string>& command, ExecChannels::Takers takers,
                     const std::function<std::string()>& answer, const run::Patience& patience);

@@ -91,8 +91,12 @@ class Fetch {
       omissions.Add({.path = std::string(path), .code = std::string(code)});
     });
     std::optional<Error> refused;
+    std::uint64_t taken = 0;
+    // stdout and stderr come each on its own: that it is packed may be told before all is here.
+    const auto whole = [&] { return said.omitted() && said.sent().value_or(taken) == taken; };
     const auto take = [&](std::string_view piece) -> Result<void> {
       begun_ = true;
+      taken += piece.size();
       auto written = write_(piece);
       if (!written) refused = written.error();
       return written;
@@ -101,7 +105,7 @@ class Fetch {
     // then.
     bool acknowledged = false;
     const auto acknowledge = [&]() -> std::string {
-      if (acknowledged || !said.omitted()) return {};
+      if (acknowledged || !whole()) return {};
       acknowledged = true;
       return "\n";
     };
@@ -110,18 +114,18 @@ class Fetch {
         {.on_stdout = take, .on_stderr = [&](std::string_view text) { said.Feed(text); }},
         request_.last ? acknowledge : std::function<std::string()>(), patience_);
     if (refused) return *refused;
-    const bool cut = !ended && ended.error().code == ErrorCode::kUnavailable;
     // With the last one the container itself ends, and may take its status along.
-    if (said.omitted() && (!cut || acknowledged)) {
+    if (whole()) {
       omissions.count = *said.omitted();
       return omissions;
     }
     if (!ended && ended.error().code == ErrorCode::kCancelled) return ended.error();
-    if (!said.message().empty()) return Failed(subject_, said.message());
-    if (cut && begun_) {
+    // Before what was said: half a line says nothing.
+    if (!ended && begun_ && ended.error().code == ErrorCode::kUnavailable) {
       return Fail(ErrorCode::kUnavailable, subject_ + ": " + ended.error().message,
                   std::string(run::kOutputCut));
     }
+    if (!said.message().empty()) return Failed(subject_, said.message());
     return Failed(subject_,
                   ended ? "the carrier did not say that it is whole" : ended.error().message);
   }

@@ -55,7 +55,11 @@ int Pack(const std::string& folder, const std::string& max_bytes, bool last) {
   options.reclaim = true;
   const UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory) return Say(kNotDone, "pack " + folder + ": " + std::strerror(errno));
-  TarSink sink({}, [](std::string_view piece) { return WriteAll(STDOUT_FILENO, piece); });
+  std::uint64_t sent = 0;
+  TarSink sink({}, [&sent](std::string_view piece) {
+    sent += piece.size();
+    return WriteAll(STDOUT_FILENO, piece);
+  });
   const Expected<Summary> done = PackFolder(directory.get(), options, sink);
   if (!done) {
     const Refusal& refusal = done.error();
@@ -63,7 +67,7 @@ int Pack(const std::string& folder, const std::string& max_bytes, bool last) {
                              refusal.message +
                              (refusal.entry.empty() ? "" : ": '" + refusal.entry + "'"));
   }
-  static_cast<void>(WriteAll(STDERR_FILENO, FormatPacked(*done, omitted)));
+  static_cast<void>(WriteAll(STDERR_FILENO, FormatSent(sent) + FormatPacked(*done, omitted)));
   if (last && IsAcknowledged()) Release();
   return 0;
 }

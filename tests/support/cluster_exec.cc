@@ -62,6 +62,7 @@ ExecDeed DeedOfExec(const json& pod, const std::string& container,
     deed.out = StandInOutput(folder.substr(std::string_view(kOutputs).size()));
     deed.err = "packed 1 " + std::to_string(folder.size()) + " 0\n";
   }
+  deed.err = "sent " + std::to_string(deed.out.size()) + "\n" + deed.err;
   return deed;
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "broker/io/websocket.h"
@@ -12,11 +14,11 @@ namespace tidewaiter::testing {
 
 class FakeSocket final : public io::WebSocket {
  public:
-  // `broken`: how it ends; with a Close frame where it is empty. `sent`: gets what is sent, and
-  // outlives it.
+  // `broken`: how it ends; with a Close frame where it is empty. `on_send`: gets what is
+  // sent.
   explicit FakeSocket(std::deque<std::string> messages, std::optional<Error> broken = {},
-                      std::string* sent = nullptr)
-      : messages_(std::move(messages)), broken_(std::move(broken)), sent_(sent) {}
+                      std::function<void(std::string_view)> on_send = {})
+      : messages_(std::move(messages)), broken_(std::move(broken)), on_send_(std::move(on_send)) {}
 
   Result<Event> Receive(const std::stop_token& stop, Deadline /*deadline*/) override {
     if (stop.stop_requested()) return Fail(ErrorCode::kCancelled, "receive: stopped");
@@ -29,9 +31,7 @@ class FakeSocket final : public io::WebSocket {
     return Event{.data = std::as_bytes(std::span(current_)), .begins = true, .ends = true};
   }
   bool Send(std::span<const std::byte> message) override {
-    if (sent_ != nullptr) {
-      sent_->append(reinterpret_cast<const char*>(message.data()), message.size());
-    }
+    if (on_send_) on_send_({reinterpret_cast<const char*>(message.data()), message.size()});
     return true;
   }
   void Wake() noexcept override {}
@@ -43,7 +43,7 @@ class FakeSocket final : public io::WebSocket {
   std::deque<std::string> messages_;
   std::string current_;
   const std::optional<Error> broken_;
-  std::string* const sent_;
+  const std::function<void(std::string_view)> on_send_;
 };
 
 }  // namespace tidewaiter::testing

@@ -64,6 +64,20 @@ TEST(OmissionLines, WhatIsFormattedIsRead) {
                                  .message = ""}));
 }
 
+TEST(OmissionLines, HowLongTheArchiveIsIsRead) {
+  OmissionReader reader([](std::string_view, std::string_view) {});
+  EXPECT_FALSE(reader.sent().has_value());
+  reader.Feed(FormatSent(10'240));
+  EXPECT_EQ(reader.sent(), 10'240U);
+  EXPECT_EQ(reader.message(), "");
+  for (const char* const bad : {"sent\n", "sent x\n", "sent 1 2\n", "sent -1\n"}) {
+    OmissionReader other([](std::string_view, std::string_view) {});
+    other.Feed(bad);
+    EXPECT_FALSE(other.sent().has_value()) << bad;
+    EXPECT_NE(other.message(), "") << bad;
+  }
+}
+
 TEST(OmissionLines, EveryCodeIsRead) {
   for (int i = 0; i <= static_cast<int>(Code::kOtherFileSystem); ++i) {
     const auto code = static_cast<Code>(i);

@@ -56,7 +56,11 @@ class OutputFetchTest : public ClusterTest {
   }
   void Answer(std::deque<std::string> messages, std::optional<Error> broken = {}) {
     answers_.push_back(io::WebSocket::Opened{
-        .socket = std::make_unique<FakeSocket>(std::move(messages), std::move(broken), &sent_),
+        .socket = std::make_unique<FakeSocket>(std::move(messages), std::move(broken),
+                                               [this](std::string_view text) {
+                                                 sent_ += text;
+                                                 got_when_sent_ = got_;
+                                               }),
         .refusal = {}});
   }
   void Refuse(long status, std::string body) {
@@ -86,6 +90,7 @@ class OutputFetchTest : public ClusterTest {
   std::string got_;
   std::optional<Error> refused_;
   std::string sent_;
+  std::string got_when_sent_;
   bool last_ = true;
 };
 
@@ -126,9 +131,11 @@ TEST_F(OutputFetchTest, ArchiveThatIsNotSaidToBeWholeIsNot) {
 // The carrier ends with the last one, and must not before it is here.
 TEST_F(OutputFetchTest, CarrierIsToldOnceThatItsLastArchiveIsHere) {
   SayPod(kCarrierRuns);
-  Answer({On(1, "archive"), On(2, "packed 1 1 0\n"), On(1, ""), On(3, kExecSuccess)});
+  Answer({On(1, "arch"), On(2, "sent 7\npacked 1 1 0\n"), On(1, "ive"), On(1, ""),
+          On(3, kExecSuccess)});
   ASSERT_TRUE(Fetch().has_value());
   EXPECT_EQ(sent_, On(0, "\n"));
+  EXPECT_EQ(got_when_sent_, "archive");
   sent_.clear();
   last_ = false;
   Answer({On(1, "archive"), On(2, "packed 1 1 0\n"), On(3, kExecSuccess)});
@@ -147,12 +154,13 @@ TEST_F(OutputFetchTest, CarrierThatWasCutOffIsToldNothing) {
 // What it says may overtake what it packs.
 TEST_F(OutputFetchTest, ArchiveThatIsCutOffAfterItWasSaidToBeWholeMayBeAskedForAgain) {
   SayPod(kCarrierRuns);
-  last_ = false;
-  Answer({On(1, "arch"), On(2, "packed 1 1 0\n")},
-         Fail(ErrorCode::kUnavailable, "the connection broke"));
-  const auto fetched = Fetch();
-  ASSERT_FALSE(fetched.has_value());
-  EXPECT_EQ(fetched.error().Reason(), run::kOutputCut);
+  for (const char* const said : {"sent 7\npacked 1 1 0\n", "sent 7\npack"}) {
+    Answer({On(1, "arch"), On(2, said)}, Fail(ErrorCode::kUnavailable, "the connection broke"));
+    const auto fetched = Fetch();
+    ASSERT_FALSE(fetched.has_value());
+    EXPECT_EQ(fetched.error().Reason(), run::kOutputCut);
+    EXPECT_EQ(sent_, "");
+  }
 }
 
 TEST_F(OutputFetchTest, ArchiveThatIsCutOffMayBeAskedForAgain) {
