@@ -29,7 +29,8 @@ Expected<void> WriteAll(int fd, std::string_view bytes) {
   return {};
 }
 
-// Waits for the end of stdin, or for a byte of it.
+// Waits for the end of stdin, or for a byte of it. Where the connection hangs, neither comes: the
+// pod's grace and deadline end this, as they end `hold`.
 bool IsAcknowledged() {
   char byte = 0;
   for (;;) {

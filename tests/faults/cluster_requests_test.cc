@@ -66,7 +66,7 @@ TEST_F(ClusterRequests, AreNoMoreForAnAdoptedRunThatLasts) {
     return std::count(calls.begin(), calls.end(), "GET /pods/*/log");
   };
   EXPECT_TRUE(Eventually([&] { return logs() == 1; }));
-  std::this_thread::sleep_for(std::chrono::seconds(4));
+  std::this_thread::sleep_for(std::chrono::seconds(4));  // what is tested: no further one in it
   EXPECT_EQ(logs(), 1);
   world_.CancelDetached(transcript);
   world_.WaitDetached(transcript);
